@@ -1,0 +1,18 @@
+"""Runcard: write an experiment as a card. The Python face is ``runcard.api``, loaded on first use."""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from runcard.api import check, evaluate, fit, load_card, load_run
+
+__version__ = "0.1.0"
+__all__ = ["__version__", "check", "evaluate", "fit", "load_card", "load_run"]
+
+
+def __getattr__(name: str) -> Any:
+    # Importing the package stays free of Hydra and torch: `runcard --help` must not pay for them.
+    if name in __all__:
+        import runcard.api
+
+        return getattr(runcard.api, name)
+    raise AttributeError(f"module 'runcard' has no attribute {name!r}")

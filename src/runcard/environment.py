@@ -1,0 +1,89 @@
+"""What this machine and this checkout are: kept with each run, shown by ``runcard doctor``. Imports nothing heavy."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+# What a result can depend on. A package that is not installed is left out.
+PACKAGES = (
+    "runcard",
+    "torch",
+    "pytorch-lightning",
+    "torchmetrics",
+    "numpy",
+    "scikit-learn",
+    "polars",
+    "hydra-core",
+    "omegaconf",
+    "pydantic",
+    "matplotlib",
+    "wandb",
+)
+
+
+def versions() -> dict[str, str]:
+    """Name → version of the installed packages that a result can depend on."""
+    found = {}
+    for name in PACKAGES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def describe(folder: Path | None = None) -> dict[str, Any]:
+    """Python, packages, commit and hardware, as plain values.
+
+    Args:
+        folder: Where to look for a git checkout; the working directory by default.
+    """
+    folder = folder or Path.cwd()
+    return {
+        "python": sys.version.split()[0],
+        "platform": platform.platform(),
+        "processor": _processor(),
+        "cores": usable_cores(),
+        "memory_gb": round(memory_bytes() / 2**30, 1),
+        "packages": versions(),
+        "commit": _git(folder, "rev-parse", "HEAD"),
+        "uncommitted_diff": _git(folder, "diff", "HEAD"),
+    }
+
+
+def usable_cores() -> int:
+    """The cores that this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def memory_bytes() -> int:
+    """Physical memory, in bytes; 0 where the system does not tell."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, OSError, ValueError):
+        return 0
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor()
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    """The output of a git command; None where there is no git, no checkout or no commit."""
+    command = ["git", "-C", str(folder), *arguments]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=10)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None

@@ -1,0 +1,92 @@
+"""Every error a user can meet, with its exit code.
+
+    RuncardError            1    a fault of ours, or of the machine
+    ├── CardError           2    the card or the command line is wrong; holds every mistake found
+    │   └── RunError        2    what was named as a run is not one, or cannot be used or written
+    ├── CheckError          3    a check or a gate said no
+    ├── DataError           4    the data is missing or wrong
+    └── TrainingError       1    training itself failed: a loss that is not a number, no memory left
+
+``Stopped`` is no error: a signal asked the process to end (130 for Ctrl-C, 143 for SIGTERM).
+"""
+
+from __future__ import annotations
+
+import signal
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+class RuncardError(Exception):
+    """Root of every error that Runcard raises on purpose."""
+
+    exit_code: ClassVar[int] = 1
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """One thing that is wrong in a card.
+
+    Attributes:
+        key: Dotted path in the card, or the override as it was typed.
+        message: What is wrong, with the value and what was expected.
+        where: File and line, or the override, that set the value; empty if nothing set it.
+        hint: What to do, such as the nearest right name; may be empty.
+    """
+
+    key: str
+    message: str
+    where: str = ""
+    hint: str = ""
+
+    def __str__(self) -> str:
+        place = f"  ({self.where})" if self.where else ""
+        hint = f"\n      {self.hint}" if self.hint else ""
+        return f"{self.key}: {self.message}{place}{hint}"
+
+
+class CardError(RuncardError):
+    """The card or the command line is wrong."""
+
+    exit_code = 2
+
+    def __init__(self, problem: str | list[Mistake]) -> None:
+        self.mistakes = [] if isinstance(problem, str) else problem
+        super().__init__(problem if isinstance(problem, str) else _listed(problem))
+
+
+class RunError(CardError):
+    """A run folder is missing, unfinished, damaged, or cannot be written."""
+
+
+class CheckError(RuncardError):
+    """A check or a gate said no."""
+
+    exit_code = 3
+
+
+class DataError(RuncardError):
+    """The data is missing, unreadable, or cannot be learned from."""
+
+    exit_code = 4
+
+
+class TrainingError(RuncardError):
+    """Training failed for a reason that the user can act on."""
+
+
+class Stopped(BaseException):
+    """A signal asked the process to end.
+
+    Not an ``Exception``: nothing on the way up may swallow it, and Lightning passes it on where it would turn a
+    ``KeyboardInterrupt`` into exit code 1.
+    """
+
+    def __init__(self, signum: int) -> None:
+        self.exit_code = 128 + signum
+        super().__init__(f"stopped by {signal.Signals(signum).name}")
+
+
+def _listed(mistakes: list[Mistake]) -> str:
+    count = "one mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
+    return "\n".join([f"the card has {count}:", *(f"  - {mistake}" for mistake in mistakes)])
