@@ -1,0 +1,157 @@
+"""pydantic's errors in the words of the card: the key, what was expected, the value, the nearest right name."""
+
+from __future__ import annotations
+
+import json
+import types
+import typing
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from runcard.card.compose import GROUPS
+from runcard.card.origins import Origins, place_of
+from runcard.card.schema import Card, Part
+from runcard.card.spelling import nearest, suggest
+from runcard.errors import Mistake
+
+# pydantic's kind of error → what the card expected; the context fills the braces.
+EXPECTED = {
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "bool_type": "true or false",
+    "string_type": "a text",
+    "tuple_type": "a list",
+    "dict_type": "a mapping",
+    "model_type": "a section with keys of its own",
+    "model_attributes_type": "a section with keys of its own",
+    "finite_number": "a finite number",
+    "greater_than": "above {gt}",
+    "greater_than_equal": "{ge} or more",
+    "less_than": "below {lt}",
+    "less_than_equal": "{le} or less",
+    "literal_error": "{expected}",
+    "string_too_short": "a text of at least {min_length} characters",
+    "string_too_long": "a text of at most {max_length} characters",
+    "string_pattern_mismatch": "letters, digits, '.', '_' and '-', the first a letter or digit",
+    "too_short": "a list of at least {min_length}",
+    "too_long": "a list of {max_length}",
+}
+
+
+def explain(error: ValidationError, origins: Origins) -> list[Mistake]:
+    """One mistake for each thing that is wrong; what merely follows from another is left out."""
+    details = error.errors(include_url=False)
+    broken = [_names(detail["loc"]) for detail in details]
+    causes = [
+        detail
+        for detail, names in zip(details, broken, strict=True)
+        # A list whose items are wrong is also reported as too short.
+        if detail["type"] != "too_short" or not any(other[:-1] == names for other in broken)
+    ]
+    # A value that was not given has been reported as such.
+    return [_mistake(detail, origins) for detail in causes if detail["input"] != "???"]
+
+
+def _mistake(detail: ErrorDetails, origins: Origins) -> Mistake:
+    kind, names = detail["type"], _names(detail["loc"])
+    key = ".".join(names) or "card"
+    where = place_of(origins, key)
+    if kind == "extra_forbidden":
+        return Mistake(key, "there is no such key", where, _right_key(detail["loc"]))
+    if kind == "missing":
+        hint = f"Choose one with {key}=NAME, or write a file {key}/NAME.yaml." if key in GROUPS else ""
+        return Mistake(key, "is missing", where, hint)
+    if kind == "union_tag_not_found":
+        return Mistake(f"{key}._target_", "is missing: it names the class that takes the other keys", where)
+    if kind == "union_tag_invalid":
+        tag, allowed = detail["ctx"]["tag"], detail["ctx"]["expected_tags"].replace("'", "").split(", ")
+        place = place_of(origins, f"{key}._target_")
+        return Mistake(f"{key}._target_", f"the class {tag!r} is not allowed", place, suggest(str(tag), allowed))
+    message = f"must be {_expected(detail)}, not {_shown(detail['input'])}"
+    return Mistake(key, message, where, _near_value(detail))
+
+
+def _expected(detail: ErrorDetails) -> str:
+    if detail["type"] in EXPECTED:
+        return EXPECTED[detail["type"]].format(**detail.get("ctx", {}))
+    return detail["msg"].removeprefix("Input should be ")
+
+
+def _near_value(detail: ErrorDetails) -> str:
+    if detail["type"] != "literal_error" or not isinstance(detail["input"], str):
+        return ""
+    allowed = detail["ctx"]["expected"].replace("'", "").replace(" or ", ", ").split(", ")
+    near = nearest(detail["input"], allowed)
+    return f"Did you mean {' or '.join(near)}?" if near else ""
+
+
+def _shown(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _names(loc: tuple[int | str, ...]) -> list[str]:
+    """The keys of a place, without the class names that pydantic puts among them."""
+    return [str(part) for part in loc if not _is_class(part)]
+
+
+def _is_class(part: int | str) -> bool:
+    return isinstance(part, str) and "." in part and part.rpartition(".")[0] in _MODULES
+
+
+def _right_key(loc: tuple[int | str, ...]) -> str:
+    """Offer the nearest key of the same section, else the same name in another section."""
+    names, keys = _names(loc), _keys(_section_at(loc[:-1]))
+    prefix = "".join(f"{name}." for name in names[:-1])
+    near = [f"{prefix}{key}" for key in nearest(names[-1], keys)]
+    near = near or [path for path in _all_keys(Card) if path.rpartition(".")[2] == names[-1]][:2]
+    return f"Did you mean {' or '.join(near)}?" if near else f"There are: {', '.join(keys)}."
+
+
+def _section_at(loc: tuple[int | str, ...]) -> type[BaseModel]:
+    section: type[BaseModel] = Card
+    options: list[type[BaseModel]] = []
+    for part in loc:
+        if _is_class(part):
+            section = next(model for model in options if _target(model) == part)
+            continue
+        field = next((field for name, field in section.model_fields.items() if part in (name, field.alias)), None)
+        options = _models(field.annotation) if field is not None else []
+        section = options[0] if len(options) == 1 else section
+    return section
+
+
+def _models(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
+        return [model for option in typing.get_args(annotation) for model in _models(option)]
+    return []
+
+
+def _target(model: type[BaseModel]) -> str:
+    if not issubclass(model, Part):
+        return ""
+    return str(typing.get_args(model.model_fields["target_class"].annotation)[0])
+
+
+def _keys(section: type[BaseModel]) -> list[str]:
+    return [field.alias or name for name, field in section.model_fields.items()]
+
+
+def _all_keys(section: type[BaseModel], prefix: str = "") -> list[str]:
+    paths = []
+    for name, field in section.model_fields.items():
+        path = f"{prefix}{field.alias or name}"
+        paths.append(path)
+        for model in _models(field.annotation):
+            paths += _all_keys(model, f"{path}.")
+    return list(dict.fromkeys(paths))
+
+
+_MODULES = {
+    _target(model).rpartition(".")[0] for field in Card.model_fields.values() for model in _models(field.annotation)
+} - {""}

@@ -1,0 +1,231 @@
+"""The card: every key that exists, its type and its range. Nothing unknown passes, nothing can be changed later.
+
+A section whose class the user may choose carries ``_target_``; only the classes named here are allowed.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, StringConstraints
+
+CARD_VERSION = 1
+
+Fraction = Annotated[float, Field(gt=0, lt=1)]
+Share = Annotated[float, Field(ge=0, lt=1)]
+Positive = Annotated[int, Field(ge=1)]
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]
+Text = Annotated[str, StringConstraints(min_length=1)]
+
+
+class Section(BaseModel):
+    """A part of the card: unknown keys are refused, values are not converted, fields cannot be set."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class Part(Section):
+    """A section that names the class it describes; the other keys are that class's keyword arguments."""
+
+    target_class: str = Field(alias="_target_")
+
+    def arguments(self) -> dict[str, Any]:
+        """The keyword arguments for the class."""
+        return {name: getattr(self, name) for name in type(self).model_fields if name != "target_class"}
+
+
+class Limits(Section):
+    """What the served model must keep to; None: no limit."""
+
+    latency_ms: Annotated[float, Field(gt=0)] | None
+    size_mb: Annotated[float, Field(gt=0)] | None
+
+
+class Problem(Section):
+    """Why the model is built, and what is good enough."""
+
+    task: Literal["auto", "classification", "regression"]
+    target: Text
+    metric: Literal["auto", "accuracy", "balanced_accuracy", "f1", "roc_auc", "log_loss", "r2", "rmse", "mae"]
+    goal: Text
+    today: Text
+    today_value: float | None
+    least_value: float | None
+    risk: Text
+    impact: Text
+    limits: Limits
+
+
+class Split(Section):
+    """How the rows are divided; what is left is for training."""
+
+    seed: Annotated[int, Field(ge=0)]
+    validation: Fraction
+    test: Fraction
+
+
+class Data(Part):
+    """What every source of rows has."""
+
+    batch_size: Positive
+    split: Split
+
+    def arguments(self) -> dict[str, Any]:
+        """The keyword arguments for the source, which neither divides its rows nor cuts batches."""
+        return {name: value for name, value in super().arguments().items() if name not in ("batch_size", "split")}
+
+
+class BuiltinData(Data):
+    """Real data that comes with scikit-learn."""
+
+    target_class: Literal["runcard.data.builtin.Builtin"] = Field(alias="_target_")
+    name: Literal["digits", "breast_cancer", "wine", "diabetes"]
+
+
+class TableData(Data):
+    """A CSV or Parquet file."""
+
+    target_class: Literal["runcard.data.table.Table"] = Field(alias="_target_")
+    path: Text
+    kinds: dict[str, Literal["number", "category", "boolean", "ignore"]]
+    separator: Annotated[str, StringConstraints(min_length=1, max_length=1)]
+    null_values: tuple[str, ...]
+
+
+class Linear(Part):
+    """One linear layer."""
+
+    target_class: Literal["runcard.models.linear.Linear"] = Field(alias="_target_")
+
+
+class Mlp(Part):
+    """A multilayer perceptron."""
+
+    target_class: Literal["runcard.models.mlp.Mlp"] = Field(alias="_target_")
+    hidden: Annotated[tuple[Positive, ...], Field(min_length=1)]
+    dropout: Share
+    input_dropout: Share
+
+
+class Cnn(Part):
+    """A small convolutional network."""
+
+    target_class: Literal["runcard.models.cnn.Cnn"] = Field(alias="_target_")
+    channels: Annotated[tuple[Positive, ...], Field(min_length=1)]
+    hidden: Positive
+    dropout: Share
+
+
+class Optimizer(Part):
+    """What every optimizer has."""
+
+    lr: Annotated[float, Field(gt=0)]
+    weight_decay: Annotated[float, Field(ge=0)]
+    fused: bool
+
+
+class AdamW(Optimizer):
+    """Adam with decoupled weight decay."""
+
+    target_class: Literal["torch.optim.AdamW"] = Field(alias="_target_")
+    betas: tuple[Share, Share]
+
+
+class Sgd(Optimizer):
+    """Stochastic gradient descent."""
+
+    target_class: Literal["torch.optim.SGD"] = Field(alias="_target_")
+    momentum: Share
+    nesterov: bool
+
+
+class Scheduler(Part):
+    """What every learning-rate schedule has."""
+
+    warmup_fraction: Share
+
+
+class Constant(Scheduler):
+    """The same learning rate throughout."""
+
+    target_class: Literal["runcard.training.schedules.Constant"] = Field(alias="_target_")
+
+
+class Cosine(Scheduler):
+    """Half a cosine from the full learning rate down."""
+
+    target_class: Literal["runcard.training.schedules.Cosine"] = Field(alias="_target_")
+    final_fraction: Annotated[float, Field(ge=0, le=1)]
+
+
+class EarlyStopping(Section):
+    """When to give up waiting for a better epoch; patience None: never."""
+
+    patience: Positive | None
+    min_delta: Annotated[float, Field(ge=0)]
+
+
+class Trainer(Section):
+    """How long, where and how exactly to train."""
+
+    accelerator: Literal["cpu", "gpu", "auto"]
+    precision: Literal[32, "bf16-mixed", "16-mixed", "bf16-true"]
+    max_epochs: Positive
+    limit_batches: Positive | None
+    monitor: Text
+    early_stopping: EarlyStopping
+    gradient_clip_norm: Annotated[float, Field(gt=0)] | None
+    deterministic: bool
+    threads: Positive
+
+
+class CsvLogger(Part):
+    """One line an epoch in the run folder."""
+
+    target_class: Literal["runcard.training.csvlog.CsvLogger"] = Field(alias="_target_")
+
+
+class WandbLogger(Part):
+    """Weights & Biases."""
+
+    target_class: Literal["pytorch_lightning.loggers.WandbLogger"] = Field(alias="_target_")
+    project: Text
+    offline: bool
+
+
+class NoLogger(Part):
+    """Nothing is written while training."""
+
+    target_class: Literal["pytorch_lightning.loggers.logger.DummyLogger"] = Field(alias="_target_")
+
+
+class Card(Section):
+    """One experiment, whole and checked."""
+
+    version: Literal[1]
+    name: Name
+    seed: Annotated[int, Field(ge=0, lt=2**32)]
+    runs_dir: Text
+    report: bool
+    problem: Problem
+    data: BuiltinData | TableData = Field(discriminator="target_class")
+    model: Linear | Mlp | Cnn = Field(discriminator="target_class")
+    optimizer: AdamW | Sgd = Field(discriminator="target_class")
+    scheduler: Constant | Cosine = Field(discriminator="target_class")
+    trainer: Trainer
+    logger: CsvLogger | WandbLogger | NoLogger = Field(discriminator="target_class")
+
+    _origins: dict[str, str] = PrivateAttr(default_factory=dict)
+
+    @property
+    def origins(self) -> dict[str, str]:
+        """Dotted key → the file and line, or the override, that set it."""
+        return dict(self._origins)
+
+    def __eq__(self, other: object) -> bool:
+        # Where a value came from does not make another card.
+        return isinstance(other, Card) and self.to_dict() == other.to_dict()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values under the names that YAML uses."""
+        return self.model_dump(mode="json", by_alias=True)

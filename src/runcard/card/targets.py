@@ -1,0 +1,15 @@
+"""From a judged section to an object. The card has already refused every class that is not allowed."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from runcard.card.schema import Part
+
+
+def build(part: Part, *positional: Any, **more: Any) -> Any:
+    """Call the section's class with the section's arguments, and with those that only the caller knows."""
+    module, _, name = part.target_class.rpartition(".")
+    factory = getattr(importlib.import_module(module), name)
+    return factory(*positional, **part.arguments(), **more)

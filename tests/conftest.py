@@ -1,0 +1,126 @@
+"""What all tests share: a folder of their own, no network, the command line, a table of rows."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+import runcard
+from runcard.cli import main as cli
+from runcard.evaluation.predictor import Run
+
+# One step through everything, no drawing.
+TINY = ["trainer.max_epochs=1", "trainer.limit_batches=1", "report=false"]
+HANG_S = 120
+
+
+@dataclass
+class Said:
+    """What a command printed and how it ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """Stdout, which must hold one JSON object."""
+        return json.loads(self.out)
+
+
+Command = Callable[..., Said]
+
+
+@pytest.fixture(autouse=True)
+def away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Every test runs in a folder of its own, outside the checkout."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture(autouse=True)
+def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A connection to anywhere but this machine fails the test."""
+    connect = socket.socket.connect
+
+    def guarded(self: socket.socket, address: Any) -> None:
+        if self.family != socket.AF_UNIX and address[0] not in ("127.0.0.1", "::1", "localhost"):
+            raise AssertionError(f"a test reached for the network: {address}")
+        connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+@pytest.fixture
+def command(capsys: pytest.CaptureFixture[str]) -> Command:
+    """The command line within this process: the real parser, verbs and error texts, without the imports' seconds."""
+
+    def call(*words: str) -> Said:
+        capsys.readouterr()
+        try:
+            code = cli.run(words)
+        except SystemExit as error:
+            code = int(error.code or 0)
+        out, err = capsys.readouterr()
+        return Said(code, out, err)
+
+    return call
+
+
+@pytest.fixture
+def installed() -> Command:
+    """The installed command in a process of its own."""
+
+    def call(*words: str, cwd: Path | None = None) -> Said:
+        program = Path(sys.executable).with_name("runcard")
+        done = subprocess.run([program, *words], capture_output=True, text=True, cwd=cwd, timeout=HANG_S)
+        return Said(done.returncode, done.stdout, done.stderr)
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def wine_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A finished run with its report; tests read it and must not write to it."""
+    folder = tmp_path_factory.mktemp("wine")
+    return runcard.fit(runcard.load_card(["data=wine", "trainer.max_epochs=3", f"runs_dir={folder}"]))
+
+
+def customers(count: int = 300, seed: int = 0) -> pl.DataFrame:
+    """Rows with numbers, a category, booleans and gaps; ``churned`` follows from them, with noise."""
+    random = np.random.default_rng(seed)
+    age = random.normal(45, 12, count).round(1)
+    city = random.choice(["Bonn", "Köln", "Ulm"], count)
+    member = random.random(count) < 0.4
+    spent = random.exponential(100, count).round(2)
+    leaning = (age - 45) / 12 + 1.5 * (city == "Ulm") - 2.0 * member + random.normal(0, 0.5, count)
+    churned = np.where(leaning > 0, "yes", "no")
+    gaps = random.random((3, count)) < 0.1
+    return pl.DataFrame(
+        {
+            "customer": [f"C{row:05d}" for row in range(count)],
+            "age": [None if gap else value for value, gap in zip(age.tolist(), gaps[0], strict=True)],
+            "city": [None if gap else value for value, gap in zip(city.tolist(), gaps[1], strict=True)],
+            "member": [None if gap else bool(value) for value, gap in zip(member.tolist(), gaps[2], strict=True)],
+            "spent": spent,
+            "churned": churned.tolist(),
+        }
+    )
+
+
+@pytest.fixture
+def table(away: Path) -> Path:
+    """``customers`` as a CSV file."""
+    path = away / "customers.csv"
+    customers().write_csv(path)
+    return path
