@@ -1,0 +1,161 @@
+"""What a model takes and gives: name, kind, shape and range of each feature, and the classes of the target.
+
+Training and serving both read it, so it imports NumPy only. All that is learned here is learned from training rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Kind = Literal["number", "boolean", "category", "image"]
+Task = Literal["classification", "regression"]
+Array = NDArray[Any]
+
+# A feature's values, one entry a row. number, boolean: (rows,) float64, missing is NaN; category: (rows,) object,
+# text or None; image: (rows, channels, height, width) float32.
+Columns = Mapping[str, Array]
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One input.
+
+    Attributes:
+        name: The field's name in a table or a request.
+        kind: How its values are written and turned into numbers.
+        shape: ``(channels, height, width)`` of an image, ``()`` otherwise.
+        low: Smallest value seen in training; None for categories.
+        high: Largest value seen in training; None for categories.
+        categories: The texts seen in training, sorted; empty for other kinds.
+        missing: Whether training rows lacked it.
+    """
+
+    name: str
+    kind: Kind
+    shape: tuple[int, ...] = ()
+    low: float | None = None
+    high: float | None = None
+    categories: tuple[str, ...] = ()
+    missing: bool = False
+
+
+@dataclass(frozen=True)
+class Target:
+    """What is predicted.
+
+    Attributes:
+        name: The column that holds the truth.
+        task: Whether the answer is a class or a number.
+        classes: The classes in the order of the model's outputs; empty for regression.
+        low: Smallest value seen in training; None for classes.
+        high: Largest value seen in training; None for classes.
+    """
+
+    name: str
+    task: Task
+    classes: tuple[str, ...] = ()
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True)
+class Signature:
+    """All inputs, in order, and the answer."""
+
+    features: tuple[Feature, ...]
+    target: Target
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Signature:
+        """The signature that ``to_dict`` wrote, also after a trip through JSON."""
+        features = tuple(
+            Feature(**{**item, "shape": tuple(item["shape"]), "categories": tuple(item["categories"])})
+            for item in content["features"]
+        )
+        target = content["target"]
+        return cls(features, Target(**{**target, "classes": tuple(target["classes"])}))
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows as a source reads them, before anything is learned.
+
+    Attributes:
+        columns: The features' values.
+        kinds: Each feature's kind, in order.
+        target: The truth: text (object) for classes, float64 for numbers.
+        target_name: The column it came from.
+        task: What the target is good for.
+        classes: The classes in their fixed order; empty for regression.
+        fingerprint: SHA-256 of what was read.
+        notes: What a user should know, such as columns that were left out.
+    """
+
+    columns: dict[str, Array]
+    kinds: dict[str, Kind]
+    target: Array
+    target_name: str
+    task: Task
+    classes: tuple[str, ...]
+    fingerprint: str
+    notes: tuple[str, ...] = field(default=())
+
+    def __len__(self) -> int:
+        return len(self.target)
+
+
+def describe(rows: Rows, train: NDArray[np.int64]) -> Signature:
+    """Learn the signature from the training rows.
+
+    Args:
+        rows: All rows.
+        train: The indices of the training rows.
+    """
+    features = tuple(_feature(name, kind, rows.columns[name][train]) for name, kind in rows.kinds.items())
+    if rows.task == "classification":
+        return Signature(features, Target(rows.target_name, rows.task, classes=rows.classes))
+    seen = rows.target[train]
+    return Signature(features, Target(rows.target_name, rows.task, low=float(seen.min()), high=float(seen.max())))
+
+
+def surprises(signature: Signature, columns: Columns) -> dict[str, tuple[NDArray[np.bool_], str]]:
+    """Rows whose values were never seen in training.
+
+    Returns:
+        For each feature that has any: which rows, ``(rows,)``, and what is unusual about them.
+    """
+    found: dict[str, tuple[NDArray[np.bool_], str]] = {}
+    for feature in signature.features:
+        rows: NDArray[np.bool_]
+        values = columns[feature.name]
+        if feature.kind == "category":
+            known = {*feature.categories, None}
+            rows = np.fromiter((value not in known for value in values), dtype=bool, count=len(values))
+            what = "not among the categories seen in training"
+        elif feature.low is None or feature.high is None:
+            continue
+        else:
+            outside = np.logical_or(values < feature.low, values > feature.high)  # NaN is neither
+            rows = np.any(outside.reshape(len(values), -1), axis=1)
+            what = f"outside {feature.low:g}…{feature.high:g} seen in training"
+        if rows.any():
+            found[feature.name] = (rows, what)
+    return found
+
+
+def _feature(name: str, kind: Kind, values: Array) -> Feature:
+    if kind == "category":
+        present = {value for value in values if value is not None}
+        return Feature(name, kind, categories=tuple(sorted(present)), missing=len(values) > 0 and None in set(values))
+    known = values[~np.isnan(values)]
+    low, high = (float(known.min()), float(known.max())) if known.size else (None, None)
+    return Feature(name, kind, values.shape[1:], low, high, missing=bool(np.isnan(values).any()))

@@ -1,0 +1,198 @@
+"""A CSV or Parquet file as rows: kinds guessed from the values, overridable by column."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import polars as pl
+
+from runcard.card.spelling import suggest
+from runcard.data.frames import boolean_values, number_values, read_frame, text_values
+from runcard.data.signature import Array, Kind, Rows, Task
+from runcard.errors import CardError, DataError, Mistake
+from runcard.runs import sha256
+
+KindOrIgnore = Literal["number", "boolean", "category", "ignore"]
+# A whole-number target with at most so many values names classes; with more it is a quantity.
+MAX_INTEGER_CLASSES = 20
+# More texts than this, and most of them used once, are names or free text, which no column of zeros can teach.
+MAX_TEXTS = 100
+# A column of these names that goes up by one from row to row says where a row stood, not what it is.
+ROW_NUMBER_NAMES = {"", "id", "index", "row", "nr", "no", "number", "unnamed: 0"}
+
+
+class Table:
+    """A file of rows with named columns.
+
+    Args:
+        path: A ``.csv``, ``.tsv``, ``.txt`` or ``.parquet`` file.
+        kinds: Column → kind, for those not to be guessed.
+        separator: Between the fields of a CSV, one character.
+        null_values: Texts of a CSV that mean missing.
+    """
+
+    def __init__(
+        self, path: str, kinds: Mapping[str, KindOrIgnore], separator: str, null_values: Sequence[str]
+    ) -> None:
+        self.path = path
+        self.kinds = dict(kinds)
+        self.separator = separator
+        self.null_values = list(null_values)
+
+    def column_names(self) -> list[str]:
+        """The header alone.
+
+        Raises:
+            DataError: If the file is missing, empty or unreadable.
+        """
+        return self._frame(rows=1).columns
+
+    def check_columns(self, target: str) -> None:
+        """Compare what the card names with the file's header.
+
+        Raises:
+            CardError: If the target or a column of ``kinds`` is not there; it holds every mistake.
+            DataError: If the file is missing, empty or unreadable.
+        """
+        names = self.column_names()
+        wrong = [("problem.target", target), *((f"data.kinds.{name}", name) for name in self.kinds)]
+        mistakes = [
+            Mistake(key, f"{self.path} has no column {name!r}", hint=suggest(name, names))
+            for key, name in wrong
+            if name not in names
+        ]
+        if mistakes:
+            raise CardError(mistakes)
+
+    def read(self, target: str, task: Literal["auto", "classification", "regression"]) -> Rows:
+        """All rows.
+
+        Args:
+            target: The column to predict.
+            task: What to predict; ``auto``: numbers of many values are regression, all else classification.
+
+        Raises:
+            CardError: If the card names a column that is not there.
+            DataError: If the file or a value in it cannot be used.
+        """
+        self.check_columns(target)
+        frame = self._frame()
+        if frame.height == 0:
+            raise DataError(f"{self.path} has a header and no rows")
+        kinds, notes = self._kinds(frame.drop(target))
+        if not kinds:
+            raise DataError(
+                f"{self.path} has no column to learn from besides {target!r}" + "".join(f"; {n}" for n in notes)
+            )
+        columns = {name: _values(frame[name], kind) for name, kind in kinds.items()}
+        truth, settled, classes = _target(frame[target], task)
+        return Rows(columns, kinds, truth, target, settled, classes, self._fingerprint(), tuple(notes))
+
+    def _frame(self, rows: int | None = None) -> pl.DataFrame:
+        return read_frame(self.path, separator=self.separator, null_values=self.null_values, rows=rows)
+
+    def _fingerprint(self) -> str:
+        if "://" in self.path:
+            return sha256([self._frame().write_ipc(None).getvalue()])
+        with Path(self.path).open("rb") as file:
+            return sha256(iter(lambda: file.read(1 << 20), b""))
+
+    def _kinds(self, frame: pl.DataFrame) -> tuple[dict[str, Kind], list[str]]:
+        kinds: dict[str, Kind] = {}
+        notes = []
+        for column in frame:
+            given = self.kinds.get(column.name)
+            kind, why = (given, "") if given else guess_kind(column)
+            if kind != "ignore":
+                kinds[column.name] = kind
+            elif not given:
+                notes.append(f"column {column.name!r} is left out: {why}; say data.kinds.{column.name}=KIND to keep it")
+        return kinds, notes
+
+
+def guess_kind(column: pl.Series) -> tuple[KindOrIgnore, str]:
+    """The kind that a column's values suggest.
+
+    Returns:
+        The kind, and the reason where it is ``ignore``.
+    """
+    kind = column.dtype
+    known = column.drop_nulls()
+    if not len(known):
+        return "ignore", "it is empty"
+    if kind == pl.Boolean:
+        return "boolean", ""
+    if kind.is_numeric():
+        return _guess_number(known)
+    if kind in (pl.String, pl.Categorical, pl.Enum):
+        texts = known.cast(pl.String)
+        if _is_boolean(texts):
+            return "boolean", ""
+        distinct = texts.n_unique()
+        if distinct > MAX_TEXTS and distinct > len(texts) / 2:
+            return "ignore", f"{distinct} different texts in {len(texts)} rows look like names or free text"
+        return ("category", "") if distinct > 1 else ("ignore", "it is the same in every row")
+    return "ignore", f"values of type {kind} are neither numbers, categories nor booleans"
+
+
+def _guess_number(known: pl.Series) -> tuple[KindOrIgnore, str]:
+    if known.n_unique() == 1:
+        return "ignore", "it is the same in every row"
+    named_so = known.name.lower() in ROW_NUMBER_NAMES
+    counts_rows = known.dtype.is_integer() and bool((known.diff().drop_nulls() == 1).all())
+    return ("ignore", "it only counts the rows") if named_so and counts_rows else ("number", "")
+
+
+def _is_boolean(texts: pl.Series) -> bool:
+    values = set(texts.str.to_lowercase().unique())
+    return values in ({"true", "false"}, {"yes", "no"})
+
+
+def _values(column: pl.Series, kind: Kind) -> Array:
+    if kind == "number":
+        return number_values(column)
+    return boolean_values(column) if kind == "boolean" else text_values(column)
+
+
+def _target(
+    column: pl.Series, task: Literal["auto", "classification", "regression"]
+) -> tuple[Array, Task, tuple[str, ...]]:
+    column = column.fill_nan(None) if column.dtype.is_float() else column
+    gaps = np.flatnonzero(column.is_null().to_numpy())
+    if len(gaps):
+        where = ", ".join(str(row + 1) for row in gaps[:5]) + (", …" if len(gaps) > 5 else "")
+        raise DataError(
+            f"the target {column.name!r} is missing in {len(gaps)} of {len(column)} rows (row {where}). "
+            "A row without the truth teaches nothing: fill it in or remove it."
+        )
+    settled = _settle(column) if task == "auto" else task
+    if settled == "regression":
+        return number_values(column), settled, ()
+    truth = text_values(column)
+    classes = tuple(sorted(set(truth), key=_class_order))
+    if len(classes) < 2:
+        raise DataError(f"the target {column.name!r} is {classes[0]!r} in every row: there is nothing to tell apart")
+    if len(classes) > len(column) / 2:
+        raise DataError(
+            f"the target {column.name!r} has {len(classes)} classes in {len(column)} rows: hardly two rows a class. "
+            "If it is a number to predict, say problem.task=regression."
+        )
+    return truth, settled, classes
+
+
+def _settle(column: pl.Series) -> Task:
+    if not column.dtype.is_numeric():
+        return "classification"
+    few = column.dtype.is_integer() and column.n_unique() <= MAX_INTEGER_CLASSES
+    return "classification" if few else "regression"
+
+
+def _class_order(name: str) -> tuple[int, float, str]:
+    """Numbers by their value before texts by their letters: 2 comes before 10."""
+    try:
+        return 0, float(name), name
+    except ValueError:
+        return 1, 0.0, name
