@@ -1,0 +1,46 @@
+"""A trained run on its test rows: scores, predictions, report, each written into the run folder."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from runcard.data.dataset import Dataset
+from runcard.evaluation.predictor import Run
+from runcard.evaluation.scores import score_test_rows
+from runcard.runs import write_bytes, write_json, write_text
+
+
+def evaluate(run: Run, data: Dataset, training: dict[str, float], *, report: bool) -> dict[str, float]:
+    """Score the test rows and write what was found; ``metrics.json`` last, for it says that all is there.
+
+    Args:
+        run: The trained run.
+        data: Its rows, with its split.
+        training: The numbers that training gave.
+        report: Whether to fit the baselines and write ``report.html``.
+
+    Returns:
+        All the run's numbers: those of training, ``test/metric``, ``baseline/name/metric``.
+    """
+    scores = score_test_rows(run, data, baselines=report)
+    metrics = training | scores.metrics
+    write_bytes(run.folder.predictions, _predictions(run, data, scores.answers))
+    if report:
+        # Imported here: drawing takes half a second to import, and a sweep's trials draw nothing.
+        from runcard.evaluation.report import render
+
+        write_text(run.folder.report, render(run, data, scores, metrics))
+    write_json(run.folder.metrics, metrics)
+    return metrics
+
+
+def _predictions(run: Run, data: Dataset, answers: NDArray[np.float64]) -> bytes:
+    rows = pl.Series("row", data.indices("test"))
+    truth = pl.Series("truth", data.truth("test").tolist())
+    buffer = io.BytesIO()
+    run.table(answers).insert_column(0, rows).insert_column(1, truth).write_parquet(buffer)
+    return buffer.getvalue()

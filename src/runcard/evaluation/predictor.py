@@ -1,0 +1,141 @@
+"""A finished run as something that answers: rows in, predictions out, by the run's own transforms and best weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from runcard.card.check import load as load_card
+from runcard.card.schema import Card
+from runcard.data.frames import columns_of, read_frame
+from runcard.data.signature import Array, Columns, Signature, surprises
+from runcard.data.transforms import Transforms
+from runcard.errors import DataError, RunError
+from runcard.runs import RunFolder
+from runcard.training.checkpoint import load as load_checkpoint
+from runcard.training.fit import make_model, threads
+
+ANSWER_BATCH = 1024
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run that is trained: its card, what it takes and gives, and its network.
+
+    Attributes:
+        folder: Where all of it is kept.
+        card: The card it was made from.
+        signature: What it takes and gives.
+        transforms: How rows become numbers and outputs become answers.
+        model: The network with the best epoch's weights, in evaluation mode, on the CPU.
+    """
+
+    folder: RunFolder
+    card: Card
+    signature: Signature
+    transforms: Transforms
+    model: nn.Module
+
+    @property
+    def path(self) -> Path:
+        """The run folder."""
+        return self.folder.path
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """The final numbers, such as ``test/accuracy``.
+
+        Raises:
+            RunError: If the run is not finished.
+        """
+        return self.folder.read_json(self.folder.metrics)
+
+    def predict(
+        self, rows: str | Path | pl.DataFrame | Mapping[str, Any] | Sequence[Mapping[str, Any]]
+    ) -> pl.DataFrame:
+        """Answer rows.
+
+        Args:
+            rows: A file (CSV, Parquet, JSON), a table, columns by name, or rows as mappings; with at least the
+                columns of the signature. An image is a list of numbers, flat or nested.
+
+        Returns:
+            One line a row: ``prediction``, and for classes a ``probability_...`` each.
+
+        Raises:
+            DataError: If a column is missing or holds values of another kind.
+        """
+        return self.table(self.answer(self.columns(rows)))
+
+    def columns(self, rows: Any) -> dict[str, Array]:
+        """The signature's features out of rows in any of the forms that ``predict`` takes."""
+        return columns_of(_frame(rows), self.signature)
+
+    def answer(self, columns: Columns) -> NDArray[np.float64]:
+        """Probabilities ``(rows, classes)``, or numbers ``(rows,)`` in the target's unit."""
+        return self.transforms.target.decode(self.outputs(self.transforms.apply(columns)))
+
+    def outputs(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The network's raw outputs, ``(rows, outputs)``."""
+        with torch.inference_mode(), threads(self.card.trainer.threads):
+            parts = [self.model(part) for part in torch.from_numpy(inputs).split(ANSWER_BATCH)]
+        width = self.transforms.target.outputs
+        return torch.cat(parts).numpy() if parts else np.empty((0, width), dtype=np.float32)
+
+    def table(self, answers: NDArray[np.float64]) -> pl.DataFrame:
+        """Answers under the names that files of answers use."""
+        classes = self.signature.target.classes
+        if not classes:
+            return pl.DataFrame({"prediction": answers})
+        chosen = np.array(classes, dtype=object)[answers.argmax(axis=1)] if len(answers) else []
+        shares = {f"probability_{name}": answers[:, i] for i, name in enumerate(classes)}
+        return pl.DataFrame({"prediction": pl.Series(list(chosen), dtype=pl.String), **shares})
+
+    def warnings(self, columns: Columns) -> list[str]:
+        """What is unusual about rows, a line a feature."""
+        found = surprises(self.signature, columns)
+        return [f"{name}: {rows.sum()} of {len(rows)} rows {what}" for name, (rows, what) in found.items()]
+
+
+def open_trained(folder: RunFolder) -> Run:
+    """Load the network that a run folder holds.
+
+    Raises:
+        CardError: If the stored card is not a right card.
+        RunError: If a file is missing or damaged.
+    """
+    card = load_card([str(folder.card)])
+    content = folder.read_json(folder.data)
+    try:
+        signature = Signature.from_dict(content["signature"])
+        transforms = Transforms.from_dict(content["transforms"], signature)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise RunError(f"{folder.data} is damaged: {error!r}") from error
+    weights = load_checkpoint(folder.best)["state_dict"]
+    model = make_model(card, signature, transforms)
+    try:
+        model.load_state_dict(weights)
+    except RuntimeError as error:
+        raise RunError(f"{folder.best} does not fit the run's card: {str(error).splitlines()[0]}") from error
+    return Run(folder, card, signature, transforms, model.eval())
+
+
+def _frame(rows: Any) -> pl.DataFrame:
+    if isinstance(rows, str | Path):
+        return read_frame(rows)
+    if isinstance(rows, pl.DataFrame):
+        return rows
+    if hasattr(rows, "to_dict") and hasattr(rows, "columns"):  # pandas, which need not be installed
+        rows = rows.to_dict("list")
+    try:
+        return pl.DataFrame(rows if isinstance(rows, Mapping) else list(rows), strict=False)
+    except (pl.exceptions.PolarsError, TypeError, ValueError) as error:
+        raise DataError(f"these rows are no table: {str(error).splitlines()[0]}") from error

@@ -1,0 +1,49 @@
+"""How good the answers to the test rows are, beside those of the baselines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runcard.card.metrics import metrics_of
+from runcard.data.dataset import Dataset
+from runcard.data.signature import Array
+from runcard.evaluation.baselines import baseline_answers
+from runcard.evaluation.predictor import Run
+from runcard.training.metrics import score
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What the test rows say.
+
+    Attributes:
+        metrics: By name: ``test/metric`` and, if asked for, ``baseline/name/metric``.
+        truth: Class indices ``(rows,)``, or numbers in the target's unit.
+        answers: Probabilities ``(rows, classes)``, or numbers ``(rows,)``.
+    """
+
+    metrics: dict[str, float]
+    truth: Array
+    answers: NDArray[np.float64]
+
+
+def score_test_rows(run: Run, data: Dataset, *, baselines: bool) -> Scores:
+    """Answer the test rows and compare with the truth.
+
+    Args:
+        run: The trained run.
+        data: Its rows, with its split.
+        baselines: Whether to fit and score the baselines on the same rows too.
+    """
+    names = metrics_of(data.signature.target.task)
+    classes = data.signature.target.task == "classification"
+    truth = data.targets("test") if classes else data.truth("test")
+    answers = run.transforms.target.decode(run.outputs(data.inputs("test")))
+    metrics = {f"test/{name}": value for name, value in score(names, answers, truth).items()}
+    guesses = baseline_answers(data, run.card.seed, run.card.trainer.threads) if baselines else {}
+    for baseline, guess in guesses.items():
+        metrics |= {f"baseline/{baseline}/{name}": value for name, value in score(names, guess, truth).items()}
+    return Scores(metrics, truth, answers)
