@@ -1,0 +1,94 @@
+"""What this machine has, what is missing, and what to do about it."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import shutil
+import sys
+from pathlib import Path
+
+from packaging.requirements import Requirement
+
+from runcard import environment
+
+Finding = dict[str, str]
+
+
+def examine(runs_dir: Path) -> list[Finding]:
+    """Look at Python, packages, processor, GPU, disk and the runs folder.
+
+    Returns:
+        Mappings of ``what``, ``state`` (``ok``, ``missing``, ``note``) and ``is``, which says what to do if missing.
+    """
+    return [
+        _python(),
+        *_packages(),
+        _finding(
+            "processor", "ok", f"{environment.usable_cores()} cores, {environment.memory_bytes() / 2**30:.1f} GB memory"
+        ),
+        _gpu(),
+        _writable(runs_dir),
+        _git(),
+    ]
+
+
+def _python() -> Finding:
+    version = sys.version.split()[0]
+    sound = sys.version_info >= (3, 11)
+    return _finding("Python", "ok" if sound else "missing", version if sound else f"{version}; install 3.11 or newer")
+
+
+def _packages() -> list[Finding]:
+    needed = [Requirement(text) for text in importlib.metadata.requires("runcard") or []]
+    always = [_package(item, optional=False) for item in needed if "extra" not in str(item.marker)]
+    by_choice = [_package(item, optional=True) for item in needed if str(item.marker) == 'extra == "wandb"']
+    return always + by_choice
+
+
+def _package(requirement: Requirement, *, optional: bool) -> Finding:
+    try:
+        version = importlib.metadata.version(requirement.name)
+    except importlib.metadata.PackageNotFoundError:
+        todo = (
+            f"not installed; pip install 'runcard[{requirement.name}]'"
+            if optional
+            else "not installed; pip install runcard"
+        )
+        return _finding(requirement.name, "note" if optional else "missing", todo)
+    if version.partition("+")[0] not in requirement.specifier:
+        todo = (
+            f"{version}; Runcard needs {requirement.specifier}: pip install '{requirement.name}{requirement.specifier}'"
+        )
+        return _finding(requirement.name, "missing", todo)
+    return _finding(requirement.name, "ok", version)
+
+
+def _gpu() -> Finding:
+    try:
+        import torch
+    except (ImportError, OSError) as error:
+        return _finding("GPU", "missing", f"torch cannot be imported: {error}; reinstall it")
+    if not torch.cuda.is_available():
+        return _finding("GPU", "note", "none that torch can use; trainer=cpu works, trainer=auto falls back to it")
+    names = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
+    return _finding("GPU", "ok", f"{', '.join(names)}; use trainer=gpu")
+
+
+def _writable(runs_dir: Path) -> Finding:
+    place = runs_dir.expanduser().absolute()
+    while not place.exists():
+        place = place.parent
+    if not place.is_dir() or not os.access(place, os.W_OK):
+        return _finding("runs folder", "missing", f"{place} cannot be written; choose another with runs_dir=FOLDER")
+    free = shutil.disk_usage(place).free / 2**30
+    return _finding("runs folder", "ok" if free > 1 else "note", f"{runs_dir} can be written, {free:.1f} GB free")
+
+
+def _git() -> Finding:
+    found = shutil.which("git")
+    return _finding("git", "ok" if found else "note", found or "not found; runs will not record the commit")
+
+
+def _finding(what: str, state: str, text: str) -> Finding:
+    return {"what": what, "state": state, "is": text}

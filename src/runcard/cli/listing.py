@@ -1,0 +1,93 @@
+"""Runs side by side: state, scores, and the card's keys in which they differ."""
+
+from __future__ import annotations
+
+import io
+import shutil
+import sys
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from runcard import runs
+from runcard.card.metrics import METRICS
+from runcard.errors import RunError
+
+# Where a run lies says nothing about what it is, and the problem's texts would drown the numbers.
+NOT_COMPARED = ("runs_dir", "name", "problem.")
+
+
+def listing(runs_dir: str, *, name: str | None, best_first: bool) -> list[dict[str, Any]]:
+    """One mapping a run: ``run``, ``state``, ``metric``, ``validation``, ``test``, ``differs``.
+
+    Args:
+        runs_dir: Where the run folders are.
+        name: Only runs of this name; None: all.
+        best_first: By the metric on the validation rows, each in its own direction; else newest first.
+    """
+    folders = [run for run in runs.find(runs_dir) if name is None or run.path.parent.name == name]
+    found = [(run, _card(run)) for run in folders]
+    keys = [key for key in runs.differing_keys([card for _, card in found if card]) if not key.startswith(NOT_COMPARED)]
+    rows = [_row(run, card, keys) for run, card in found]
+    return sorted(rows, key=_rank) if best_first else rows
+
+
+def listing_text(rows: list[dict[str, Any]]) -> str:
+    """The runs as a table; keys that differ are columns."""
+    if not rows:
+        return "no runs yet: `runcard fit` makes one"
+    keys = list(dict.fromkeys(key for row in rows for key in row["differs"]))
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for head in ("run", "state", "metric", "validation", "test", *(key.removesuffix("._target_") for key in keys)):
+        table.add_column(head, overflow="fold", justify="right" if head in ("validation", "test") else "left")
+    for row in rows:
+        scores = ["" if row[part] is None else f"{row[part]:.4f}" for part in ("validation", "test")]
+        differs = [_shown(key, row["differs"].get(key)) for key in keys]
+        table.add_row(*map(Text, [row["run"], row["state"], row["metric"], *scores, *differs]))
+    terminal = sys.stdout.isatty()
+    # Piped, a line stays a line, so that grep and awk find what they look for.
+    width = shutil.get_terminal_size().columns if terminal else 1000
+    buffer = io.StringIO()
+    Console(file=buffer, width=width, force_terminal=terminal).print(table)
+    return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines())
+
+
+def _shown(key: str, value: Any) -> str:
+    if value is None:
+        return ""
+    return str(value).rpartition(".")[2] if key.endswith("_target_") else str(value)
+
+
+def _card(run: runs.RunFolder) -> dict[str, Any]:
+    try:
+        return run.read_card()
+    except RunError:
+        return {}
+
+
+def _row(run: runs.RunFolder, card: dict[str, Any], keys: list[str]) -> dict[str, Any]:
+    flat = runs.flatten(card)
+    metric = str(flat.get("problem.metric", ""))
+    scores: dict[str, Any] = {}
+    state = "finished" if run.finished else "unfinished"
+    try:
+        scores = run.read_json(run.metrics) if run.finished else {}
+    except RunError:
+        state = "damaged"
+    return {
+        "run": str(run.path),
+        "state": state if card else "damaged",
+        "metric": metric,
+        "validation": scores.get(f"val/{metric}"),
+        "test": scores.get(f"test/{metric}"),
+        "differs": {key: flat.get(key) for key in keys},
+    }
+
+
+def _rank(row: dict[str, Any]) -> tuple[bool, str, float]:
+    metric, value = row["metric"], row["validation"]
+    if value is None or metric not in METRICS:
+        return True, metric, 0.0
+    return False, metric, -value if METRICS[metric].maximize else value

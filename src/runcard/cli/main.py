@@ -1,0 +1,133 @@
+"""The ``runcard`` command: find the verb, run it, say what went wrong, exit with the right code."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Iterator, Sequence
+from typing import Any, NoReturn
+
+from runcard import __version__
+from runcard.cli.verbs import VERBS, Verb
+from runcard.errors import CardError, RuncardError, Stopped
+
+EPILOG = """\
+start here:
+  runcard fit                                      a first run: handwritten digits, a few seconds
+  runcard fit data=table data.path=my.csv problem.target=my_column
+  runcard VERB --help                              what a verb takes, with an example
+
+exit codes: 0 done; 1 a fault of ours; 2 the card or the command line is wrong; 3 a check said no;
+            4 the data is wrong; 130 Ctrl-C; 143 SIGTERM
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and leave the process."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        code = run(words)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read our output, `head` say, has enough. Python must not complain while it closes the pipe.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    sys.exit(code)
+
+
+def run(words: Sequence[str]) -> int:
+    """Run one verb.
+
+    Returns:
+        The exit code.
+    """
+    arguments = None
+    try:
+        with _signals():
+            verb, arguments = _parse(list(words))
+            result = verb.run(arguments)
+    except RuncardError as error:
+        return _failed(error, error.exit_code, str(error), words)
+    except Stopped as error:
+        return _failed(error, error.exit_code, f"{error}; a run that was under way is unfinished", words)
+    except KeyboardInterrupt as error:
+        return _failed(error, 130, "stopped by SIGINT", words)
+    except BrokenPipeError:
+        raise
+    except Exception as error:  # the last stand: a fault of ours must not look like the user's
+        text = f"a fault in Runcard: {type(error).__name__}: {error}"
+        text += "\nRun again with --traceback, and please report what it shows."
+        return _failed(error, 1, text, words)
+    if arguments.json:
+        print(result.text, file=sys.stderr)
+        print(json.dumps(result.data, ensure_ascii=False))
+    else:
+        print(result.text)
+    return result.exit_code
+
+
+def _parse(words: list[str]) -> tuple[Verb, argparse.Namespace]:
+    parser = argparse.ArgumentParser(
+        prog="runcard",
+        description="Write an experiment as a card: check it, train it, evaluate it, predict with it.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"runcard {__version__}")
+    verbs = parser.add_subparsers(metavar="VERB", title="verbs")
+    parsers = {}
+    for verb in VERBS:
+        parsers[verb.name] = verbs.add_parser(
+            verb.name,
+            help=verb.help,
+            description=f"{verb.help[0].upper()}{verb.help[1:]}.",
+            epilog=f"example:\n  {verb.example}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        verb.add_arguments(parsers[verb.name])
+        parsers[verb.name].add_argument("--json", action="store_true", help="print one JSON object on stdout")
+        parsers[verb.name].add_argument("--traceback", action="store_true", help="show where an error came from")
+    name = words[0] if words else ""
+    if not name:
+        parser.print_help()
+        sys.exit(0)
+    if name not in parsers:
+        if not name.startswith("-"):
+            from runcard.card.spelling import suggest
+
+            raise CardError(f"there is no verb {name!r}. {suggest(name, parsers)} `runcard --help` lists them.")
+        parser.parse_args(words)  # --help, --version, or a mistake
+    # Intermixed: flags may stand between overrides.
+    return next(verb for verb in VERBS if verb.name == name), parsers[name].parse_intermixed_args(words[1:])
+
+
+def _failed(error: BaseException, code: int, text: str, words: Sequence[str]) -> int:
+    if "--traceback" in words:
+        traceback.print_exception(error)
+    print(f"runcard: {text}", file=sys.stderr)
+    if "--json" in words:
+        content: dict[str, Any] = {"kind": type(error).__name__, "message": text, "exit_code": code}
+        if isinstance(error, CardError):
+            content["mistakes"] = [vars(mistake) for mistake in error.mistakes]
+        print(json.dumps({"error": content}, ensure_ascii=False))
+    return code
+
+
+@contextlib.contextmanager
+def _signals() -> Iterator[None]:
+    """Turn Ctrl-C and SIGTERM into ``Stopped``, which unwinds everything and knows its exit code."""
+
+    def stop(signum: int, _: object) -> None:
+        raise Stopped(signum)
+
+    before = {signum: signal.signal(signum, stop) for signum in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for signum, handler in before.items():
+            signal.signal(signum, handler)

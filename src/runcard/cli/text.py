@@ -1,0 +1,46 @@
+"""What the verbs say to people."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import yaml
+
+from runcard.card.metrics import better
+from runcard.card.schema import Card
+
+if TYPE_CHECKING:
+    from runcard.evaluation.predictor import Run
+
+
+def card_text(card: Card) -> str:
+    """The card as YAML."""
+    return yaml.safe_dump(card.to_dict(), sort_keys=False, allow_unicode=True)
+
+
+def run_text(run: Run) -> str:
+    """How good a run is and where it lies."""
+    metric, metrics, least = run.card.problem.metric, run.metrics, run.card.problem.least_value
+    lines = [f"{run.card.name}: {metric} {_shown(metrics.get(f'test/{metric}'))} on the test rows"]
+    compared = [(name, metrics.get(f"baseline/{name}/{metric}")) for name in ("linear", "trivial")]
+    lines += [f"  {name} baseline    {_shown(value)}" for name, value in compared if value is not None]
+    score = metrics.get(f"test/{metric}")
+    if least is not None and score is not None:
+        reached = "reached" if score == least or better(metric, score, least) else "NOT reached"
+        lines.append(f"  least acceptable {_shown(least)}, {reached}")
+    lines.append(f"run     {shown_path(run.path)}")
+    if run.folder.report.is_file():
+        lines.append(f"report  {shown_path(run.folder.report)}")
+    return "\n".join(lines)
+
+
+def shown_path(path: Path) -> str:
+    """Relative to the working directory when below it: shorter, and ready to paste."""
+    relative = os.path.relpath(path)
+    return str(path) if relative.startswith("..") else relative
+
+
+def _shown(value: float | None) -> str:
+    return "not defined on these rows" if value is None else f"{value:.4f}"

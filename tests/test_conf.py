@@ -1,0 +1,97 @@
+"""Every YAML file under ``conf/``, found by looking: explained, composed, and fitted for one step."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+
+import runcard
+from runcard.card.compose import GROUPS, shipped_conf
+from runcard.errors import CardError
+from runcard.evaluation.predictor import Run
+from tests.conftest import TINY, Command, customers
+
+CONF = shipped_conf()
+FILES = sorted(CONF.rglob("*.yaml"))
+CHOICES = [file for file in FILES if file.parent != CONF]
+
+
+def name(path: Path) -> str:
+    return str(path.relative_to(CONF).with_suffix(""))
+
+
+def overrides(path: Path) -> list[str]:
+    """What must be said beside the choice so that a card comes out."""
+    group, choice = path.parent.name, path.stem
+    if choice == "table":
+        return ["data=table", "data.path=rows.csv", "problem.target=churned"]
+    said = [f"{group}={choice}"]
+    if group == "problem":
+        said += [f"data={choice}"]
+    return said
+
+
+def test_all_files_are_seen() -> None:
+    assert len(FILES) >= 30
+    assert {file.parent.name for file in CHOICES} == set(GROUPS)
+
+
+@pytest.mark.parametrize("path", FILES, ids=name)
+def test_file_explains_itself(path: Path) -> None:
+    lines = path.read_text(encoding="utf-8").splitlines()
+    assert len(lines) <= 40
+    head = list(itertools.takewhile(lambda line: line.startswith("#"), lines))
+    assert any(re.search(r"runcard \w+", line) for line in head), "the head shows no command"
+    assert len([line for line in head if "@package" not in line]) >= 2
+    bare = [
+        line
+        for line in lines
+        if re.match(r"\s*[\w.]+:\s+[^#\s]", line)
+        and "#" not in line
+        and "_target_" not in line
+        # In a problem the texts speak for themselves; a run's name is a name.
+        and not re.match(r"(goal|today|risk|impact|name): ", line)
+        and not re.match(r"\s*dir: ", line)
+        and not line.startswith("  output_subdir")
+    ]
+    assert not bare, f"values without a word: {bare}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=name)
+def test_commands_in_the_head_are_right(path: Path, command: Command) -> None:
+    customers().write_csv("customers.csv")
+    Path("customers.csv").write_text(
+        Path("customers.csv").read_text().replace("customer,", "id,").replace("city", "zip")
+    )
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if not line.startswith("#   runcard fit"):
+            continue
+        words = [word.strip("'") for word in re.findall(r"'[^']*'|\S+", line[1:])][2:]
+        if "trainer=gpu" in words:  # without a GPU the card itself must still be right
+            assert runcard.load_card(words)
+            continue
+        assert command("check", *words).code == 0, line
+
+
+@pytest.mark.parametrize("path", CHOICES, ids=name)
+def test_choice_fits_for_one_step(path: Path) -> None:
+    customers().write_csv("rows.csv")
+    card = runcard.load_card([*overrides(path), *TINY])
+    if path.stem == "gpu" and not torch.cuda.is_available():
+        with pytest.raises(CardError, match="no GPU"):
+            runcard.fit(card)
+        return
+    run = runcard.fit(card)
+    assert run.metrics["epochs"] == 1
+    assert f"test/{run.card.problem.metric}" in run.metrics
+
+
+def test_cards_are_saved_as_they_are(wine_run: Run) -> None:
+    saved = yaml.safe_load(wine_run.folder.card.read_text())
+    assert saved == wine_run.card.to_dict()
+    assert runcard.load_card([str(wine_run.folder.card)]).to_dict() == saved

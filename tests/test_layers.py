@@ -1,0 +1,124 @@
+"""The rooms' order: a file imports only what lies to its left, and only the libraries that its room may have."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1] / "src"
+FILES = sorted((ROOT / "runcard").rglob("*.py"))
+# Left to right. Files of the ground floor stand before all rooms, in this order.
+ORDER = ["errors", "environment", "runs", "card", "data", "models", "training", "evaluation", "api", "cli", "__main__"]
+# Library → the rooms that may import it; a library that is not named may be imported anywhere.
+ONLY_IN = {
+    "hydra": {"card"},
+    "omegaconf": {"card"},
+    "pydantic": {"card"},
+    "pydantic_core": {"card"},
+    "torch": {"data.loader", "models", "training", "evaluation.predictor", "api", "cli.doctor"},
+    "pytorch_lightning": {"data.loader", "training"},
+    "torchmetrics": {"training.metrics"},
+    "polars": {"data", "evaluation"},
+    "sklearn": {"data.builtin", "evaluation.baselines"},
+    "matplotlib": {"evaluation.plots"},
+    "jinja2": {"evaluation.report"},
+    "rich": {"training.progress", "cli"},
+    "optuna": set(),
+    "bentoml": set(),
+    "wandb": set(),
+}
+# Shared by training and serving, so NumPy only.
+NUMPY_ONLY = ["data.signature", "data.transforms"]
+
+
+def module(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT / "runcard").with_suffix("").parts).removesuffix(".__init__")
+
+
+def imports(path: Path, *, top_level: bool = False) -> set[str]:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    found = set()
+    for node in tree.body if top_level else ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {name.name for name in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{path}: relative import"
+            found |= {f"{node.module}.{name.name}" for name in node.names} | {str(node.module)}
+    return found
+
+
+def own(path: Path) -> set[str]:
+    names = {module(file) for file in FILES}
+    return {name.removeprefix("runcard.") for name in imports(path) if name.removeprefix("runcard.") in names - {""}}
+
+
+def test_there_are_files() -> None:
+    assert len(FILES) >= 40
+
+
+def test_every_room_has_a_place() -> None:
+    assert {module(file).partition(".")[0] for file in FILES} - {"__init__"} == set(ORDER)
+
+
+@pytest.mark.parametrize("path", FILES, ids=module)
+def test_imports_only_to_the_left(path: Path) -> None:
+    room = module(path).partition(".")[0]
+    if room == "__init__":
+        return
+    place = ORDER.index(room)
+    right = [name for name in own(path) if ORDER.index(name.partition(".")[0]) > place]
+    assert not right, f"{module(path)} imports {right}, which stands to its right"
+
+
+def test_no_cycles() -> None:
+    graph = {module(file): own(file) for file in FILES}
+    done: set[str] = set()
+
+    def visit(name: str, above: tuple[str, ...]) -> None:
+        assert name not in above, f"a cycle: {' → '.join((*above, name))}"
+        if name not in done:
+            for other in sorted(graph.get(name, ())):
+                visit(other, (*above, name))
+            done.add(name)
+
+    for name in sorted(graph):
+        visit(name, ())
+
+
+@pytest.mark.parametrize("path", FILES, ids=module)
+def test_libraries_stay_in_their_rooms(path: Path) -> None:
+    here = module(path)
+    for name in {name.partition(".")[0] for name in imports(path)} & set(ONLY_IN):
+        allowed = ONLY_IN[name]
+        assert any(here == room or here.startswith(f"{room}.") for room in allowed), f"{here} must not import {name}"
+
+
+@pytest.mark.parametrize("name", NUMPY_ONLY)
+def test_shared_with_serving_imports_numpy_only(name: str) -> None:
+    path = ROOT / "runcard" / f"{name.replace('.', '/')}.py"
+    libraries = {found.partition(".")[0] for found in imports(path)} - sys.stdlib_module_names
+    assert libraries <= {"numpy", "runcard"}
+    assert own(path) <= set(NUMPY_ONLY)
+
+
+@pytest.mark.parametrize("path", [file for file in FILES if file.name == "__init__.py"], ids=module)
+def test_init_files_hold_a_version_or_nothing(path: Path) -> None:
+    if path.parent.name != "runcard":
+        assert not path.read_text(encoding="utf-8").strip()
+    else:
+        assert not {name for name in imports(path, top_level=True) if name.startswith("runcard")}
+
+
+@pytest.mark.parametrize("words", [["--help"], ["check"], ["check", "experiment=digits_cnn"], ["ls"]])
+def test_light_verbs_do_not_import_torch(words: list[str]) -> None:
+    script = (
+        "import sys\nfrom runcard.cli.main import run\n"
+        f"try:\n    run({words!r})\nexcept SystemExit:\n    pass\n"
+        "print(sorted({'torch', 'pytorch_lightning', 'torchmetrics', 'sklearn', 'matplotlib'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    assert done.stdout.splitlines()[-1] == "[]", done.stderr
