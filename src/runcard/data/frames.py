@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,50 +17,55 @@ from runcard.data.signature import Array, Feature, Signature
 from runcard.errors import DataError
 
 NULL_VALUES = ("", "NA", "N/A", "NaN", "nan", "null", "NULL")
+CSV = (".csv", ".tsv", ".txt")
 TRUE = {"true", "yes", "1"}
 FALSE = {"false", "no", "0"}
 
 
-def read_frame(
-    path: str | Path, *, separator: str = ",", null_values: Sequence[str] = NULL_VALUES, rows: int | None = None
-) -> pl.DataFrame:
-    """Read a file of rows, or its first rows.
+def column_names(path: str | Path, *, separator: str = ",") -> list[str]:
+    """The header of a file of rows; of a CSV or Parquet file nothing else is read.
+
+    Args:
+        path: As for ``read_frame``.
+        separator: Between the fields of a CSV.
+
+    Raises:
+        DataError: If the file is missing, empty, of another format, or damaged.
+    """
+    kind = _checked_kind(path)
+    with _readable(path):
+        if kind == ".parquet":
+            return list(pl.read_parquet_schema(path))
+        if kind in CSV:
+            tab = "\t" if kind == ".tsv" else separator
+            # As texts, and lines of any length: what stands below the header is judged when it is read.
+            return pl.read_csv(path, separator=tab, n_rows=1, infer_schema_length=0, truncate_ragged_lines=True).columns
+    return read_frame(path).columns
+
+
+def read_frame(path: str | Path, *, separator: str = ",", null_values: Sequence[str] = NULL_VALUES) -> pl.DataFrame:
+    """Read a file of rows.
 
     Args:
         path: A ``.csv``, ``.tsv``, ``.txt``, ``.parquet``, ``.json`` or ``.ndjson`` file.
         separator: Between the fields of a CSV; a ``.tsv`` is read with tabs in any case.
         null_values: Texts of a CSV that mean missing.
-        rows: How many at most; None: all.
 
     Raises:
         DataError: If the file is missing, empty, of another format, or damaged.
     """
-    name = str(path)
-    kind = Path(name).suffix.lower()
-    if "://" not in name:
-        _check_file(Path(name))
-    try:
+    kind = _checked_kind(path)
+    with _readable(path):
         if kind == ".parquet":
-            return pl.read_parquet(name, n_rows=rows)
-        if kind in (".json", ".ndjson", ".jsonl"):
-            return (pl.read_json if kind == ".json" else pl.read_ndjson)(name).head(rows or 2**62)
-        if kind in (".csv", ".tsv", ".txt"):
+            return pl.read_parquet(path)
+        if kind in CSV:
             tab = "\t" if kind == ".tsv" else separator
-            # The whole column decides its type: a text on line 100,001 must not fail or turn into a gap.
+            # All rows decide a column's type: a text on line 100,001 must neither fail nor turn into a gap.
             frame = pl.read_csv(
-                name,
-                separator=tab,
-                null_values=list(null_values),
-                n_rows=rows,
-                infer_schema_length=rows,
-                try_parse_dates=True,
+                path, separator=tab, null_values=list(null_values), infer_schema_length=None, try_parse_dates=True
             )
-            return _checked_header(frame, name)
-    except (pl.exceptions.PolarsError, OSError, ValueError) as error:
-        raise DataError(f"cannot read {name}: {str(error).splitlines()[0]}") from error
-    raise DataError(
-        f"{name}: files of rows end in .csv, .tsv, .txt, .parquet, .json or .ndjson, not {kind or 'nothing'}"
-    )
+            return _checked_header(frame, path)
+        return pl.read_json(path) if kind == ".json" else pl.read_ndjson(path)
 
 
 def write_frame(frame: pl.DataFrame, path: Path) -> bytes:
@@ -165,21 +171,38 @@ def _nested(column: pl.Series) -> pl.Series:
     return pl.Series(column.name, [np.array(json.loads(text), dtype=np.float64).ravel().tolist() for text in column])
 
 
-def _check_file(path: Path) -> None:
-    if not path.exists():
-        near = sorted(file.name for file in path.parent.glob(f"*{path.suffix}"))[:5] if path.parent.is_dir() else []
+def _checked_kind(path: str | Path) -> str:
+    """The file's ending, in lower case, after a look at whether there is such a file."""
+    file, kind = Path(path), Path(path).suffix.lower()
+    if kind not in (".parquet", ".json", ".ndjson", ".jsonl", *CSV):
+        endings = ".csv, .tsv, .txt, .parquet, .json or .ndjson"
+        raise DataError(f"{path}: files of rows end in {endings}, not {kind or 'nothing'}")
+    if "://" in str(path):
+        return kind
+    if not file.exists():
+        near = sorted(other.name for other in file.parent.glob(f"*{kind}"))[:5] if file.parent.is_dir() else []
         hint = f" In that folder are: {', '.join(near)}." if near else ""
         raise DataError(f"there is no file {path}.{hint}")
-    if path.is_dir():
+    if file.is_dir():
         raise DataError(f"{path} is a folder; a file of rows was expected")
-    if path.stat().st_size == 0:
+    if file.stat().st_size == 0:
         raise DataError(f"{path} is empty")
+    return kind
 
 
-def _checked_header(frame: pl.DataFrame, name: str) -> pl.DataFrame:
+@contextlib.contextmanager
+def _readable(path: str | Path) -> Iterator[None]:
+    """Say in one line what polars says in ten."""
+    try:
+        yield
+    except (pl.exceptions.PolarsError, OSError, ValueError) as error:
+        raise DataError(f"cannot read {path}: {str(error).splitlines()[0]}") from error
+
+
+def _checked_header(frame: pl.DataFrame, path: str | Path) -> pl.DataFrame:
     doubled = [column for column in frame.columns if "_duplicated_" in column]
     if doubled:
-        raise DataError(f"{name} has a column twice: {doubled[0].partition('_duplicated_')[0]!r}")
+        raise DataError(f"{path} has a column twice: {doubled[0].partition('_duplicated_')[0]!r}")
     return frame
 
 

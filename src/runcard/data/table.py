@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from runcard.card.spelling import suggest
-from runcard.data.frames import boolean_values, number_values, read_frame, text_values
+from runcard.data.frames import boolean_values, column_names, number_values, read_frame, text_values
 from runcard.data.signature import Array, Kind, Rows, Task
 from runcard.errors import CardError, DataError, Mistake
 from runcard.runs import sha256
@@ -48,7 +48,7 @@ class Table:
         Raises:
             DataError: If the file is missing, empty or unreadable.
         """
-        return self._frame(rows=1).columns
+        return column_names(self.path, separator=self.separator)
 
     def check_columns(self, target: str) -> None:
         """Compare what the card names with the file's header.
@@ -91,8 +91,8 @@ class Table:
         truth, settled, classes = _target(frame[target], task)
         return Rows(columns, kinds, truth, target, settled, classes, self._fingerprint(), tuple(notes))
 
-    def _frame(self, rows: int | None = None) -> pl.DataFrame:
-        return read_frame(self.path, separator=self.separator, null_values=self.null_values, rows=rows)
+    def _frame(self) -> pl.DataFrame:
+        return read_frame(self.path, separator=self.separator, null_values=self.null_values)
 
     def _fingerprint(self) -> str:
         if "://" in self.path:

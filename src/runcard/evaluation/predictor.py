@@ -54,9 +54,12 @@ class Run:
         """The final numbers, such as ``test/accuracy``.
 
         Raises:
-            RunError: If the run is not finished.
+            RunError: If the run is not finished, or the file is damaged.
         """
-        return self.folder.read_json(self.folder.metrics)
+        numbers = self.folder.read_json(self.folder.metrics)
+        if "best_epoch" not in numbers:
+            raise RunError(f"{self.folder.metrics} is damaged: it lacks best_epoch")
+        return numbers
 
     def predict(
         self, rows: str | Path | pl.DataFrame | Mapping[str, Any] | Sequence[Mapping[str, Any]]

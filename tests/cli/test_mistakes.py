@@ -1,0 +1,152 @@
+"""Users' mistakes: a clear message, the right exit code, no traceback, nothing left that could be trusted."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from tests.conftest import HANG_S, TINY, Command, customers
+
+TABLE = ["fit", "data=table", "data.path=rows.csv", "problem.target=y"]
+
+# What is typed, the exit code, and what must be said; {run} is a finished run.
+TYPED = {
+    "unknown verb": (["ft"], 2, "Did you mean fit?"),
+    "unknown key": (["fit", "trainer.max_epoch=5"], 2, "Did you mean trainer.max_epochs?"),
+    "wrong type": (["fit", "optimizer.lr=fast"], 2, 'must be a number, not "fast"'),
+    "two at once": (["check", "trainer.max_epoch=5", "optimzer.lr=3"], 2, "the card has 2 mistakes"),
+    "unknown choice": (["fit", "model=cn"], 2, "Did you mean cnn"),
+    "unknown flag": (["fit", "--jason"], 2, "unrecognized arguments: --jason"),
+    "multirun": (["fit", "-m", "seed=1,2"], 2, "sweeps are not part of this version"),
+    "no config dir": (["fit", "--config-dir", "nowhere"], 2, "there is no folder"),
+    "no card file": (["fit", "nowhere.yaml"], 2, "cannot read the card nowhere.yaml"),
+    "no GPU": (["fit", "trainer=gpu"], 2, "no GPU"),
+    "deep network for small images": (["fit", "model=cnn", "model.channels=[4,4,4,4]"], 2, "Give fewer"),
+    "wrong task": (["fit", "data=wine", "problem.task=regression", "problem.metric=r2"], 2, "is for classification"),
+    "missing file": (["fit", "data=table", "data.path=no.csv", "problem.target=y"], 4, "there is no file"),
+    "check: missing file": (["check", "data=table", "data.path=no.csv", "problem.target=y"], 4, "there is no file"),
+    "runs below a file": (["fit", "data=wine", "runs_dir=afile"], 2, "cannot make a run folder"),
+    "runs where none may be": (["fit", "data=wine", "runs_dir=/proc/here"], 2, "cannot make a run folder"),
+    "no such run": (["evaluate", "nowhere"], 2, "there is no folder"),
+    "a folder that is no run": (["evaluate", "folder"], 2, "is not a run folder"),
+    "predict: no such run": (["predict", "nowhere", "rows.csv"], 2, "there is no folder"),
+    "predict: a folder that is no run": (["predict", "folder", "rows.csv"], 2, "is not a run folder"),
+    "predict: no rows file": (["predict", "{run}", "no.csv"], 4, "there is no file"),
+    "predict: other rows": (["predict", "{run}", "other.csv"], 4, "lack 13 of the model's 13 columns"),
+    "predict: unknown format": (["predict", "{run}", "wine.csv", "-o", "answers.xls"], 4, "answers are written as"),
+    "predict: no place": (["predict", "{run}", "wine.csv", "-o", "no/answers.csv"], 2, "cannot write"),
+    "ls: no folder": (["ls", "--runs-dir", "nowhere"], 2, "there is no folder nowhere"),
+}
+
+# The rows, the exit code, and what must be said.
+ROWS = {
+    "target not there": ("x,z\n1,a\n", 2, "has no column 'y'"),
+    "class with one row": ("x,y\n" + "1,a\n2,b\n" * 10 + "3,c\n", 4, "single row: 'c'"),
+    "empty": ("", 4, "is empty"),
+    "header only": ("x,y\n", 4, "a header and no rows"),
+    "gap in target": ("x,y\n" + "1,a\n2,b\n" * 10 + "3,\n", 4, "is missing in 1 of 21 rows (row 21)"),
+    "NaN in target": ("x,y\n" + "1,1.5\n2,2.5\n" * 10 + "3,NaN\n", 4, "is missing in 1 of 21 rows (row 21)"),
+    "one class": ("x,y\n" + "1,a\n2,a\n" * 10, 4, "'a' in every row"),
+    "few rows": ("x,y\n" + "1,a\n2,b\n" * 3, 4, "6 rows are too few"),
+    "nothing to learn from": ("y\n" + "a\nb\n" * 10, 4, "no column to learn from"),
+}
+
+
+def finished(code: int, out: str, err: str, expected: int, text: str) -> None:
+    assert code == expected, err
+    assert text in err
+    assert "Traceback" not in err + out
+
+
+def nothing_to_trust() -> None:
+    assert not list(Path.cwd().glob("runs/*/*/metrics.json"))
+    assert not list(Path.cwd().rglob("answers*"))
+
+
+@pytest.mark.parametrize("case", TYPED)
+def test_typed(case: str, command: Command, wine_run: object) -> None:
+    words, code, text = TYPED[case]
+    from runcard.evaluation.predictor import Run
+
+    assert isinstance(wine_run, Run)
+    Path("folder").mkdir()
+    Path("afile").write_text("")
+    customers(5).write_csv("other.csv")
+    pl.DataFrame({feature.name: [1.0] for feature in wine_run.signature.features}).write_csv("wine.csv")
+    said = command(*[word.replace("{run}", str(wine_run.path)) for word in words])
+    finished(said.code, said.out, said.err, code, text)
+    nothing_to_trust()
+
+
+@pytest.mark.parametrize("case", ROWS)
+def test_rows(case: str, command: Command) -> None:
+    text, code, message = ROWS[case]
+    Path("rows.csv").write_text(text)
+    said = command(*TABLE)
+    finished(said.code, said.out, said.err, code, message)
+    assert not Path("runs").exists(), "bad data must be found before a folder is made"
+
+
+def test_an_error_as_json(command: Command) -> None:
+    said = command("fit", "trainer.max_epoch=5", "--json")
+    assert said.code == 2
+    error = said.json["error"]
+    assert (error["kind"], error["exit_code"]) == ("CardError", 2)
+    assert error["mistakes"][0]["hint"] == "Did you mean trainer.max_epochs?"
+
+
+def test_traceback_on_demand(command: Command) -> None:
+    assert "Traceback" in command("fit", "seed=-1", "--traceback").err
+
+
+def test_a_fault_of_ours_is_said_to_be_one(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("by design")
+
+    monkeypatch.setattr("runcard.api.load_card", broken)
+    said = command("check")
+    finished(said.code, said.out, said.err, 1, "a fault in Runcard: ZeroDivisionError: by design")
+
+
+def test_an_unfinished_run_is_refused(command: Command) -> None:
+    run = Path(command("fit", "data=wine", *TINY, "--json").json["run"])
+    (run / "metrics.json").unlink()
+    for words in (["evaluate", str(run)], ["predict", str(run), "rows.csv"]):
+        said = command(*words)
+        finished(said.code, said.out, said.err, 2, "is not finished")
+
+
+def test_a_missing_package_is_named(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pytorch_lightning.loggers.wandb._WANDB_AVAILABLE", False)
+    said = command("fit", "data=wine", "logger=wandb", *TINY)
+    finished(said.code, said.out, said.err, 2, "pip install 'runcard[wandb]'")
+
+
+@pytest.mark.parametrize(("signum", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_signals_end_a_fit(signum: signal.Signals, code: int) -> None:
+    program = [str(Path(sys.executable).with_name("runcard")), "fit", "data=wine", "trainer.max_epochs=1000000"]
+    patience = ["trainer.early_stopping.patience=null"]
+    with subprocess.Popen([*program, *patience], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        give_up = time.monotonic() + HANG_S
+        while not list(Path("runs").glob("*/*/metrics.csv")):
+            assert process.poll() is None, process.stderr and process.stderr.read()
+            assert time.monotonic() < give_up
+            time.sleep(0.05)
+        os.kill(process.pid, signum)
+        out, err = process.communicate(timeout=HANG_S)
+    finished(process.returncode, out, err, code, f"stopped by {signum.name}")
+    nothing_to_trust()
+
+
+def test_a_closed_pipe_is_no_error(wine_run: object) -> None:
+    program = Path(sys.executable).with_name("runcard")
+    done = subprocess.run(f"{program} check | head -n 1", shell=True, capture_output=True, text=True, timeout=HANG_S)
+    assert done.stdout.startswith("version: 1")
+    assert not done.stderr

@@ -1,0 +1,140 @@
+"""The line from Python."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+import runcard
+from runcard.errors import DataError, RunError
+from runcard.evaluation.predictor import Run
+from tests.conftest import TINY, customers
+
+TABLE = ["data=table", "problem.target=churned", "report=false"]
+
+
+@pytest.fixture(scope="module")
+def customer_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    folder = tmp_path_factory.mktemp("customers")
+    customers().write_csv(folder / "customers.csv")
+    return runcard.fit(runcard.load_card([*TABLE, f"data.path={folder}/customers.csv", f"runs_dir={folder}"]))
+
+
+def test_the_names_are_those_of_the_documentation() -> None:
+    assert set(runcard.__all__) <= set(dir(runcard)) | {"check", "evaluate", "fit", "load_card", "load_run"}
+    assert callable(runcard.load_run)
+    with pytest.raises(AttributeError, match="no attribute 'fitt'"):
+        runcard.fitt  # noqa: B018
+
+
+def test_a_table_is_learned(customer_run: Run) -> None:
+    assert customer_run.metrics["test/accuracy"] > 0.8
+    assert customer_run.card.problem.task == "classification"
+    assert customer_run.card.problem.metric == "accuracy"
+    assert [feature.name for feature in customer_run.signature.features] == ["age", "city", "member", "spent"]
+
+
+def test_all_forms_of_rows_get_the_same_answers(customer_run: Run) -> None:
+    frame = customers(40, seed=5)
+    frame.write_csv("rows.csv")
+    frame.write_parquet("rows.parquet")
+    expected = customer_run.predict(frame)
+    assert expected.columns == ["prediction", "probability_no", "probability_yes"]
+    for rows in ("rows.csv", Path("rows.parquet"), frame.to_dict(as_series=False), frame.to_dicts()):
+        assert customer_run.predict(rows).equals(expected)
+
+
+def test_a_loaded_run_answers_as_the_fitted_one(customer_run: Run) -> None:
+    loaded = runcard.load_run(customer_run.path)
+    rows = customers(40, seed=5)
+    assert loaded.predict(rows).equals(customer_run.predict(rows))
+    assert loaded.metrics == customer_run.metrics
+
+
+def test_predicting_the_test_rows_gives_the_stored_predictions(customer_run: Run) -> None:
+    stored = pl.read_parquet(customer_run.folder.predictions)
+    answers = customer_run.predict(customers()[stored["row"].to_list()])
+    assert answers.equals(stored.drop("row", "truth"))
+
+
+def test_one_row_is_answered_as_in_a_batch(customer_run: Run) -> None:
+    rows = customers(20, seed=3)
+    together = customer_run.predict(rows)
+    alone = pl.concat([customer_run.predict(rows[i]) for i in range(rows.height)])
+    assert alone["prediction"].equals(together["prediction"])
+    np.testing.assert_allclose(alone["probability_yes"], together["probability_yes"], atol=1e-6)
+
+
+def test_gaps_and_new_values_are_answered_and_reported(customer_run: Run) -> None:
+    rows = {"age": [None, 200.0], "city": ["Rom", None], "member": [None, True], "spent": [1, 2]}
+    assert customer_run.predict(rows).height == 2
+    assert [text.partition(":")[0] for text in customer_run.warnings(customer_run.columns(rows))] == ["age", "city"]
+
+
+def test_no_rows_no_answers(customer_run: Run) -> None:
+    assert customer_run.predict(customers()[:0]).height == 0
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ({"age": [1]}, "lack 3 of the model's 4 columns: 'city', 'member', 'spent'"),
+        ({"age": ["old"], "city": ["Ulm"], "member": [True], "spent": [1]}, "'age' must hold numbers; 'old' is none"),
+        ({"age": [1], "city": ["Ulm"], "member": ["maybe"], "spent": [1]}, "'member' must hold true or false"),
+        ({"age": [1, 2], "city": ["Ulm"]}, "these rows are no table"),
+        ("nowhere.csv", r"there is no file nowhere\.csv"),
+        (7, "these rows are no table"),
+    ],
+)
+def test_rows_that_cannot_be_answered(customer_run: Run, rows: object, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        customer_run.predict(rows)  # type: ignore[arg-type]
+
+
+def test_images_are_answered() -> None:
+    run = runcard.fit(runcard.load_card(["data=digits", *TINY]))
+    stored = pl.read_parquet(run.folder.predictions)
+    from sklearn.datasets import load_digits
+
+    images = load_digits().images[stored["row"].to_numpy()]
+    answers = run.predict({"image": images.tolist()})
+    assert answers.equals(stored.drop("row", "truth"))
+    with pytest.raises(DataError, match="must hold images of 1×8×8 numbers"):
+        run.predict({"image": [[1.0, 2.0]]})
+
+
+def test_folders_that_are_no_runs(away: Path, wine_run: Run) -> None:
+    with pytest.raises(RunError, match="there is no folder"):
+        runcard.load_run("nowhere")
+    with pytest.raises(RunError, match="is not a run folder"):
+        runcard.load_run(away)
+    (away / "card.yaml").write_text(wine_run.folder.card.read_text())
+    with pytest.raises(RunError, match="is not finished"):
+        runcard.load_run(away)
+
+
+def test_auto_is_settled_and_written_into_the_card() -> None:
+    run = runcard.fit(runcard.load_card(["data=wine", "trainer=auto", *TINY]))
+    assert run.card.trainer.accelerator in ("cpu", "gpu")
+    assert "auto" not in run.folder.card.read_text()
+
+
+def test_the_run_folder_is_whole(wine_run: Run) -> None:
+    names = {str(path.relative_to(wine_run.path)) for path in wine_run.path.rglob("*") if path.is_file()}
+    checkpoints = {f"checkpoints/{name}.ckpt{end}" for name in ("best", "last") for end in ("", ".sha256")}
+    documents = {"card.yaml", "origin.json", "environment.json", "data.json", "metrics.json", "metrics.csv"}
+    assert names == documents | checkpoints | {"split.parquet", "predictions.parquet", "report.html", "run.log"}
+    environment = json.loads(wine_run.folder.environment.read_text())
+    assert environment["packages"]["torch"]
+    assert environment["threads"] == wine_run.card.trainer.threads
+
+
+def test_two_runs_in_one_second_do_not_collide() -> None:
+    from runcard import runs
+
+    folders = {runs.create("runs", "same").path for _ in range(50)}
+    assert len(folders) == 50

@@ -1,0 +1,115 @@
+"""Fitting: the same card gives the same bytes, another seed others, and what is written can be trusted."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+import torch
+
+import runcard
+from runcard.errors import TrainingError
+from runcard.evaluation.predictor import Run
+from runcard.training.checkpoint import load
+
+SHORT = ["trainer.max_epochs=3", "report=false"]
+
+
+def fit(*overrides: str) -> Run:
+    return runcard.fit(runcard.load_card([*overrides, *SHORT]))
+
+
+def weights(path: Path) -> dict[str, torch.Tensor]:
+    content: dict[str, torch.Tensor] = load(path)["state_dict"]
+    return content
+
+
+@pytest.mark.parametrize("card", ["experiment=digits_cnn", "experiment=digits_mlp", "experiment=diabetes"])
+def test_one_card_gives_the_same_bytes_and_another_seed_others(card: str) -> None:
+    first, again, other = (fit(card, f"seed={seed}") for seed in (0, 0, 1))
+    for name in ("best", "last", "metrics", "history", "predictions", "split", "data"):
+        assert getattr(first.folder, name).read_bytes() == getattr(again.folder, name).read_bytes(), name
+    assert first.folder.history.read_bytes() != other.folder.history.read_bytes()
+    assert first.folder.split.read_bytes() == other.folder.split.read_bytes()
+    different = weights(other.folder.last)
+    assert any(not torch.equal(tensor, different[name]) for name, tensor in weights(first.folder.last).items())
+
+
+def test_what_ran_before_in_the_process_does_not_matter() -> None:
+    first = fit("data=wine")
+    torch.manual_seed(99)
+    torch.rand(7)
+    fit("data=wine", "model=linear")
+    assert fit("data=wine").folder.last.read_bytes() == first.folder.last.read_bytes()
+
+
+def test_threads_come_back_as_they_were() -> None:
+    before = torch.get_num_threads()
+    fit("data=wine", f"trainer.threads={before + 1}")
+    assert torch.get_num_threads() == before
+
+
+def test_history_is_one_whole_line_an_epoch() -> None:
+    run = fit("data=wine", "trainer.monitor=val/f1")
+    with run.folder.history.open() as file:
+        lines = list(csv.DictReader(file))
+    assert [line["epoch"] for line in lines] == ["0", "1", "2"]
+    assert set(lines[0]) == {"epoch", "lr", "train/loss", "val/loss", "val/accuracy", "val/f1"}
+    assert all(value for line in lines for value in line.values())
+    best = lines[int(run.metrics["best_epoch"])]
+    assert float(best["val/f1"]) == pytest.approx(run.metrics["val/f1"], rel=1e-6)
+    assert float(best["val/f1"]) == max(float(line["val/f1"]) for line in lines)
+
+
+def test_best_is_of_the_best_epoch_and_last_of_the_last() -> None:
+    run = fit("data=wine", "optimizer.lr=0.3", "scheduler=constant")
+    best, last = load(run.folder.best), load(run.folder.last)
+    assert (best["epoch"], last["epoch"]) == (run.metrics["best_epoch"], 2)
+    assert best["best_value"] == run.metrics["val/loss"]
+
+
+def test_no_history_without_a_logger() -> None:
+    assert not fit("data=wine", "logger=none").folder.history.exists()
+
+
+def test_early_stopping_ends_a_run() -> None:
+    card = ["data=wine", "optimizer.lr=1e-9", "trainer.early_stopping.patience=2", "trainer.early_stopping.min_delta=1"]
+    run = runcard.fit(runcard.load_card([*card, "trainer.max_epochs=50", "report=false"]))
+    assert run.metrics["epochs"] == 3
+
+
+@pytest.mark.parametrize("precision", ["bf16-mixed", "bf16-true"])
+def test_half_precision_on_the_processor(precision: str) -> None:
+    run = runcard.fit(runcard.load_card(["data=wine", f"trainer.precision={precision}", "report=false", "seed=1"]))
+    assert run.metrics["test/accuracy"] > 0.8
+    expected = torch.bfloat16 if precision == "bf16-true" else torch.float32
+    assert {tensor.dtype for tensor in weights(run.folder.best).values()} == {expected}
+
+
+def test_clipping_shortens_the_first_step() -> None:
+    free, clipped = (
+        fit("data=wine", "optimizer=sgd", "trainer.limit_batches=1", f"trainer.gradient_clip_norm={norm}")
+        for norm in ("null", "1e-6")
+    )
+    started = {name: tensor for name, tensor in weights(clipped.folder.last).items() if name.endswith("bias")}
+    moved = {name: tensor for name, tensor in weights(free.folder.last).items() if name.endswith("bias")}
+    assert any(not torch.equal(tensor, moved[name]) for name, tensor in started.items())
+
+
+def test_a_loss_that_is_no_number_stops_the_run_and_says_what_to_do() -> None:
+    card = runcard.load_card(["data=diabetes", "optimizer=sgd", "optimizer.lr=1e30", "trainer.max_epochs=3"])
+    with pytest.raises(TrainingError, match=r"Lower optimizer\.lr"):
+        runcard.fit(card)
+    (log,) = Path("runs").glob("*/*/run.log")
+    assert "ended early" in log.read_text()
+    assert not (log.parent / "metrics.json").exists()
+
+
+def test_a_monitor_that_the_rows_do_not_define_is_said() -> None:
+    rows = "".join(f"{i},{'b' if i % 25 == 3 else 'a'}\n" for i in range(100))
+    Path("rows.csv").write_text(f"x,y\n{rows}")
+    overrides = ["data=table", "data.path=rows.csv", "problem.target=y", "data.split.validation=0.05"]
+    card = runcard.load_card([*overrides, "trainer.monitor=val/roc_auc"])
+    with pytest.raises(TrainingError, match=r"val/roc_auc cannot be computed"):
+        runcard.fit(card)
