@@ -1,0 +1,85 @@
+"""What README.md says is so: its commands run, its Python runs, its tables name what is there."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+import runcard
+from runcard.card.compose import group_choices
+from runcard.cli.verbs import VERBS
+from runcard.evaluation.predictor import Run
+from tests.conftest import TINY, Command, customers
+
+ROOT = Path(__file__).parents[1]
+TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```(\w*)\n(.*?)```", TEXT, flags=re.DOTALL)
+COMMANDS = [
+    line.partition(" #")[0].strip()
+    for kind, block in BLOCKS
+    if kind == "sh"
+    for line in block.splitlines()
+    if line.startswith("runcard ")
+]
+
+
+def test_commands_are_found_and_cover_every_verb() -> None:
+    assert len(COMMANDS) >= 10
+    assert {shlex.split(line)[1] for line in COMMANDS} == {verb.name for verb in VERBS}
+
+
+@pytest.mark.parametrize("line", COMMANDS)
+def test_command_runs(line: str, command: Command) -> None:
+    customers(100).write_csv("customers.csv")
+    words = shlex.split(line)[1:]
+    if "$RUN" in line or words[0] == "ls":
+        table = ["data=table", "data.path=customers.csv", "problem.target=churned"]
+        run = command("fit", *table, *TINY, "--json").json["run"]
+        words = [word.replace("$RUN", run) for word in words]
+    tiny = TINY[:2] if words[0] == "fit" else []
+    said = command(*words, *tiny)
+    assert said.code == 0, said.err
+    assert said.out
+
+
+def test_scripts_that_are_named_exist() -> None:
+    for name in re.findall(r"(?:scripts|bench)/\w+(?:\.py)?", TEXT):
+        assert (ROOT / name).is_file(), name
+
+
+def test_python_runs(wine_run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    (code,) = [block for kind, block in BLOCKS if kind == "python"]
+    rows = {feature.name: [1.0, 2.0] for feature in wine_run.signature.features}
+    names = {"rows": rows}
+    exec(code, names)
+    assert "wine-linear" in capsys.readouterr().out
+    assert len(names["answers"]) == 2
+
+
+def test_the_refusal_is_quoted_as_it_is(command: Command) -> None:
+    words = re.search(r"`runcard (check trainer[^`]*)` says", TEXT)
+    assert words
+    said = command(*words[1].split())
+    assert said.err in TEXT
+    assert said.code == 2
+
+
+def test_groups_and_choices_are_those_of_conf() -> None:
+    rows = dict(re.findall(r"^\| `(\w+)` \|.*\| (.*?) \|$", TEXT, flags=re.MULTILINE))
+    for group, choices in group_choices().items():
+        if group == "problem":
+            assert rows[group] == "one for each `data`"
+            assert choices == group_choices()["data"]
+        else:
+            assert sorted(rows[group].split(", ")) == choices
+
+
+def test_files_of_a_run_are_those_that_are_there(wine_run: Run) -> None:
+    section = TEXT.partition("## The run folder")[2].partition("\n## ")[0]
+    named = set(re.findall(r"[\w/]+\.(?:yaml|json|parquet|ckpt|csv|html|log)", section))
+    there = {path.name for path in wine_run.path.rglob("*") if path.is_file() and path.suffix != ".sha256"}
+    assert {Path(name).name for name in named} == there
+    assert runcard.load_run(wine_run.path).metrics

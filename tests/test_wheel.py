@@ -1,0 +1,59 @@
+"""The wheel: built, installed into an empty environment, run from a folder that knows nothing of the checkout."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from runcard.card.compose import shipped_conf
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("dist")
+    build = [sys.executable, "-m", "build", "--no-isolation", "--wheel", "--outdir", str(out), str(ROOT)]
+    subprocess.run(build, check=True, capture_output=True, timeout=120)
+    (path,) = out.glob("*.whl")
+    return path
+
+
+@pytest.mark.slow
+def test_wheel_holds_all_of_conf_and_no_tests(wheel: Path) -> None:
+    names = set(zipfile.ZipFile(wheel).namelist())
+    shipped = {f"runcard/conf/{file.relative_to(shipped_conf())}" for file in shipped_conf().rglob("*.yaml")}
+    assert shipped <= names
+    assert "runcard/evaluation/report.html" in names
+    assert "runcard/py.typed" in names
+    assert not [name for name in names if "test" in name]
+
+
+@pytest.mark.slow
+def test_wheel_works_from_any_folder(wheel: Path, away: Path) -> None:
+    environment = away / "environment"
+    # The dependencies are those of this environment; Runcard itself comes from the wheel alone.
+    venv.create(environment, with_pip=True)
+    python = environment / "bin" / "python"
+    subprocess.run(
+        [python, "-m", "pip", "install", "--no-deps", "--no-index", "--quiet", wheel], check=True, timeout=120
+    )
+    (site,) = environment.glob("lib/python*/site-packages")
+    theirs = [path for path in sys.path if path.endswith("site-packages")]
+    (site / "dependencies.pth").write_text("\n".join(theirs) + "\n")
+    folder = away / "elsewhere"
+    folder.mkdir()
+    command = [str(environment / "bin" / "runcard"), "fit", "data=wine", "trainer.max_epochs=1", "--json"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    run = Path(json.loads(done.stdout)["run"])
+    assert run.is_relative_to(folder)
+    origin = json.loads((run / "origin.json").read_text())["optimizer.lr"]
+    assert str(environment) in str((folder / origin.rpartition(":")[0]).resolve())
+    assert (run / "report.html").is_file()
