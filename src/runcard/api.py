@@ -92,11 +92,14 @@ def fit(card: Card, *, progress: bool = False) -> Run:
     folder = runs.create(card.runs_dir, card.name)
     with _logged(folder):
         _write_beginnings(folder, card, data)
-        log.info("training on %d rows", len(data.indices("train")))
+        sizes = [len(data.indices(part)) for part in ("train", "validation", "test")]
+        log.info("run %s: %d rows to learn from, %d to choose the epoch, %d to test", folder.path, *sizes)
+        for note in data.rows.notes:
+            log.warning("%s", note)
         training = train(card, data, folder, progress=progress)
         run = open_trained(folder)
         metrics = evaluate_run(run, data, training, report=card.report)
-        log.info("finished: %s", json.dumps(metrics))
+        log.debug("finished: %s", json.dumps(metrics))
     return run
 
 
@@ -135,7 +138,7 @@ def evaluate(path: str | Path) -> Run:
     training = {name: value for name, value in run.metrics.items() if not name.startswith(("test/", "baseline/"))}
     with _logged(folder):
         metrics = evaluate_run(run, data, training, report=True)
-        log.info("evaluated again: %s", json.dumps(metrics))
+        log.debug("evaluated again: %s", json.dumps(metrics))
     return run
 
 
@@ -179,11 +182,12 @@ def _logged(folder: RunFolder) -> Iterator[None]:
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     level = log.level
     log.addHandler(handler)
-    log.setLevel(logging.INFO)
+    log.setLevel(logging.DEBUG)
     try:
         yield
     except BaseException as error:
-        log.error("ended early: %s", error, exc_info=True)
+        # At this level the traceback reaches the file and not the terminal, where one line says what to do.
+        log.debug("ended early: %s", error, exc_info=True)
         raise
     finally:
         log.removeHandler(handler)

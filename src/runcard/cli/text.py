@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import os
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,6 +38,19 @@ def run_text(run: Run) -> str:
     if run.folder.report.is_file():
         lines.append(f"report  {shown_path(run.folder.report)}")
     return "\n".join(lines)
+
+
+@contextlib.contextmanager
+def said_to_people() -> Iterator[None]:
+    """Show on stderr what the line reports while it works; its details stay in the run's log."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setLevel(logging.INFO)
+    logger = logging.getLogger("runcard")
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
 
 
 def shown_path(path: Path) -> str:

@@ -88,13 +88,14 @@ def check(arguments: argparse.Namespace) -> Result:
 def fit(arguments: argparse.Namespace) -> Result:
     """Card → run."""
     from runcard import api
-    from runcard.cli.text import run_text
+    from runcard.cli.text import run_text, said_to_people
 
     if _is_for_hydra(arguments):
         return _hydra(arguments)
     started = time.monotonic()
     card = api.load_card(arguments.overrides, arguments.config_dir)
-    run = api.fit(card, progress=True)
+    with said_to_people():
+        run = api.fit(card, progress=True)
     data = {"run": str(run.path), "metrics": run.metrics, "seconds": round(time.monotonic() - started, 3)}
     return Result(data, run_text(run))
 

@@ -32,7 +32,6 @@ class KeepBest(Callback):
         self.run = run
         self.monitor = monitor
         self.epoch = -1
-        self.value = float("nan")
         self.numbers: dict[str, float] = {}
         self._weights: dict[str, Tensor] = {}
 
@@ -42,20 +41,21 @@ class KeepBest(Callback):
         Raises:
             TrainingError: If these validation rows do not define the monitor.
         """
-        if self.monitor not in trainer.callback_metrics:
+        assert isinstance(pl_module, Task)
+        numbers = pl_module.validated
+        if self.monitor not in numbers:
             raise TrainingError(
                 f"{self.monitor} cannot be computed on the validation rows: they are too few or of one class. "
                 "Choose trainer.monitor=val/loss, or a larger data.split.validation."
             )
-        value = float(trainer.callback_metrics[self.monitor])
-        if self.epoch < 0 or better(self.monitor.removeprefix("val/"), value, self.value):
-            self.epoch, self.value = trainer.current_epoch, value
-            self.numbers = {name: float(v) for name, v in trainer.callback_metrics.items() if name.startswith("val/")}
+        metric = self.monitor.removeprefix("val/")
+        if not self.numbers or better(metric, numbers[self.monitor], self.numbers[self.monitor]):
+            self.epoch, self.numbers = trainer.current_epoch, numbers
             self._weights = _weights(pl_module)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write both checkpoints."""
-        facts = {"monitor": self.monitor, "best_epoch": self.epoch, "best_value": self.value}
+        facts = {"monitor": self.monitor, "best_epoch": self.epoch, "best_value": self.numbers[self.monitor]}
         save(self.run.best, {"state_dict": self._weights, "epoch": self.epoch, **facts})
         # After the last epoch Lightning has counted on to the next.
         save(self.run.last, {"state_dict": _weights(pl_module), "epoch": trainer.current_epoch - 1, **facts})

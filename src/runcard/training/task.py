@@ -45,6 +45,8 @@ class Task(LightningModule):
         self.make_optimizer = optimizer
         self.schedule = schedule
         self.loss = nn.functional.cross_entropy if target.classes else _squared_error
+        # The latest validation, exactly; what Lightning logs is rounded to float32.
+        self.validated: dict[str, float] = {}
         self._seen: list[tuple[Tensor, Tensor]] = []
         self._loss_sum = torch.zeros(())
         self._rows = 0
@@ -99,7 +101,8 @@ class Task(LightningModule):
             )
         answers = self.target.decode(outputs.cpu().numpy())
         values = score(self.metrics, answers, self._truth(targets))
-        self.log_dict({"val/loss": loss, **{f"val/{name}": value for name, value in values.items()}})
+        self.validated = {"val/loss": loss, **{f"val/{name}": value for name, value in values.items()}}
+        self.log_dict(self.validated)
 
     def configure_optimizers(self) -> Any:
         """The optimizer, its rate set before every step."""

@@ -1,0 +1,26 @@
+"""What only a GPU can show: every precision learns, and deterministic runs give the same bits."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+import runcard
+
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU; trainer=gpu is refused without one"),
+]
+
+
+@pytest.mark.parametrize("precision", ["32", "bf16-mixed", "16-mixed", "bf16-true"])
+def test_every_precision_learns(precision: str) -> None:
+    overrides = ["experiment=digits_cnn", "trainer=gpu", f"trainer.precision={precision}", "trainer.max_epochs=10"]
+    run = runcard.fit(runcard.load_card([*overrides, "report=false"]))
+    assert run.metrics["test/accuracy"] > 0.95
+
+
+def test_deterministic_runs_give_the_same_bytes() -> None:
+    card = runcard.load_card(["experiment=digits_cnn", "trainer=gpu", "trainer.max_epochs=3", "report=false"])
+    first, again = runcard.fit(card), runcard.fit(card)
+    assert first.folder.last.read_bytes() == again.folder.last.read_bytes()
