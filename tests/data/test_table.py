@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import datetime
+import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
 
-from runcard.data.dataset import prepare, restore
-from runcard.data.frames import NULL_VALUES, read_frame, write_frame
+import runcard
+from runcard.data.dataset import load_dataset, restore
+from runcard.data.frames import NULL_VALUES, read_frame, text_values, write_frame
 from runcard.data.table import KindOrIgnore, Table, guess_kind
-from runcard.errors import CardError, DataError
+from runcard.errors import CardError, DataError, RunError
 from tests.conftest import customers
 
 
@@ -88,6 +92,7 @@ def test_chosen_kinds_win() -> None:
         ([2, 10, 2, 10], "classification", ("2", "10")),
         ([True, False, True, False], "classification", ("false", "true")),
         ([1.5, 2.5, 3.5, 1.5], "regression", ()),
+        ([0.0, 1.0, 0.0, 1.0], "classification", ("0", "1")),
         (list(range(50)), "regression", ()),
     ],
 )
@@ -157,18 +162,105 @@ def test_only_the_header_is_read_to_check_columns() -> None:
 
 
 def test_changed_data_is_noticed(table_path: Path) -> None:
-    source = table(table_path)
-    data = prepare(source, target="churned", task="auto", seed=0, validation=0.2, test=0.2)
-    again = restore(source, data.to_dict(), data.split.labels(), target="churned")
+    card = runcard.load_card(["data=table", f"data.path={table_path}", "problem.target=churned"])
+    data = load_dataset(card)
+    again = restore(card, data.to_dict(), data.split.labels())
     np.testing.assert_array_equal(again.inputs("test"), data.inputs("test"))
+    with pytest.raises(RunError, match="does not match the hash"):
+        restore(card, data.to_dict(), data.split.labels()[::-1])
+    with pytest.raises(RunError, match=r"data\.json is damaged"):
+        restore(card, {**data.to_dict(), "signature": {}}, data.split.labels())
     table_path.write_text(table_path.read_text() + "C9,44.0,Ulm,true,1.0,no\n")
     with pytest.raises(DataError, match="the data has changed since the run"):
-        restore(source, data.to_dict(), data.split.labels(), target="churned")
+        restore(card, data.to_dict(), data.split.labels())
 
 
-def test_too_few_rows_and_the_wrong_task() -> None:
-    path = write("x,y\n" + "1,a\n2,b\n" * 4)
-    with pytest.raises(DataError, match="8 rows are too few"):
-        prepare(table(path), target="y", task="auto", seed=0, validation=0.2, test=0.2)
-    with pytest.raises(DataError, match="must hold numbers"):
-        prepare(table(path), target="y", task="regression", seed=0, validation=0.2, test=0.2)
+@pytest.mark.parametrize(
+    ("rows", "overrides", "error"),
+    [
+        ("1,a\n2,b\n" * 4, [], "8 rows are too few"),
+        (
+            "1,a\n2,b\n" * 9,
+            ["problem.task=regression", "problem.metric=r2"],
+            "holds texts, and problem.task is regression",
+        ),
+        ("1,5.5\n2,5.5\n" * 9, ["problem.task=regression", "problem.metric=r2"], "is 5.5 in every row"),
+    ],
+)
+def test_cards_that_ask_too_much(rows: str, overrides: list[str], error: str) -> None:
+    write("x,y\n" + rows)
+    with pytest.raises(DataError, match=error):
+        load_dataset(runcard.load_card(["data=table", "data.path=rows.csv", "problem.target=y", *overrides]))
+
+
+def test_codes_stay_texts() -> None:
+    lines = "01067,2020-01-01 10:00:00,007\n53111,2020-01-02 11:00:00,08\n99999,x,1\n"
+    rows = table(write(f"zip,when,y\n{lines * 3}"), zip="category", when="category").read("y", "auto")
+    assert rows.columns["zip"][:3].tolist() == ["01067", "53111", "99999"]
+    assert rows.columns["when"][0] == "2020-01-01 10:00:00"
+    assert rows.classes == ("1", "007", "08")
+
+
+def test_a_number_as_text_does_not_depend_on_its_neighbours() -> None:
+    column = pl.Series("x", [1.0, 2.5, None, 1e20, float("nan")])
+    assert text_values(column).tolist() == ["1", "2.5", None, "1e+20", None]
+    assert text_values(column[:1]).tolist() == ["1"]
+
+
+def test_values_late_in_a_file_are_read_as_they_are() -> None:
+    lines = [{"x": 0, "y": "a"}, {"x": 1, "y": "b"}] * 100 + [{"x": 0.9, "y": "a"}, {"x": -0.9, "y": "b"}]
+    for name in ("rows.csv", "rows.ndjson"):
+        Path(name).write_bytes(write_frame(pl.DataFrame(lines, infer_schema_length=None), Path(name)))
+    Path("rows.json").write_text(json.dumps(lines))
+    Path("rows.ndjson").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    for name in ("rows.csv", "rows.ndjson", "rows.json"):
+        assert table(name).read("y", "auto").columns["x"][-2:].tolist() == [0.9, -0.9], name
+
+
+def test_the_order_of_classes_is_one_order() -> None:
+    names = "{'nan', '10', '9', 'inf', 'a', 'NaN'}"
+    script = f"from runcard.data.table import _class_order; print(sorted({names}, key=_class_order))"
+    command = [sys.executable, "-c", script]
+    runs = [
+        subprocess.run(command, env={"PYTHONHASHSEED": seed}, capture_output=True, text=True, timeout=60)
+        for seed in "1234"
+    ]
+    assert {run.stdout for run in runs} == {"['9', '10', 'NaN', 'a', 'inf', 'nan']\n"}
+
+
+def test_names_that_look_like_marks() -> None:
+    Path("rows[1].csv").write_text("is_duplicated_row,x_duplicated_0,y\n1,2,a\n2,3,b\n3,2,a\n1,1,b\n")
+    rows = table("rows[1].csv").read("y", "auto")
+    assert list(rows.kinds) == ["is_duplicated_row", "x_duplicated_0"]
+
+
+def test_another_separator_is_suspected() -> None:
+    with pytest.raises(CardError, match=r"Say data\.separator=';'"):
+        table(write("x;y\n1;a\n")).check_columns("y")
+
+
+def test_almost_numbers_are_noted() -> None:
+    path = write("x,y\n" + "".join(f"{'?' if i % 9 == 0 else i % 30},{'ab'[i % 2]}\n" for i in range(90)))
+    assert "most of it are numbers, but not '?'" in table(path).read("y", "auto").notes[0]
+
+
+@pytest.mark.parametrize("values", [[[1, 2]] * 4, [{"a": 1}] * 4, [b"x"] * 4, [datetime.timedelta(1)] * 4])
+def test_values_of_no_kind(values: list[object]) -> None:
+    pl.DataFrame({"x": values, "z": [1, 2, 3, 4], "y": ["a", "b", "a", "b"]}).write_parquet("rows.parquet")
+    assert list(table("rows.parquet").read("y", "auto").kinds) == ["z"]
+    kinds: tuple[KindOrIgnore, ...] = ("number", "category", "boolean")
+    for kind in kinds:
+        with pytest.raises(DataError, match="cannot be a"):
+            table("rows.parquet", x=kind).read("y", "auto")
+    with pytest.raises(DataError, match="neither classes nor numbers"):
+        table("rows.parquet").read("x", "auto")
+
+
+def test_a_number_too_large_to_compute_with_is_named() -> None:
+    with pytest.raises(DataError, match=r"'x' holds 1e\+300, more than can be computed with, in row 2"):
+        table(write("x,y\n1,a\n1e300,b\n2,a\n3,b\n")).read("y", "auto")
+
+
+def test_the_target_has_no_kind() -> None:
+    with pytest.raises(CardError, match="this is the target"):
+        table(write("x,y\n1,a\n2,b\n"), y="category").check_columns("y")

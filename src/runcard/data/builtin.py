@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from runcard.data.signature import Kind, Rows
+from runcard.data.signature import Kind, Rows, TaskOrAuto
+from runcard.errors import CardError, Mistake
 from runcard.runs import sha256
+
+# What each data set is about; the card's problem must be about the same.
+TARGETS = {"digits": "digit", "breast_cancer": "diagnosis", "wine": "cultivar", "diabetes": "progression"}
 
 
 class Builtin:
@@ -18,8 +22,23 @@ class Builtin:
     def __init__(self, name: str) -> None:
         self.name = name
 
-    def read(self, target: str, task: str) -> Rows:
-        """All rows; the name of the target is the card's, the task is the data's own."""
+    def check_columns(self, target: str) -> None:
+        """Compare the target that the card names with the one that the data has.
+
+        Raises:
+            CardError: If they differ.
+        """
+        if target != TARGETS[self.name]:
+            message = f"the data set {self.name} has no target {target!r}"
+            raise CardError([Mistake("problem.target", message, hint=f"It has {TARGETS[self.name]!r}.")])
+
+    def read(self, target: str, task: TaskOrAuto) -> Rows:
+        """All rows; the task is the data's own, whatever is asked for.
+
+        Raises:
+            CardError: If the data has no such target.
+        """
+        self.check_columns(target)
         # Imported here: reading a table needs no scikit-learn.
         from sklearn import datasets
 

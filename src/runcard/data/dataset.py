@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from runcard.card.schema import Card
+from runcard.card.targets import build
 from runcard.data import signature, transforms
-from runcard.data.signature import Array, Rows, Signature
-from runcard.data.split import PARTS, Part, Split, split
+from runcard.data.signature import Array, Rows, Signature, TaskOrAuto
+from runcard.data.split import PARTS, PartName, Split, split
 from runcard.data.transforms import Transforms
 from runcard.errors import CardError, DataError, RunError
 
@@ -21,7 +23,10 @@ MIN_ROWS = 10
 class Source(Protocol):
     """Where rows come from."""
 
-    def read(self, target: str, task: Literal["auto", "classification", "regression"]) -> Rows:
+    def check_columns(self, target: str) -> None:
+        """Refuse a card that names what the data does not have, reading as little as that takes."""
+
+    def read(self, target: str, task: TaskOrAuto) -> Rows:
         """All rows, with the column ``target`` as the truth."""
 
 
@@ -34,21 +39,21 @@ class Dataset:
     signature: Signature
     transforms: Transforms
 
-    def indices(self, part: Part) -> NDArray[np.int64]:
+    def indices(self, part: PartName) -> NDArray[np.int64]:
         """The row numbers of a part, ascending."""
         chosen: NDArray[np.int64] = getattr(self.split, part)
         return chosen
 
-    def inputs(self, part: Part) -> NDArray[np.float32]:
+    def inputs(self, part: PartName) -> NDArray[np.float32]:
         """The model's input: ``(rows, width)`` or ``(rows, channels, height, width)``."""
         rows = self.indices(part)
         return self.transforms.apply({name: values[rows] for name, values in self.rows.columns.items()})
 
-    def truth(self, part: Part) -> Array:
+    def truth(self, part: PartName) -> Array:
         """The truth as the data has it: texts or numbers, ``(rows,)``."""
         return self.rows.target[self.indices(part)]
 
-    def targets(self, part: Part) -> Array:
+    def targets(self, part: PartName) -> Array:
         """The truth as the model learns it: int64 class indices or scaled float32, ``(rows,)``."""
         return self.transforms.target.encode(self.truth(part))
 
@@ -65,53 +70,56 @@ class Dataset:
         }
 
 
-def prepare(source: Source, *, target: str, task: str, seed: int, validation: float, test: float) -> Dataset:
-    """Read the rows, split them, and learn signature and transforms from the training part.
-
-    Args:
-        source: Where the rows come from.
-        target: The column to predict.
-        task: ``classification``, ``regression``, or ``auto`` to go by the target's values.
-        seed: Of the split.
-        validation: Share of the rows, 0 to 1.
-        test: Share of the rows, 0 to 1.
+def load_dataset(card: Card) -> Dataset:
+    """Read the card's rows, split them, and learn signature and transforms from the training part.
 
     Raises:
         CardError: If the card asks for a task or column that the data does not have.
         DataError: If the rows cannot be learned from.
     """
-    rows = source.read(target, task)  # type: ignore[arg-type]  # the card has judged the word
-    if task not in ("auto", rows.task):
-        raise CardError(f"problem.task: the target {target!r} is for {rows.task}, not {task}")
+    source: Source = build(card.data)
+    cut, problem = card.data.split, card.problem
+    rows = source.read(problem.target, problem.task)
+    if problem.task not in ("auto", rows.task):
+        raise CardError(f"problem.task: the target {problem.target!r} is for {rows.task}, not {problem.task}")
     if len(rows) < MIN_ROWS:
         raise DataError(f"{len(rows)} rows are too few to train, choose and test with; {MIN_ROWS} is the least")
-    parts = split(rows, seed=seed, validation=validation, test=test)
+    return learn(rows, split(rows, seed=cut.seed, validation=cut.validation, test=cut.test))
+
+
+def learn(rows: Rows, parts: Split) -> Dataset:
+    """Learn signature and transforms from the training part of the rows, and from no other."""
     described = signature.describe(rows, parts.train)
     training = {name: values[parts.train] for name, values in rows.columns.items()}
     return Dataset(rows, parts, described, transforms.fit(described, training, rows.target[parts.train]))
 
 
-def restore(source: Source, content: Mapping[str, Any], labels: list[str], *, target: str) -> Dataset:
+def restore(card: Card, content: Mapping[str, Any], labels: list[str]) -> Dataset:
     """The data of an earlier run, with that run's split and transforms.
 
     Args:
-        source: Where the rows came from.
+        card: The run's card.
         content: What ``to_dict`` gave.
         labels: The part of each row, in row order.
-        target: The column to predict.
 
     Raises:
-        DataError: If the rows are no longer those of the run.
-        RunError: If the stored split is damaged.
+        DataError: If the rows are gone or are no longer those of the run.
+        RunError: If what was stored is damaged.
     """
-    described = Signature.from_dict(content["signature"])
-    rows = source.read(target, described.target.task)
-    if rows.fingerprint != content["fingerprint"]:
+    try:
+        described = Signature.from_dict(content["signature"])
+        learned = Transforms.from_dict(content["transforms"], described)
+        fingerprint, split_sha256 = str(content["fingerprint"]), content["split_sha256"]
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise RunError(f"the run's data.json is damaged: {error!r}") from error
+    source: Source = build(card.data)
+    rows = source.read(card.problem.target, described.target.task)
+    if rows.fingerprint != fingerprint:
         raise DataError(
             "the data has changed since the run: its fingerprint is "
-            f"{rows.fingerprint[:12]}…, the run's {content['fingerprint'][:12]}…. Fit again to learn from the new rows."
+            f"{rows.fingerprint[:12]}…, the run's {fingerprint[:12]}…. Fit again to learn from the new rows."
         )
     parts = Split(**{part: np.flatnonzero(np.array(labels) == part) for part in PARTS})
-    if len(labels) != len(rows) or parts.sha256 != content["split_sha256"]:
+    if len(labels) != len(rows) or parts.sha256 != split_sha256:
         raise RunError("the run's split.parquet is damaged: it does not match the hash in data.json")
-    return Dataset(rows, parts, described, Transforms.from_dict(content["transforms"], described))
+    return Dataset(rows, parts, described, learned)

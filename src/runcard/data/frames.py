@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +13,13 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from runcard.data.signature import Array, Feature, Signature
-from runcard.errors import DataError
+from runcard.data.signature import Array, Feature, Kind, Signature
+from runcard.errors import CardError, DataError
 
 NULL_VALUES = ("", "NA", "N/A", "NaN", "nan", "null", "NULL")
 CSV = (".csv", ".tsv", ".txt")
+# What is larger is a slip or a mark for missing, and its square would soon not be a number.
+LARGEST = 1e30
 TRUE = {"true", "yes", "1"}
 FALSE = {"false", "no", "0"}
 
@@ -32,60 +34,89 @@ def column_names(path: str | Path, *, separator: str = ",") -> list[str]:
     Raises:
         DataError: If the file is missing, empty, of another format, or damaged.
     """
-    kind = _checked_kind(path)
     with _readable(path):
+        kind = _checked_kind(path)
         if kind == ".parquet":
             return list(pl.read_parquet_schema(path))
-        if kind in CSV:
-            tab = "\t" if kind == ".tsv" else separator
-            # As texts, and lines of any length: what stands below the header is judged when it is read.
-            return pl.read_csv(path, separator=tab, n_rows=1, infer_schema_length=0, truncate_ragged_lines=True).columns
-    return read_frame(path).columns
+        if kind not in CSV:
+            return read_frame(path).columns
+        tab = "\t" if kind == ".tsv" else separator
+        # As a row of texts: polars renames what stands twice in a header, and judges what stands below it.
+        first = pl.read_csv(
+            path,
+            separator=tab,
+            n_rows=1,
+            has_header=False,
+            infer_schema_length=0,
+            truncate_ragged_lines=True,
+            glob=False,
+        )
+        names = [name or "" for name in first.row(0)]
+    doubled = sorted({name for name in names if names.count(name) > 1})
+    if doubled:
+        raise DataError(f"{path} has a column twice: {', '.join(map(repr, doubled))}")
+    return names
 
 
-def read_frame(path: str | Path, *, separator: str = ",", null_values: Sequence[str] = NULL_VALUES) -> pl.DataFrame:
+def read_frame(
+    path: str | Path,
+    *,
+    separator: str = ",",
+    null_values: Sequence[str] = NULL_VALUES,
+    texts: Collection[str] = (),
+) -> pl.DataFrame:
     """Read a file of rows.
 
     Args:
         path: A ``.csv``, ``.tsv``, ``.txt``, ``.parquet``, ``.json`` or ``.ndjson`` file.
         separator: Between the fields of a CSV; a ``.tsv`` is read with tabs in any case.
         null_values: Texts of a CSV that mean missing.
+        texts: Columns of a CSV to leave as they are written, whatever they look like: 01067 is no 1067.
 
     Raises:
         DataError: If the file is missing, empty, of another format, or damaged.
     """
-    kind = _checked_kind(path)
     with _readable(path):
+        kind = _checked_kind(path)
         if kind == ".parquet":
-            return pl.read_parquet(path)
-        if kind in CSV:
-            tab = "\t" if kind == ".tsv" else separator
-            # All rows decide a column's type: a text on line 100,001 must neither fail nor turn into a gap.
-            frame = pl.read_csv(
-                path, separator=tab, null_values=list(null_values), infer_schema_length=None, try_parse_dates=True
-            )
-            return _checked_header(frame, path)
-        return pl.read_json(path) if kind == ".json" else pl.read_ndjson(path)
+            return pl.read_parquet(path, glob=False)
+        if kind == ".json":
+            return pl.read_json(path, infer_schema_length=None)
+        if kind not in CSV:
+            return pl.read_ndjson(path, infer_schema_length=None)
+        names = column_names(path, separator=separator)
+        tab = "\t" if kind == ".tsv" else separator
+        # As texts first: polars' own guess reads either a sample, and then fails or drops what comes later, or
+        # all rows, which takes it 20 times as long.
+        frame = pl.read_csv(
+            path, separator=tab, null_values=list(null_values), infer_schema_length=0, glob=False, new_columns=names
+        )
+        return frame.select(column if column.name in texts else _typed(column) for column in frame)
+
+
+def check_output(path: Path) -> None:
+    """Refuse a file of answers that could not be written, before any row is answered.
+
+    Raises:
+        CardError: If its ending names no format, or its folder is not there.
+    """
+    if path.suffix.lower() not in (".parquet", ".ndjson", ".jsonl", *CSV):
+        endings = ".csv, .tsv, .txt, .parquet or .ndjson"
+        raise CardError(f"{path}: files of answers end in {endings}, not {path.suffix or 'nothing'}")
+    if not path.parent.is_dir():
+        raise CardError(f"{path}: there is no folder {path.parent}")
 
 
 def write_frame(frame: pl.DataFrame, path: Path) -> bytes:
-    """The bytes of a table in the format that the file's ending names.
-
-    Raises:
-        DataError: If the ending names no format.
-    """
+    """The bytes of a table in the format that the file's ending names; see ``check_output``."""
     kind = path.suffix.lower()
     buffer = io.BytesIO()
     if kind == ".parquet":
         frame.write_parquet(buffer)
-    elif kind in (".csv", ".tsv", ".txt"):
+    elif kind in CSV:
         frame.write_csv(buffer, separator="\t" if kind == ".tsv" else ",")
-    elif kind in (".ndjson", ".jsonl"):
-        frame.write_ndjson(buffer)
     else:
-        raise DataError(
-            f"{path}: answers are written as .csv, .tsv, .txt, .parquet or .ndjson, not {kind or 'nothing'}"
-        )
+        frame.write_ndjson(buffer)
     return buffer.getvalue()
 
 
@@ -99,7 +130,12 @@ def columns_of(frame: pl.DataFrame, signature: Signature) -> dict[str, Array]:
     if absent:
         listed = ", ".join(map(repr, absent[:5])) + (" …" if len(absent) > 5 else "")
         raise DataError(f"the rows lack {len(absent)} of the model's {len(signature.features)} columns: {listed}")
-    return {feature.name: _feature_values(frame[feature.name], feature) for feature in signature.features}
+    return {
+        feature.name: _image_values(frame[feature.name], feature)
+        if feature.kind == "image"
+        else values_of(frame[feature.name], feature.kind)
+        for feature in signature.features
+    }
 
 
 def number_values(column: pl.Series) -> NDArray[np.float64]:
@@ -108,17 +144,21 @@ def number_values(column: pl.Series) -> NDArray[np.float64]:
     Raises:
         DataError: If a value is no number, or infinite.
     """
+    if column.dtype.is_temporal():
+        raise DataError(f"column {column.name!r} must hold numbers, not dates or times; {_quoted(column)} is none")
     try:
         values = column.cast(pl.Float64).fill_null(float("nan")).to_numpy()
     except pl.exceptions.PolarsError:
         bad = column.filter(column.cast(pl.Float64, strict=False).is_null() & column.is_not_null())
         raise DataError(
             f"column {column.name!r} must hold numbers; {_quoted(bad)} is none. "
-            f"Mend the rows, or say data.kinds.{column.name}=category."
+            "Mend the rows; before training, data.kinds can name another kind for the column."
         ) from None
-    infinite = np.flatnonzero(np.isinf(values))
-    if len(infinite):
-        raise DataError(f"column {column.name!r} is infinite in row {infinite[0] + 1}; leave it empty if it is unknown")
+    large = np.flatnonzero(np.abs(values) > LARGEST)
+    if len(large):
+        row = large[0]
+        text = "is infinite" if np.isinf(values[row]) else f"holds {values[row]:g}, more than can be computed with,"
+        raise DataError(f"column {column.name!r} {text} in row {row + 1}; leave it empty if it is unknown")
     return values
 
 
@@ -128,6 +168,7 @@ def boolean_values(column: pl.Series) -> NDArray[np.float64]:
     Raises:
         DataError: If a value is none of these.
     """
+    column = column.fill_nan(None) if column.dtype.is_float() else column
     texts = column.cast(pl.String).str.to_lowercase().str.replace(r"\.0$", "").to_list()
     values = np.full(len(texts), np.nan)
     for row, text in enumerate(texts):
@@ -139,36 +180,57 @@ def boolean_values(column: pl.Series) -> NDArray[np.float64]:
 
 
 def text_values(column: pl.Series) -> NDArray[Any]:
-    """``(rows,)`` texts, None for missing; 3.0 is written as 3, so that a gap elsewhere does not rename a class."""
+    """``(rows,)`` texts, None for missing; 3.0 is written as 3, whatever the other rows hold."""
     if column.dtype.is_float():
-        whole = column.drop_nulls().drop_nans()
-        column = column.fill_nan(None)
-        column = column.cast(pl.Int64) if bool((whole == whole.round()).all()) else column
+        return np.array([_number_text(value) for value in column.to_list()], dtype=object)
     return np.array(column.cast(pl.String).to_list(), dtype=object)
 
 
-def _feature_values(column: pl.Series, feature: Feature) -> Array:
-    if feature.kind == "number":
+def values_of(column: pl.Series, kind: Kind) -> Array:
+    """A column's values as its kind wants them; see ``Columns`` for the forms.
+
+    Raises:
+        DataError: If a value is of another kind.
+    """
+    if column.dtype.is_nested() or column.dtype in (pl.Binary, pl.Duration, pl.Object):
+        raise DataError(f"column {column.name!r} holds values of type {column.dtype}, which cannot be a {kind}")
+    if kind == "number":
         return number_values(column)
-    if feature.kind == "boolean":
-        return boolean_values(column)
-    return text_values(column) if feature.kind == "category" else _image_values(column, feature)
+    return boolean_values(column) if kind == "boolean" else text_values(column)
+
+
+def _number_text(value: float | None) -> str | None:
+    if value is None or value != value:
+        return None
+    return str(int(value)) if value.is_integer() and abs(value) < 2**53 else repr(value)
+
+
+def _typed(column: pl.Series) -> pl.Series:
+    """A column of texts as whole numbers, numbers or dates, if every one of them is; else as it was."""
+    gaps = column.null_count()
+    if gaps == len(column) or column.str.contains(r"^-?0\d").any():  # 01234 is a code, no number
+        return column
+    for kind in (pl.Int64, pl.Float64, pl.Date):
+        typed = column.str.to_date(strict=False) if kind == pl.Date else column.cast(kind, strict=False)
+        if typed.null_count() == gaps:
+            return typed
+    return column
 
 
 def _image_values(column: pl.Series, feature: Feature) -> NDArray[np.float32]:
     """Images given as lists of numbers, flat or nested, or as the JSON of such lists."""
     try:
+        cells = column.to_list()
         if column.dtype == pl.String:
-            column = column.str.json_decode(pl.List(pl.Float64)) if "[[" not in (column[0] or "") else _nested(column)
-        values = np.array(column.to_list(), dtype=np.float32)
-        return values.reshape(len(column), *feature.shape)
-    except (pl.exceptions.PolarsError, ValueError, TypeError):
+            cells = [json.loads(cell) for cell in cells]
+        values = np.array(cells, dtype=np.float32).reshape(len(column), *feature.shape)
+    except (ValueError, TypeError):
         shape = "×".join(map(str, feature.shape))
         raise DataError(f"column {feature.name!r} must hold images of {shape} numbers each, as lists") from None
-
-
-def _nested(column: pl.Series) -> pl.Series:
-    return pl.Series(column.name, [np.array(json.loads(text), dtype=np.float64).ravel().tolist() for text in column])
+    odd = np.flatnonzero(~np.isfinite(values).reshape(len(values), -1).all(axis=1))
+    if len(odd):
+        raise DataError(f"column {feature.name!r}: the image in row {odd[0] + 1} has a pixel that is no finite number")
+    return values
 
 
 def _checked_kind(path: str | Path) -> str:
@@ -197,13 +259,6 @@ def _readable(path: str | Path) -> Iterator[None]:
         yield
     except (pl.exceptions.PolarsError, OSError, ValueError) as error:
         raise DataError(f"cannot read {path}: {str(error).splitlines()[0]}") from error
-
-
-def _checked_header(frame: pl.DataFrame, path: str | Path) -> pl.DataFrame:
-    doubled = [column for column in frame.columns if "_duplicated_" in column]
-    if doubled:
-        raise DataError(f"{path} has a column twice: {doubled[0].partition('_duplicated_')[0]!r}")
-    return frame
 
 
 def _quoted(values: pl.Series) -> str:

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Kind = Literal["number", "boolean", "category", "image"]
-Task = Literal["classification", "regression"]
+TaskName = Literal["classification", "regression"]
+TaskOrAuto = Literal["auto", "classification", "regression"]
 Array = NDArray[Any]
 
 # A feature's values, one entry a row. number, boolean: (rows,) float64, missing is NaN; category: (rows,) object,
@@ -57,7 +58,7 @@ class Target:
     """
 
     name: str
-    task: Task
+    task: TaskName
     classes: tuple[str, ...] = ()
     low: float | None = None
     high: float | None = None
@@ -104,7 +105,7 @@ class Rows:
     kinds: dict[str, Kind]
     target: Array
     target_name: str
-    task: Task
+    task: TaskName
     classes: tuple[str, ...]
     fingerprint: str
     notes: tuple[str, ...] = field(default=())
@@ -142,10 +143,11 @@ def surprises(signature: Signature, columns: Columns) -> dict[str, tuple[NDArray
             rows = np.fromiter((value not in known for value in values), dtype=bool, count=len(values))
             what = "not among the categories seen in training"
         elif feature.low is None or feature.high is None:
-            continue
+            rows = ~np.isnan(values)
+            what = "where training had none"
         else:
             outside = np.logical_or(values < feature.low, values > feature.high)  # NaN is neither
-            rows = np.any(outside.reshape(len(values), -1), axis=1)
+            rows = np.asarray(outside.any(axis=tuple(range(1, values.ndim))))
             what = f"outside {feature.low:g}…{feature.high:g} seen in training"
         if rows.any():
             found[feature.name] = (rows, what)

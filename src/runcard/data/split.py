@@ -16,8 +16,8 @@ from runcard.errors import DataError, RunError
 from runcard.runs import sha256
 
 Indices = NDArray[np.int64]
-Part = Literal["train", "validation", "test"]
-PARTS: tuple[Part, ...] = ("train", "validation", "test")
+PartName = Literal["train", "validation", "test"]
+PARTS: tuple[PartName, ...] = ("train", "validation", "test")
 GOLDEN = (5**0.5 - 1) / 2
 
 
@@ -36,11 +36,10 @@ class Split:
 
     def labels(self) -> list[str]:
         """The part of each row, in row order."""
-        labels = [""] * sum(len(getattr(self, part)) for part in PARTS)
+        labels = np.empty(sum(len(getattr(self, part)) for part in PARTS), dtype=object)
         for part in PARTS:
-            for row in getattr(self, part):
-                labels[row] = part
-        return labels
+            labels[getattr(self, part)] = part
+        return [str(label) for label in labels]
 
 
 def split(rows: Rows, *, seed: int, validation: float, test: float) -> Split:
@@ -78,14 +77,16 @@ def split(rows: Rows, *, seed: int, validation: float, test: float) -> Split:
 
 
 def _classes(rows: Rows) -> list[Indices]:
-    groups = [np.flatnonzero(rows.target == name) for name in rows.classes]
-    lonely = [name for name, group in zip(rows.classes, groups, strict=True) if len(group) == 1]
+    place = {name: index for index, name in enumerate(rows.classes)}
+    codes = np.array([place[name] for name in rows.target])
+    counts = np.bincount(codes, minlength=len(place))
+    lonely = [name for name, count in zip(rows.classes, counts, strict=True) if count == 1]
     if lonely:
         raise DataError(
             f"the target {rows.target_name!r} has classes with a single row: {', '.join(map(repr, lonely[:5]))}. "
             "Such a class cannot be both learned and tested: add rows, merge it with another, or drop it."
         )
-    return groups
+    return np.split(np.argsort(codes, kind="stable"), np.cumsum(counts)[:-1])
 
 
 def _tenths(target: Array) -> list[Indices]:
@@ -95,14 +96,11 @@ def _tenths(target: Array) -> list[Indices]:
 
 def _with_every_class_in_training(parts: Split, groups: list[Indices]) -> Split:
     """Move one row of each class that training lacks; small classes can fall wholly into the other parts."""
-    chosen = {name: set(getattr(parts, name).tolist()) for name in PARTS}
-    for group in groups:
-        if not chosen["train"] & set(group.tolist()):
-            row = int(group[0])
-            for name in PARTS:
-                chosen[name].discard(row)
-            chosen["train"].add(row)
-    return Split(**{name: np.array(sorted(rows), dtype=np.int64) for name, rows in chosen.items()})
+    learned = np.zeros(sum(map(len, groups)), dtype=bool)
+    learned[parts.train] = True
+    moved = [group[0] for group in groups if not learned[group].any()]
+    rest = {name: np.setdiff1d(getattr(parts, name), moved) for name in PARTS}
+    return Split(**{**rest, "train": np.union1d(parts.train, moved).astype(np.int64)})
 
 
 def labels_to_parquet(parts: Split) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
@@ -10,8 +11,8 @@ import numpy as np
 import polars as pl
 
 from runcard.card.spelling import suggest
-from runcard.data.frames import boolean_values, column_names, number_values, read_frame, text_values
-from runcard.data.signature import Array, Kind, Rows, Task
+from runcard.data.frames import column_names, number_values, read_frame, text_values, values_of
+from runcard.data.signature import Array, Kind, Rows, TaskName, TaskOrAuto
 from runcard.errors import CardError, DataError, Mistake
 from runcard.runs import sha256
 
@@ -59,20 +60,21 @@ class Table:
         """
         names = self.column_names()
         wrong = [("problem.target", target), *((f"data.kinds.{name}", name) for name in self.kinds)]
-        mistakes = [
-            Mistake(key, f"{self.path} has no column {name!r}", hint=suggest(name, names))
+        mistakes = [Mistake(f"data.kinds.{target}", "this is the target, which is no feature")] * (target in self.kinds)
+        mistakes += [
+            Mistake(key, f"{self.path} has no column {name!r}", hint=_separator_hint(names) or suggest(name, names))
             for key, name in wrong
             if name not in names
         ]
         if mistakes:
             raise CardError(mistakes)
 
-    def read(self, target: str, task: Literal["auto", "classification", "regression"]) -> Rows:
+    def read(self, target: str, task: TaskOrAuto) -> Rows:
         """All rows.
 
         Args:
             target: The column to predict.
-            task: What to predict; ``auto``: numbers of many values are regression, all else classification.
+            task: What to predict; ``auto``: whole numbers of at most 20 values, texts and booleans are classes.
 
         Raises:
             CardError: If the card names a column that is not there.
@@ -87,12 +89,13 @@ class Table:
             raise DataError(
                 f"{self.path} has no column to learn from besides {target!r}" + "".join(f"; {n}" for n in notes)
             )
-        columns = {name: _values(frame[name], kind) for name, kind in kinds.items()}
+        columns = {name: values_of(frame[name], kind) for name, kind in kinds.items()}
         truth, settled, classes = _target(frame[target], task)
         return Rows(columns, kinds, truth, target, settled, classes, self._fingerprint(), tuple(notes))
 
     def _frame(self) -> pl.DataFrame:
-        return read_frame(self.path, separator=self.separator, null_values=self.null_values)
+        texts = [name for name, kind in self.kinds.items() if kind == "category"]
+        return read_frame(self.path, separator=self.separator, null_values=self.null_values, texts=texts)
 
     def _fingerprint(self) -> str:
         if "://" in self.path:
@@ -108,8 +111,9 @@ class Table:
             kind, why = (given, "") if given else guess_kind(column)
             if kind != "ignore":
                 kinds[column.name] = kind
+                notes += [why] if why else []
             elif not given:
-                notes.append(f"column {column.name!r} is left out: {why}; say data.kinds.{column.name}=KIND to keep it")
+                notes.append(f"column {column.name!r} is left out: {why}; name its kind in data.kinds to keep it")
         return kinds, notes
 
 
@@ -117,7 +121,7 @@ def guess_kind(column: pl.Series) -> tuple[KindOrIgnore, str]:
     """The kind that a column's values suggest.
 
     Returns:
-        The kind, and the reason where it is ``ignore``.
+        The kind, and the reason where it is ``ignore``, or a doubt worth a note.
     """
     kind = column.dtype
     known = column.drop_nulls()
@@ -134,8 +138,20 @@ def guess_kind(column: pl.Series) -> tuple[KindOrIgnore, str]:
         distinct = texts.n_unique()
         if distinct > MAX_TEXTS and distinct > len(texts) / 2:
             return "ignore", f"{distinct} different texts in {len(texts)} rows look like names or free text"
-        return ("category", "") if distinct > 1 else ("ignore", "it is the same in every row")
+        return ("category", _almost_numbers(texts)) if distinct > 1 else ("ignore", "it is the same in every row")
     return "ignore", f"values of type {kind} are neither numbers, categories nor booleans"
+
+
+def _almost_numbers(texts: pl.Series) -> str:
+    odd = texts.filter(texts.cast(pl.Float64, strict=False).is_null())
+    if len(odd) > len(texts) / 2:
+        return ""
+    return f"column {texts.name!r} is taken for a category: most of it are numbers, but not {odd[0]!r}"
+
+
+def _separator_hint(names: Sequence[str]) -> str:
+    found = [mark for mark in (";", "\t", "|") if len(names) == 1 and mark in names[0]]
+    return f"Is the separator {found[0]!r}? Say data.separator={found[0]!r}." if found else ""
 
 
 def _guess_number(known: pl.Series) -> tuple[KindOrIgnore, str]:
@@ -151,15 +167,7 @@ def _is_boolean(texts: pl.Series) -> bool:
     return values in ({"true", "false"}, {"yes", "no"})
 
 
-def _values(column: pl.Series, kind: Kind) -> Array:
-    if kind == "number":
-        return number_values(column)
-    return boolean_values(column) if kind == "boolean" else text_values(column)
-
-
-def _target(
-    column: pl.Series, task: Literal["auto", "classification", "regression"]
-) -> tuple[Array, Task, tuple[str, ...]]:
+def _target(column: pl.Series, task: TaskOrAuto) -> tuple[Array, TaskName, tuple[str, ...]]:
     column = column.fill_nan(None) if column.dtype.is_float() else column
     gaps = np.flatnonzero(column.is_null().to_numpy())
     if len(gaps):
@@ -168,9 +176,18 @@ def _target(
             f"the target {column.name!r} is missing in {len(gaps)} of {len(column)} rows (row {where}). "
             "A row without the truth teaches nothing: fill it in or remove it."
         )
+    if column.dtype.is_nested() or column.dtype in (pl.Binary, pl.Duration, pl.Object):
+        raise DataError(f"the target {column.name!r} holds values of type {column.dtype}: neither classes nor numbers")
     settled = _settle(column) if task == "auto" else task
     if settled == "regression":
-        return number_values(column), settled, ()
+        if not column.dtype.is_numeric():
+            raise DataError(
+                f"the target {column.name!r} holds texts, and problem.task is regression: choose classification"
+            )
+        values = number_values(column)
+        if values.min() == values.max():
+            raise DataError(f"the target {column.name!r} is {values[0]:g} in every row: there is nothing to predict")
+        return values, settled, ()
     truth = text_values(column)
     classes = tuple(sorted(set(truth), key=_class_order))
     if len(classes) < 2:
@@ -183,16 +200,18 @@ def _target(
     return truth, settled, classes
 
 
-def _settle(column: pl.Series) -> Task:
+def _settle(column: pl.Series) -> TaskName:
     if not column.dtype.is_numeric():
         return "classification"
-    few = column.dtype.is_integer() and column.n_unique() <= MAX_INTEGER_CLASSES
-    return "classification" if few else "regression"
+    # 0.0 and 1.0 are classes as 0 and 1 are: a file that once had gaps writes whole numbers so.
+    whole = column.dtype.is_integer() or bool((column == column.round()).all())
+    return "classification" if whole and column.n_unique() <= MAX_INTEGER_CLASSES else "regression"
 
 
 def _class_order(name: str) -> tuple[int, float, str]:
     """Numbers by their value before texts by their letters: 2 comes before 10."""
     try:
-        return 0, float(name), name
+        value = float(name)
     except ValueError:
-        return 1, 0.0, name
+        value = math.nan
+    return (0, value, name) if math.isfinite(value) else (1, 0.0, name)

@@ -18,6 +18,9 @@ from runcard.data.signature import Array, Columns, Feature, Signature, Target
 
 # Beyond this many, a category's rarest texts share one column: a wide table of zeros teaches nothing.
 MAX_CATEGORIES = 100
+# A value to answer that is further from the mean is a slip; without an end it would overflow. Among n training rows
+# none can be further than the root of n, so nothing that was learned from is changed.
+MAX_DEVIATIONS = 1e4
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,7 @@ class Step:
         name: The feature.
         kind: The feature's kind.
         mean: Subtracted from a number or a pixel.
-        std: Divided by, above 0.
+        std: Divided by; 0 for a column that never changed in training, which says nothing and becomes 0.
         fill: Taken for a missing number or boolean.
         categories: The texts that have a column of their own.
         rest: Whether one more column stands for the known texts that have none.
@@ -52,12 +55,14 @@ class Step:
 
     def apply(self, values: Array, known: frozenset[str] = frozenset()) -> NDArray[np.float32]:
         """Numbers, ``(rows, width)``, or for an image ``(rows, channels, height, width)``."""
-        if self.kind == "image":
-            return ((values - self.mean) / self.std).astype(np.float32)
         if self.kind == "category":
             return self._one_hot(values, known)
         gaps = np.isnan(values)
-        scaled = (np.where(gaps, self.fill, values) - self.mean) / self.std
+        filled = np.where(gaps, self.fill, values)
+        scaled = (filled - self.mean) / self.std if self.std else np.zeros_like(filled)
+        scaled = np.clip(scaled, -MAX_DEVIATIONS, MAX_DEVIATIONS)
+        if self.kind == "image":
+            return scaled.astype(np.float32)
         return np.stack([scaled, gaps] if self.gap else [scaled], axis=1).astype(np.float32)
 
     def _one_hot(self, values: Array, known: frozenset[str]) -> NDArray[np.float32]:
@@ -80,11 +85,6 @@ class Transforms:
     steps: tuple[Step, ...]
     target: TargetStep
     known: tuple[frozenset[str], ...]
-
-    @property
-    def names(self) -> list[str]:
-        """What each input column of the model means; an image is one name."""
-        return [name for step in self.steps for name in _column_names(step)]
 
     def input_shape(self, signature: Signature) -> tuple[int, ...]:
         """The shape of one row's input: ``(width,)``, or ``(channels, height, width)``."""
@@ -167,27 +167,20 @@ def _fit_step(feature: Feature, values: Array) -> Step:
         rest = len(texts) < len(feature.categories)
         return Step(feature.name, feature.kind, categories=tuple(texts), rest=rest, gap=feature.missing)
     known = values[~np.isnan(values)]
-    if feature.kind == "boolean" or not known.size:
-        fill = float(known.mean() > 0.5) if known.size else 0.0
-        return Step(feature.name, feature.kind, fill=fill, gap=feature.missing)
-    mean, std = float(known.mean()), float(known.std())
-    # A column that never changes says nothing; dividing by 1 leaves it at 0.
-    return Step(feature.name, feature.kind, mean, std or 1.0, float(np.median(known)), gap=feature.missing)
+    if not known.size or known.min() == known.max():  # rounding gives a constant a deviation that is not 0
+        return Step(feature.name, feature.kind, std=0.0, gap=feature.missing)
+    if feature.kind == "boolean":
+        return Step(feature.name, feature.kind, fill=float(known.mean() > 0.5), gap=feature.missing)
+    mean, std, fill = float(known.mean()), float(known.std()), float(np.median(known))
+    return Step(feature.name, feature.kind, mean, std, fill, gap=feature.missing)
 
 
 def _fit_target(target: Target, truth: Array) -> TargetStep:
     if target.task == "classification":
         return TargetStep(classes=target.classes)
-    return TargetStep(mean=float(truth.mean()), std=float(truth.std()) or 1.0)
+    std = float(truth.std()) if truth.max() > truth.min() else 1.0
+    return TargetStep(mean=float(truth.mean()), std=std)
 
 
 def _known(signature: Signature) -> tuple[frozenset[str], ...]:
     return tuple(frozenset(feature.categories) for feature in signature.features)
-
-
-def _column_names(step: Step) -> list[str]:
-    if step.kind != "category":
-        own = [step.name]
-    else:
-        own = [f"{step.name}={text}" for text in step.categories] + [f"{step.name}=(other)"] * step.rest
-    return own + [f"{step.name}=(missing)"] * step.gap
