@@ -2,10 +2,10 @@
 
     RuncardError            1    a fault of ours, or of the machine
     ├── CardError           2    the card or the command line is wrong; holds every mistake found
-    │   └── RunError        2    what was named as a run is not one, or cannot be used or written
+    │   ├── RunError        2    what was named as a run is not one, or cannot be used or written
+    │   └── TrainingError   2    the card cannot be trained: the loss is no number, memory is short
     ├── CheckError          3    a check or a gate said no
-    ├── DataError           4    the data is missing or wrong
-    └── TrainingError       1    training itself failed: a loss that is not a number, no memory left
+    └── DataError           4    the data is missing or wrong
 
 ``Stopped`` is no error: a signal asked the process to end (130 for Ctrl-C, 143 for SIGTERM).
 """
@@ -59,6 +59,10 @@ class RunError(CardError):
     """A run folder is missing, unfinished, damaged, or cannot be written."""
 
 
+class TrainingError(CardError):
+    """The card is right in form and cannot be trained; the message says what to change in it."""
+
+
 class CheckError(RuncardError):
     """A check or a gate said no."""
 
@@ -69,10 +73,6 @@ class DataError(RuncardError):
     """The data is missing, unreadable, or cannot be learned from."""
 
     exit_code = 4
-
-
-class TrainingError(RuncardError):
-    """Training failed for a reason that the user can act on."""
 
 
 class Stopped(BaseException):

@@ -1,7 +1,8 @@
 """The run folder: the one file that knows its layout.
 
-A run is ``<runs_dir>/<name>/<id>/``. ``metrics.json`` is written last, so a folder that has it is a finished run and
-one that lacks it is not; nothing else has to be trusted. Files are written beside their place and moved there.
+A run is ``<runs_dir>/<name>/<id>/``. ``metrics.json`` is written when all else but the report is there, so a folder
+that has it is a finished run and one that lacks it is not; the report can be made again. Files are written beside
+their place and moved there.
 """
 
 from __future__ import annotations
@@ -11,8 +12,8 @@ import datetime
 import hashlib
 import json
 import os
+import re
 import secrets
-import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,7 +101,7 @@ class RunFolder:
         Raises:
             RunError: If the file is missing or is no YAML mapping.
         """
-        return _read(self.card, yaml.safe_load)
+        return _read(self.card, parse_yaml)
 
     def read_json(self, path: Path) -> dict[str, Any]:
         """The content of one of this run's JSON files.
@@ -144,7 +145,7 @@ def open_run(path: str | Path, *, finished: bool = True) -> RunFolder:
     Raises:
         RunError: If the folder is missing, is no run folder, or is unfinished.
     """
-    folder = Path(path).expanduser().absolute()
+    folder = Path(path).absolute()
     if folder.is_file():
         folder = folder.parent
     run = RunFolder(folder)
@@ -163,7 +164,8 @@ def open_run(path: str | Path, *, finished: bool = True) -> RunFolder:
 def find(runs_dir: str | Path) -> list[RunFolder]:
     """All runs below ``runs_dir``, newest first."""
     cards = Path(runs_dir).expanduser().glob("*/*/card.yaml")
-    return sorted((RunFolder(card.parent) for card in cards), key=lambda run: run.path.name, reverse=True)
+    # The id tells the second; within it, the card's own time.
+    return sorted((RunFolder(card.parent) for card in cards), key=_moment, reverse=True)
 
 
 def flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -181,7 +183,7 @@ def differing_keys(cards: list[dict[str, Any]]) -> list[str]:
     """The dotted keys whose values are not the same in all cards, in the order of the cards."""
     flats = [flatten(card) for card in cards]
     keys = dict.fromkeys(key for flat in flats for key in flat)
-    return [key for key in keys if len({json.dumps(flat.get(key), sort_keys=True) for flat in flats}) > 1]
+    return [key for key in keys if len({json.dumps(flat.get(key), sort_keys=True, default=str) for flat in flats}) > 1]
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -190,21 +192,22 @@ def write_bytes(path: Path, content: bytes) -> None:
     Raises:
         RunError: If the file cannot be written; what was there before is still there.
     """
-    temporary = None
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(handle, "wb") as file:
+        with open(temporary, "xb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
         os.replace(temporary, path)
-        temporary = None
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
     except OSError as error:
         raise RunError(f"cannot write {path}: {error.strerror or error}") from error
     finally:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -223,6 +226,46 @@ def sha256(parts: Iterable[bytes]) -> str:
     for part in parts:
         digest.update(part)
     return digest.hexdigest()
+
+
+def parse_yaml(text: str) -> Any:
+    """Plain values from YAML. Aliases are refused: a few lines of them can fill the memory.
+
+    Raises:
+        yaml.YAMLError: If the text is no such YAML.
+    """
+    return yaml.load(text, Loader=_Loader)  # a SafeLoader
+
+
+def dump_yaml(content: Any) -> str:
+    """YAML that ``parse_yaml``, and any newer reader, reads as the same values."""
+    return yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
+
+
+class _Loader(yaml.SafeLoader):
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            parser: Any = self
+            raise yaml.YAMLError(f"line {parser.get_event().start_mark.line + 1}: aliases are not allowed")
+        return super().compose_node(parent, index)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes out what stands twice, and quotes a text that looks like a number."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+for _class in (_Loader, _Dumper):
+    # YAML 1.1, and so PyYAML, reads 3e-3 as a text; YAML 1.2, Hydra and people read a number.
+    _class.add_implicit_resolver(
+        "tag:yaml.org,2002:float", re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
+    )
+
+
+def _moment(run: RunFolder) -> tuple[str, int]:
+    return run.path.name[:15], run.card.stat().st_mtime_ns
 
 
 def _read(path: Path, parse: Callable[[str], Any]) -> dict[str, Any]:

@@ -29,11 +29,21 @@ def load(overrides: Sequence[str] = (), config_dir: str | Path | None = None) ->
     Raises:
         CardError: If anything is wrong; it holds every mistake.
     """
-    if overrides and overrides[0].endswith((".yaml", ".yml")) and "=" not in overrides[0]:
-        composed = compose_file(Path(overrides[0]), overrides[1:])
-    else:
-        composed = compose(overrides, config_dir)
-    return judge(composed)
+    first = overrides[0] if overrides else ""
+    if first.endswith((".yaml", ".yml")) and ("=" not in first or Path(first).is_file()):
+        if config_dir is not None:
+            raise CardError("--config-dir: a saved card holds values, so no groups are looked up for it")
+        return load_saved(Path(first), overrides[1:])
+    return judge(compose(overrides, config_dir))
+
+
+def load_saved(path: Path, overrides: Sequence[str] = ()) -> Card:
+    """Judge a saved card.
+
+    Raises:
+        CardError: If anything is wrong; it holds every mistake.
+    """
+    return judge(compose_file(path, overrides))
 
 
 def judge(composed: Composed) -> Card:
@@ -70,7 +80,9 @@ def resolved(card: Card, **changes: Any) -> Card:
 
 
 def _not_given(composed: Composed) -> list[Mistake]:
-    missing = [key for key, value in flatten(composed.values).items() if value == "???"]
+    unread = tuple(mistake.key.partition("=")[0] for mistake in composed.mistakes)
+    values = flatten(composed.values).items()
+    missing = [key for key, value in values if value == "???" and key not in unread]
     return [Mistake(key, "must be given", place_of(composed.origins, key), f"Add {key}=VALUE.") for key in missing]
 
 
@@ -104,7 +116,7 @@ def _metric_contradictions(card: Card) -> Iterator[tuple[str, str, str]]:
 
 
 def _model_contradictions(card: Card) -> Iterator[tuple[str, str, str]]:
-    if isinstance(card.model, Cnn) and getattr(card.data, "name", None) != "digits":
+    if isinstance(card.model, Cnn) and not card.data.has_images:
         yield "model", "a convolutional network needs images, and this data has columns", "Choose model=mlp."
     if isinstance(card.optimizer, Sgd) and card.optimizer.nesterov and card.optimizer.momentum == 0:
         yield "optimizer.nesterov", "needs a momentum above 0", "Set optimizer.nesterov=false."

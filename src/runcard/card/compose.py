@@ -7,6 +7,7 @@ advises a ``+``, where the judge can name all of them with the right spelling.
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,11 +24,14 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from runcard.card.origins import Origins, mark_file, mark_override
+from runcard.card.origins import Origins, mark_file, mark_override, mark_text
 from runcard.card.spelling import suggest
 from runcard.errors import CardError, Mistake
+from runcard.runs import parse_yaml
 
 GROUPS = ("problem", "data", "model", "optimizer", "scheduler", "trainer", "logger", "experiment", "debug")
+# What a card can be without; they hold changes to the other groups, no section of their own.
+OPTIONAL_GROUPS = ("experiment", "debug")
 
 
 @dataclass
@@ -65,13 +69,14 @@ def compose(overrides: Sequence[str], config_dir: str | Path | None = None) -> C
     folders = _folders(config_dir)
     mistakes: list[Mistake] = []
     parsed = _parse(overrides, mistakes)
+    mistakes += _hidden(folders)
     choices, values = _sort(parsed, group_choices(config_dir), mistakes)
     search = [f"hydra.searchpath=[{','.join(_quoted(f'file://{folder}') for folder in folders[1:])}]"]
     with _loader(folders[0]) as loader:
         try:
             config = loader.load_configuration("config", [*search, *choices], run_mode=RunMode.RUN)
             used = loader.compute_defaults_list("config", [*search, *choices], run_mode=RunMode.RUN)
-        except (HydraException, OmegaConfBaseException, yaml.YAMLError, OSError) as error:
+        except (HydraException, OmegaConfBaseException, yaml.YAMLError, OSError, ValueError, RecursionError) as error:
             raise CardError([*mistakes, Mistake("conf", _plain(error))]) from error
     origins: Origins = {}
     for default in used.defaults:
@@ -85,29 +90,40 @@ def compose(overrides: Sequence[str], config_dir: str | Path | None = None) -> C
 
 
 def compose_file(path: Path, overrides: Sequence[str]) -> Composed:
-    """Take a saved card, and lay overridden values over it; groups are not looked up again.
+    """Take a saved card, and lay overridden values over it; nothing in it is looked up or filled in again.
 
     Raises:
         CardError: If the file is no YAML mapping.
     """
     mistakes: list[Mistake] = []
     try:
-        config = OmegaConf.load(path)
-    except (OSError, ValueError, yaml.YAMLError, OmegaConfBaseException) as error:
+        text = path.read_text(encoding="utf-8")
+        values = parse_yaml(text)
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise CardError(f"cannot read the card {path}: {_plain(error)}") from error
-    if not isinstance(config, DictConfig):
+    if not isinstance(values, dict):
         raise CardError(f"{path} is not a card: a mapping of keys was expected")
-    parsed = _parse(overrides, mistakes)
     origins: Origins = {}
-    mark_file(origins, [path.parent], path.name.removesuffix(".yaml"), "")
-    for override in list(parsed):
-        if override.key_or_group in GROUPS and isinstance(override.value(), str):
-            message = "a saved card holds values, no groups, so a group cannot be chosen"
-            mistakes.append(Mistake(override.input_line or "", message))
-            parsed.remove(override)
-    composed = _lay_over(config, parsed, origins)
-    composed.mistakes = mistakes + composed.mistakes
-    return composed
+    mark_text(origins, text, path, "")
+    for override in _parse(overrides, mistakes):
+        key, typed = override.key_or_group, override.input_line or ""
+        if key in GROUPS and isinstance(override.value(), str):
+            mistakes.append(Mistake(typed, "a saved card holds values, no groups, so a group cannot be chosen"))
+            continue
+        *sections, leaf = key.split(".")
+        section = values
+        for name in sections:
+            section = section.setdefault(name, {}) if isinstance(section, dict) else {}
+        if override.is_delete() and not (isinstance(section, dict) and leaf in section):
+            mistakes.append(Mistake(key, "there is no such key to delete", f"override {typed}"))
+        elif override.is_delete():
+            del section[leaf]
+        elif isinstance(section, dict):
+            section[leaf] = override.value()
+        else:
+            mistakes.append(Mistake(key, "stands below a value, which has no keys", f"override {typed}"))
+        mark_override(origins, key, typed)
+    return Composed(values, origins, mistakes)
 
 
 def group_choices(config_dir: str | Path | None = None) -> dict[str, list[str]]:
@@ -134,10 +150,23 @@ def _folders(config_dir: str | Path | None) -> list[Path]:
     """Where groups are looked for, in order."""
     if config_dir is None:
         return [shipped_conf()]
-    folder = Path(config_dir).expanduser().absolute()
+    folder = Path(config_dir).absolute()
     if not folder.is_dir():
         raise CardError(f"--config-dir {config_dir}: there is no folder {folder}")
     return [shipped_conf(), folder]
+
+
+def _hidden(folders: list[Path]) -> list[Mistake]:
+    """Files of the user's own that Hydra would pass over in silence, for a shipped one has their name."""
+    shipped, *own = folders
+    both = [
+        (file, shipped / file.relative_to(folder))
+        for folder in own
+        for file in sorted(folder.rglob("*.yaml"))
+        if (shipped / file.relative_to(folder)).is_file()
+    ]
+    hint = "Give it a name of its own and choose that."
+    return [Mistake(str(file), f"would not be read: {other} has the same name", hint=hint) for file, other in both]
 
 
 def _parse(overrides: Sequence[str], mistakes: list[Mistake]) -> list[Override]:
@@ -145,17 +174,32 @@ def _parse(overrides: Sequence[str], mistakes: list[Mistake]) -> list[Override]:
     parsed = []
     for text in overrides:
         try:
-            override = parser.parse_override(text)
+            override = _parse_one(parser, text)
         except HydraException as error:
-            hint = "An override is key=value; quote a value that holds spaces or signs: 'key=\"a b\"'."
+            hint = "An override is key=value; quote a value with spaces or signs: 'key=\"a b\"'."
             mistakes.append(Mistake(text, f"cannot be read: {_plain(error)}", hint=hint))
             continue
         if override.is_sweep_override():
             message = "names several values, which makes a sweep; one run takes one value"
             mistakes.append(Mistake(text, message, hint="Quote a text with a comma: 'key=\"a,b\"'."))
+        elif override.package is not None:
+            mistakes.append(Mistake(text, "a group has one place in the card; choose it without @"))
         else:
             parsed.append(override)
     return parsed
+
+
+def _parse_one(parser: OverridesParser, text: str) -> Override:
+    """Hydra's grammar first; what it cannot read, such as ``data.path=~/my data(1).csv``, is a plain text."""
+    try:
+        return parser.parse_override(text)
+    except HydraException:
+        key, is_value, value = text.partition("=")
+        if not is_value or not re.fullmatch(r"[+]{0,2}[\w.]+", key) or value[:1] in ("[", "{", "'", '"'):
+            raise
+        override = parser.parse_override(f"{key}={_quoted(value)}")
+        override.input_line = text
+        return override
 
 
 def _sort(
@@ -169,8 +213,10 @@ def _sort(
             values.append(override)
         elif override.is_delete():
             choices.append(f"~{group}")
-        elif value is None or value in options[group]:
-            choices.append(f"{group}={'null' if value is None else value}")
+        elif value is None and group in OPTIONAL_GROUPS:
+            continue
+        elif value in options[group]:
+            choices.append(f"{group}={value}")
         else:
             hint = suggest(str(value), options[group])
             mistakes.append(Mistake(group, f"there is no {group}={value}", f"override {override.input_line}", hint))
@@ -186,7 +232,6 @@ def _lay_over(config: DictConfig, overrides: list[Override], origins: Origins) -
         key, text = override.key_or_group, override.input_line or ""
         try:
             if override.is_delete():
-                OmegaConf.update(config, key, None, force_add=True)
                 _delete(config, key)
             else:
                 OmegaConf.update(config, key, override.value(), merge=True, force_add=True)
@@ -206,6 +251,8 @@ def _lay_over(config: DictConfig, overrides: list[Override], origins: Origins) -
 def _delete(config: DictConfig, key: str) -> None:
     parent, _, leaf = key.rpartition(".")
     node = OmegaConf.select(config, parent) if parent else config
+    if not isinstance(node, DictConfig) or leaf not in node:
+        raise ValueError("there is no such key to delete")
     del node[leaf]
 
 

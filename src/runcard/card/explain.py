@@ -81,6 +81,9 @@ def _expected(detail: ErrorDetails) -> str:
 
 
 def _near_value(detail: ErrorDetails) -> str:
+    if detail["type"] == "string_type" and isinstance(detail["input"], int | float):
+        key = ".".join(_names(detail["loc"]))
+        return f"Quote a text that looks like a number: '{key}=\"{detail['input']}\"'."
     if detail["type"] != "literal_error" or not isinstance(detail["input"], str):
         return ""
     allowed = detail["ctx"]["expected"].replace("'", "").replace(" or ", ", ").split(", ")
@@ -107,8 +110,12 @@ def _right_key(loc: tuple[int | str, ...]) -> str:
     names, keys = _names(loc), _keys(_section_at(loc[:-1]))
     prefix = "".join(f"{name}." for name in names[:-1])
     near = [f"{prefix}{key}" for key in nearest(names[-1], keys)]
-    near = near or [path for path in _all_keys(Card) if path.rpartition(".")[2] == names[-1]][:2]
-    return f"Did you mean {' or '.join(near)}?" if near else f"There are: {', '.join(keys)}."
+    elsewhere = [path for path in _all_keys(Card) if path.rpartition(".")[2] == names[-1]]
+    near = near or [path for path in elsewhere if path != ".".join(names)][:2]
+    if near:
+        return f"Did you mean {' or '.join(near)}?"
+    other = " (another choice of the group has it)" if elsewhere else ""
+    return f"There are: {', '.join(keys)}{other}."
 
 
 def _section_at(loc: tuple[int | str, ...]) -> type[BaseModel]:

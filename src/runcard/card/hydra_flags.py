@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import sys
 from collections.abc import Sequence
 
@@ -28,6 +29,7 @@ def answer(words: Sequence[str]) -> str:
     output, complaint = io.StringIO(), io.StringIO()
     before = sys.argv
     sys.argv = ["runcard", *words]
+    _without_verb()
     try:
         with contextlib.redirect_stdout(output), contextlib.redirect_stderr(complaint):
             nothing()
@@ -37,3 +39,14 @@ def answer(words: Sequence[str]) -> str:
     finally:
         sys.argv = before
     return output.getvalue()
+
+
+def _without_verb() -> None:
+    """Take the verb out of the line that a shell wants completed; Hydra knows overrides only."""
+    line = os.environ.get("COMP_LINE", "")
+    command, _, rest = line.partition(" ")
+    verb, space, overrides = rest.partition(" ")
+    if space and "=" not in verb:
+        os.environ["COMP_LINE"] = f"{command} {overrides}"
+        point = int(os.environ.get("COMP_POINT") or len(line))
+        os.environ["COMP_POINT"] = str(max(point - len(verb) - 1, 0))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Task = Literal["classification", "regression"]
+TaskName = Literal["classification", "regression"]
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Metric:
         meaning: One line for people.
     """
 
-    task: Task
+    task: TaskName
     maximize: bool
     meaning: str
 
@@ -34,15 +34,19 @@ METRICS = {
     "mae": Metric("regression", False, "mean absolute error, in the target's unit"),
 }
 
-DEFAULT_METRIC: dict[Task, str] = {"classification": "accuracy", "regression": "r2"}
+DEFAULT_METRIC: dict[TaskName, str] = {"classification": "accuracy", "regression": "r2"}
 
 
-def metrics_of(task: Task) -> list[str]:
+def metrics_of(task: TaskName) -> list[str]:
     """The names of all metrics that fit a task."""
     return [name for name, metric in METRICS.items() if metric.task == task]
 
 
+def maximizes(metric: str) -> bool:
+    """Whether more is better; ``metric`` is a name of the table, or ``loss``."""
+    return metric in METRICS and METRICS[metric].maximize
+
+
 def better(metric: str, new: float, old: float) -> bool:
     """Whether ``new`` beats ``old``; ``metric`` is a name of the table, or ``loss``, of which less is better."""
-    maximize = metric in METRICS and METRICS[metric].maximize
-    return new > old if maximize else new < old
+    return new > old if maximizes(metric) else new < old

@@ -22,11 +22,15 @@ def mark_file(origins: Origins, folders: Sequence[Path], config_path: str, packa
     for folder in folders:
         path = folder / f"{config_path}.yaml"
         if path.is_file():
-            root = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
             if package:
                 origins[package] = _shown(path)
-            _mark(origins, root, package, _shown(path))
+            mark_text(origins, path.read_text(encoding="utf-8"), path, package)
             return
+
+
+def mark_text(origins: Origins, text: str, path: Path, package: str) -> None:
+    """Note the line of every key in the text of one file; see ``mark_file``."""
+    _mark(origins, yaml.compose(text, Loader=yaml.SafeLoader), package, _shown(path))
 
 
 def mark_override(origins: Origins, key: str, text: str) -> None:

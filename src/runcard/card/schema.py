@@ -13,7 +13,7 @@ CARD_VERSION = 1
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 Share = Annotated[float, Field(ge=0, lt=1)]
-Positive = Annotated[int, Field(ge=1)]
+Positive = Annotated[int, Field(ge=1, lt=2**31)]
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]
 Text = Annotated[str, StringConstraints(min_length=1)]
 
@@ -70,6 +70,11 @@ class Data(Part):
     batch_size: Positive
     split: Split
 
+    @property
+    def has_images(self) -> bool:
+        """Whether a row is an image; else it has columns."""
+        return False
+
     def arguments(self) -> dict[str, Any]:
         """The keyword arguments for the source, which neither divides its rows nor cuts batches."""
         return {name: value for name, value in super().arguments().items() if name not in ("batch_size", "split")}
@@ -80,6 +85,11 @@ class BuiltinData(Data):
 
     target_class: Literal["runcard.data.builtin.Builtin"] = Field(alias="_target_")
     name: Literal["digits", "breast_cancer", "wine", "diabetes"]
+
+    @property
+    def has_images(self) -> bool:
+        """Whether a row is an image; else it has columns."""
+        return self.name == "digits"
 
 
 class TableData(Data):
@@ -176,7 +186,7 @@ class Trainer(Section):
     early_stopping: EarlyStopping
     gradient_clip_norm: Annotated[float, Field(gt=0)] | None
     deterministic: bool
-    threads: Positive
+    threads: Annotated[int, Field(ge=1, le=1024)]
 
 
 class CsvLogger(Part):
