@@ -22,8 +22,9 @@ import runcard
 from runcard import runs
 from runcard.card.schema import Card
 from runcard.card.targets import build
-from runcard.data.dataset import Dataset, prepare
-from runcard.training.fit import make_model, threads, train
+from runcard.data.dataset import Dataset, load_dataset
+from runcard.models.make import make_model, threads
+from runcard.training.fit import train
 
 
 def hand_written(card: Card, data: Dataset) -> float:
@@ -40,7 +41,7 @@ def hand_written(card: Card, data: Dataset) -> float:
         model.train()
         for rows in torch.randperm(len(inputs)).split(size):
             step += 1
-            optimizer.param_groups[0]["lr"] = card.optimizer.lr * schedule(step / steps)
+            optimizer.param_groups[0]["lr"] = card.optimizer.lr * schedule(step / (steps + 1))
             loss = nn.functional.cross_entropy(model(inputs[rows]), targets[rows])
             optimizer.zero_grad()
             loss.backward()
@@ -68,15 +69,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=30)
     arguments = parser.parse_args()
     card = runcard.load_card([f"trainer.max_epochs={arguments.epochs}", "trainer.early_stopping.patience=1000"])
-    cut = card.data.split
-    data = prepare(
-        build(card.data),
-        target=card.problem.target,
-        task="auto",
-        seed=cut.seed,
-        validation=cut.validation,
-        test=cut.test,
-    )
+    data = load_dataset(card)
     samples = len(data.indices("train")) * arguments.epochs
     rates: dict[str, list[float]] = {"hand-written": [], "runcard": []}
     with tempfile.TemporaryDirectory() as name:

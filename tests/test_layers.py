@@ -113,7 +113,9 @@ def test_init_files_hold_a_version_or_nothing(path: Path) -> None:
         assert not {name for name in imports(path, top_level=True) if name.startswith("runcard")}
 
 
-@pytest.mark.parametrize("words", [["--help"], ["check"], ["check", "experiment=digits_cnn"], ["ls"]])
+@pytest.mark.parametrize(
+    "words", [["--help"], ["check"], ["check", "experiment=digits_cnn"], ["ls", "--runs-dir", "."]]
+)
 def test_light_verbs_do_not_import_torch(words: list[str]) -> None:
     script = (
         "import sys\nfrom runcard.cli.main import run\n"

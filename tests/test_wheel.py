@@ -25,7 +25,6 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.mark.slow
 def test_wheel_holds_all_of_conf_and_no_tests(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     shipped = {f"runcard/conf/{file.relative_to(shipped_conf())}" for file in shipped_conf().rglob("*.yaml")}
@@ -35,7 +34,6 @@ def test_wheel_holds_all_of_conf_and_no_tests(wheel: Path) -> None:
     assert not [name for name in names if "test" in name]
 
 
-@pytest.mark.slow
 def test_wheel_works_from_any_folder(wheel: Path, away: Path) -> None:
     environment = away / "environment"
     # The dependencies are those of this environment; Runcard itself comes from the wheel alone.

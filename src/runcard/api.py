@@ -16,14 +16,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import yaml
-
 from runcard import environment, runs
 from runcard.card import check as judge
 from runcard.card.metrics import DEFAULT_METRIC
-from runcard.card.schema import Card, TableData
+from runcard.card.schema import Card
 from runcard.card.targets import build
-from runcard.errors import CardError
+from runcard.errors import CardError, RunError
 from runcard.runs import RunFolder
 
 if TYPE_CHECKING:
@@ -53,8 +51,7 @@ def check(card: Card) -> None:
         CardError: If it names a column that is not there.
         DataError: If the file is missing or unreadable.
     """
-    if isinstance(card.data, TableData):
-        build(card.data).check_columns(card.problem.target)
+    build(card.data).check_columns(card.problem.target)
 
 
 def fit(card: Card, *, progress: bool = False) -> Run:
@@ -74,20 +71,12 @@ def fit(card: Card, *, progress: bool = False) -> Run:
         TrainingError: If training fails.
     """
     # Imported here: `runcard check` passes through this file and must not wait for torch.
-    from runcard.data.dataset import prepare
+    from runcard.data.dataset import load_dataset
     from runcard.evaluation.evaluate import evaluate as evaluate_run
     from runcard.evaluation.predictor import open_trained
     from runcard.training.fit import train
 
-    cut = card.data.split
-    data = prepare(
-        build(card.data),
-        target=card.problem.target,
-        task=card.problem.task,
-        seed=cut.seed,
-        validation=cut.validation,
-        test=cut.test,
-    )
+    data = load_dataset(card)
     card = _settle(card, data)
     folder = runs.create(card.runs_dir, card.name)
     with _logged(folder):
@@ -133,8 +122,7 @@ def evaluate(path: str | Path) -> Run:
 
     run = load_run(path)
     folder, card = run.folder, run.card
-    labels = read_labels(folder.split)
-    data = restore(build(card.data), folder.read_json(folder.data), labels, target=card.problem.target)
+    data = restore(card, folder.read_json(folder.data), read_labels(folder.split))
     training = {name: value for name, value in run.metrics.items() if not name.startswith(("test/", "baseline/"))}
     with _logged(folder):
         metrics = evaluate_run(run, data, training, report=True)
@@ -150,7 +138,7 @@ def _settle(card: Card, data: Dataset) -> Card:
     """
     import torch
 
-    from runcard.training.fit import make_model
+    from runcard.models.make import make_model
 
     task = data.signature.target.task
     metric = DEFAULT_METRIC[task] if card.problem.metric == "auto" else card.problem.metric
@@ -160,7 +148,14 @@ def _settle(card: Card, data: Dataset) -> Card:
     accelerator = ("gpu" if gpu else "cpu") if card.trainer.accelerator == "auto" else card.trainer.accelerator
     card = judge.resolved(card, task=task, metric=metric, accelerator=accelerator)
     with torch.device("meta"):  # shapes only: no memory, no random numbers
-        make_model(card, data.signature, data.transforms)
+        weights = sum(weight.numel() for weight in make_model(card, data.signature, data.transforms).parameters())
+    # Each weight comes with a gradient and, with Adam, two averages; all of 4 bytes.
+    needed, there = 16 * weights, environment.memory_bytes()
+    if there and needed > there:
+        raise CardError(
+            f"model: {weights:,} weights need {needed / 2**30:,.0f} GB to train, and this machine has "
+            f"{there / 2**30:,.0f} GB. Make the layers smaller."
+        )
     return card
 
 
@@ -168,7 +163,7 @@ def _write_beginnings(folder: RunFolder, card: Card, data: Dataset) -> None:
     """All that is known before training."""
     from runcard.data.split import labels_to_parquet
 
-    runs.write_text(folder.card, yaml.safe_dump(card.to_dict(), sort_keys=False, allow_unicode=True))
+    runs.write_text(folder.card, runs.dump_yaml(card.to_dict()))
     runs.write_json(folder.origin, card.origins)
     runs.write_json(folder.environment, environment.describe() | {"threads": card.trainer.threads})
     runs.write_json(folder.data, data.to_dict())
@@ -178,7 +173,10 @@ def _write_beginnings(folder: RunFolder, card: Card, data: Dataset) -> None:
 @contextmanager
 def _logged(folder: RunFolder) -> Iterator[None]:
     """Keep what is logged, and how it ended, in the run's ``run.log``."""
-    handler = logging.FileHandler(folder.log, encoding="utf-8")
+    try:
+        handler = logging.FileHandler(folder.log, encoding="utf-8")
+    except OSError as error:
+        raise RunError(f"cannot write {folder.log}: {error.strerror or error}") from error
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     level = log.level
     log.addHandler(handler)

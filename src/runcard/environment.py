@@ -53,7 +53,7 @@ def describe(folder: Path | None = None) -> dict[str, Any]:
         "memory_gb": round(memory_bytes() / 2**30, 1),
         "packages": versions(),
         "commit": _git(folder, "rev-parse", "HEAD"),
-        "uncommitted_diff": _git(folder, "diff", "HEAD"),
+        "uncommitted_diff": _git(folder, "diff", "--no-ext-diff", "--no-textconv", "HEAD"),
     }
 
 

@@ -40,8 +40,29 @@ TYPED = {
     "predict: a folder that is no run": (["predict", "folder", "rows.csv"], 2, "is not a run folder"),
     "predict: no rows file": (["predict", "{run}", "no.csv"], 4, "there is no file"),
     "predict: other rows": (["predict", "{run}", "other.csv"], 4, "lack 13 of the model's 13 columns"),
-    "predict: unknown format": (["predict", "{run}", "wine.csv", "-o", "answers.xls"], 4, "answers are written as"),
-    "predict: no place": (["predict", "{run}", "wine.csv", "-o", "no/answers.csv"], 2, "cannot write"),
+    "predict: unknown format": (["predict", "{run}", "wine.csv", "-o", "answers.xls"], 2, "files of answers end in"),
+    "predict: over its own rows": (["predict", "{run}", "wine.csv", "-o", "wine.csv"], 2, "name another file"),
+    "predict: over the run": (
+        ["predict", "{run}", "wine.csv", "-o", "{run}/predictions.parquet"],
+        2,
+        "name another file",
+    ),
+    "predict: no rows named": (["predict", "{run}"], 2, "the following arguments are required: ROWS"),
+    "predict: rows without any": (["predict", "{run}", "none.csv"], 0, "0 answers"),
+    "flag without its value": (["ls", "--sort"], 2, "expected one argument"),
+    "abbreviated flag": (["check", "--js"], 2, "unrecognized arguments: --js"),
+    "ls: no such name": (["ls", "--runs-dir", "folder", "--name", "x"], 2, "there are no runs of this name"),
+    "left out section": (["fit", "model=null"], 2, "there is no model=None"),
+    "package": (["fit", "model@foo=linear"], 2, "without @"),
+    "delete what is not there": (["fit", "~model.dropuot"], 2, "no such key to delete"),
+    "another target": (["fit", "data=wine", "problem.target=foo"], 2, "It has 'cultivar'"),
+    "another problem": (["check", "problem=wine"], 2, "the data set digits has no target 'cultivar'"),
+    "too large a model": (["fit", "model.hidden=[999999999,999999999]"], 2, "Make the layers smaller"),
+    "a number for a text": (["fit", "problem.target=2"], 2, "Quote a text that looks like a number"),
+    "a rate that diverges": (["fit", "data=diabetes", "optimizer=sgd", "optimizer.lr=1e30"], 2, "Lower optimizer.lr"),
+    "odd path": (["fit", "data=table", "data.path=~/my (1)=é.csv", "problem.target=y"], 4, "my (1)=é.csv"),
+    "a saved card and a folder": (["fit", "nowhere.yaml", "--config-dir", "folder"], 2, "no groups are looked up"),
+    "predict: no place": (["predict", "{run}", "wine.csv", "-o", "no/answers.csv"], 2, "there is no folder"),
     "ls: no folder": (["ls", "--runs-dir", "nowhere"], 2, "there is no folder nowhere"),
 }
 
@@ -61,13 +82,13 @@ ROWS = {
 
 def finished(code: int, out: str, err: str, expected: int, text: str) -> None:
     assert code == expected, err
-    assert text in err
+    assert text in (err if code else out)
     assert "Traceback" not in err + out
 
 
 def nothing_to_trust() -> None:
     assert not list(Path.cwd().glob("runs/*/*/metrics.json"))
-    assert not list(Path.cwd().rglob("answers*"))
+    assert not [path for path in Path.cwd().rglob("answers*") if path.read_text().count("\n") > 1]
 
 
 @pytest.mark.parametrize("case", TYPED)
@@ -79,7 +100,9 @@ def test_typed(case: str, command: Command, wine_run: object) -> None:
     Path("folder").mkdir()
     Path("afile").write_text("")
     customers(5).write_csv("other.csv")
-    pl.DataFrame({feature.name: [1.0] for feature in wine_run.signature.features}).write_csv("wine.csv")
+    rows = pl.DataFrame({feature.name: [1.0] for feature in wine_run.signature.features})
+    rows.write_csv("wine.csv")
+    rows[:0].write_csv("none.csv")
     said = command(*[word.replace("{run}", str(wine_run.path)) for word in words])
     finished(said.code, said.out, said.err, code, text)
     nothing_to_trust()
@@ -113,6 +136,76 @@ def test_a_fault_of_ours_is_said_to_be_one(command: Command, monkeypatch: pytest
     monkeypatch.setattr("runcard.api.load_card", broken)
     said = command("check")
     finished(said.code, said.out, said.err, 1, "a fault in Runcard: ZeroDivisionError: by design")
+
+
+@pytest.mark.parametrize(
+    "words", [["predict", "--json"], ["ls", "--sort", "worst", "--json"], ["check", "--json", "--nope"]]
+)
+def test_mistakes_in_flags_as_json(words: list[str], command: Command) -> None:
+    said = command(*words)
+    assert said.code == said.json["error"]["exit_code"] == 2
+
+
+def test_a_file_of_ones_own_is_not_passed_over(command: Command) -> None:
+    Path("mine/model").mkdir(parents=True)
+    Path("mine/model/mlp.yaml").write_text("_target_: runcard.models.linear.Linear\n")
+    said = command("check", "--config-dir", "mine")
+    finished(said.code, said.out, said.err, 2, "would not be read")
+
+
+@pytest.mark.parametrize(
+    "content", ["hidden: [\xfc]", "[" * 3000, "- 1", "a: *b"], ids=["latin-1", "deep", "list", "alias"]
+)
+def test_files_of_ones_own_that_are_no_yaml(content: str, command: Command) -> None:
+    Path("mine/model").mkdir(parents=True)
+    Path("mine/model/odd.yaml").write_bytes(content.encode("latin-1"))
+    Path("card.yaml").write_bytes(content.encode("latin-1"))
+    for words in (["check", "model=odd", "--config-dir", "mine"], ["check", "card.yaml"]):
+        said = command(*words)
+        assert said.code == 2, said.err
+        assert "Traceback" not in said.err
+
+
+def test_a_card_of_aliases_is_refused_at_once(command: Command) -> None:
+    lines = ["a0: &a0 [x, x]", *(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]" for i in range(1, 10))]
+    Path("card.yaml").write_text("\n".join(lines))
+    said = command("check", "card.yaml")
+    finished(said.code, said.out, said.err, 2, "aliases are not allowed")
+
+
+DAMAGE = {
+    "metrics.csv": "garbage\n1,2,3\n",
+    "metrics.json": '{"best_epoch": 0, "test/accuracy": "high"}',
+    "data.json": '{"signature": {"features": []}}',
+    "card.yaml": "goal: 2024-01-01\n",
+    "checkpoints/best.ckpt.sha256": "",
+}
+
+
+@pytest.mark.parametrize("name", DAMAGE)
+def test_a_damaged_run_is_refused_and_hides_no_other(name: str, command: Command) -> None:
+    for _ in range(2):
+        run = Path(command("fit", "data=wine", *TINY, "--json").json["run"])
+    (run / name).write_text(DAMAGE[name])
+    said = command("evaluate", str(run))
+    assert said.code == 2, said.err
+    assert "a fault in Runcard" not in said.err
+    assert len(command("ls", "--json").json["runs"]) == 2
+
+
+def test_a_refused_permission_is_said(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied", "/closed/folder")
+
+    monkeypatch.setattr("runcard.runs.open_run", refused)
+    said = command("evaluate", "x")
+    finished(said.code, said.out, said.err, 2, "no permission for /closed/folder")
+
+
+def test_a_full_disk_for_output_is_said() -> None:
+    program = Path(sys.executable).with_name("runcard")
+    done = subprocess.run(f"{program} check > /dev/full", shell=True, capture_output=True, text=True, timeout=HANG_S)
+    finished(done.returncode, done.stdout, done.stderr, 1, "cannot write to stdout: No space left")
 
 
 def test_an_unfinished_run_is_refused(command: Command) -> None:

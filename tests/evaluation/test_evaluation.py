@@ -10,8 +10,10 @@ import numpy as np
 import polars as pl
 import pytest
 from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.metrics import r2_score
 
 import runcard
+from runcard.data.dataset import load_dataset
 from runcard.errors import CardError, DataError
 from runcard.evaluation.predictor import Run
 from tests.conftest import TINY, customers
@@ -32,13 +34,8 @@ def test_predictions_are_the_test_rows_and_give_the_score(wine_run: Run) -> None
 
 @pytest.mark.parametrize("data", ["wine", "diabetes"])
 def test_baselines_are_those_of_scikit_learn_on_the_same_rows(data: str) -> None:
-    from runcard.card.targets import build
-    from runcard.data.dataset import prepare
-
     run = fitted(f"data={data}", "model=linear")
-    cut = run.card.data.split
-    source = build(run.card.data)
-    rows = prepare(source, target="y", task="auto", seed=cut.seed, validation=cut.validation, test=cut.test)
+    rows = load_dataset(run.card)
     reference = LogisticRegression(max_iter=1000) if data == "wine" else Ridge()
     reference.fit(rows.inputs("train"), rows.truth("train"))
     metric = run.card.problem.metric
@@ -139,3 +136,47 @@ def test_a_damaged_file_is_named(name: str) -> None:
         runcard.evaluate(run.path)
     if name != "card.yaml":  # an empty card is refused key by key
         assert Path(name).name in str(caught.value)
+
+
+def test_a_class_that_a_sample_would_miss_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    from runcard.evaluation import baselines
+
+    monkeypatch.setattr(baselines, "MAX_ROWS", 40)
+    frame = customers(400).with_columns(
+        pl.Series("churned", ["a", "b", "c", "d"] + ["yes"] * 198 + ["no"] * 198).shuffle(1)
+    )
+    doubled = pl.concat([frame, frame])
+    doubled.write_csv("rows.csv")
+    run = fitted("data=table", "data.path=rows.csv", "problem.target=churned", "problem.metric=log_loss")
+    assert run.metrics["baseline/linear/log_loss"] > 0
+
+
+def test_names_that_look_like_mathematics_or_are_very_long() -> None:
+    names = ["$10_$20", "$\\foo$ x^2", "数字", "long " * 60]
+    frame = customers(200).with_columns(pl.Series("churned", names * 50))
+    frame.write_csv("rows.csv")
+    page = read_page(fitted("data=table", "data.path=rows.csv", "problem.target=churned"))
+    assert all(name.strip() in page.text for name in names)
+
+
+@pytest.mark.parametrize("offset", [1e9, 1.7e12, 1e15])
+def test_a_large_offset_does_not_hide_what_is_learned(offset: float) -> None:
+    rows = np.arange(200)
+    pl.DataFrame({"a": rows / 3, "b": rows % 7, "y": offset + rows}).write_parquet("rows.parquet")
+    overrides = ["data=table", "data.path=rows.parquet", "problem.target=y", "data.kinds={a: number}"]
+    run = runcard.fit(runcard.load_card([*overrides, "trainer.max_epochs=2"]))
+    assert run.metrics["baseline/linear/r2"] > 0.99
+    table = pl.read_parquet(run.folder.predictions).to_dict(as_series=False)
+    assert run.metrics["test/r2"] == pytest.approx(r2_score(table["truth"], table["prediction"]), rel=1e-6)
+
+
+def test_the_report_can_fail_and_the_run_is_still_whole() -> None:
+    def broken(*_: object) -> str:
+        raise ValueError("no ink")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("runcard.evaluation.report.render", broken)
+        with pytest.raises(ValueError, match="no ink"):
+            fitted("data=wine")
+    (path,) = Path("runs").glob("*/*")
+    assert runcard.evaluate(path).folder.report.is_file()

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import csv
+import os
+import random
 from pathlib import Path
 
 import pytest
 import torch
+import wandb
 
 import runcard
-from runcard.errors import TrainingError
+from runcard.data.dataset import load_dataset
+from runcard.errors import CardError, TrainingError
 from runcard.evaluation.predictor import Run
+from runcard.models.mlp import Mlp
+from runcard.training import progress
 from runcard.training.checkpoint import load
+from runcard.training.metrics import score
+from runcard.training.schedules import Cosine
 
 SHORT = ["trainer.max_epochs=3", "report=false"]
 
@@ -113,3 +121,95 @@ def test_a_monitor_that_the_rows_do_not_define_is_said() -> None:
     card = runcard.load_card([*overrides, "trainer.monitor=val/roc_auc"])
     with pytest.raises(TrainingError, match=r"val/roc_auc cannot be computed"):
         runcard.fit(card)
+
+
+def test_regression_in_half_precision() -> None:
+    run = runcard.fit(runcard.load_card(["data=diabetes", "trainer.precision=bf16-true", "report=false"]))
+    assert run.metrics["val/r2"] > 0.2
+
+
+def test_best_weights_are_those_that_validated_best() -> None:
+    overfit = ["model.hidden=[256,256]", "model.dropout=0.0", "optimizer.weight_decay=0.0", "scheduler=constant"]
+    card = ["data=diabetes", "trainer.monitor=val/rmse", "trainer.max_epochs=12", *overfit]
+    run = runcard.fit(runcard.load_card([*card, "report=false"]))
+    data = load_dataset(run.card)
+    answers = data.transforms.target.decode(run.outputs(data.inputs("validation")))
+    assert score(["rmse"], answers, data.truth("validation"))["rmse"] == pytest.approx(
+        run.metrics["val/rmse"], rel=1e-5
+    )
+    with run.folder.history.open() as file:
+        errors = [float(line["val/rmse"]) for line in csv.DictReader(file)]
+    assert errors[int(run.metrics["best_epoch"])] == min(errors) == pytest.approx(run.metrics["val/rmse"], rel=1e-5)
+    assert errors[-1] > min(errors), "a card under which the last epoch is not the best"
+
+
+def test_the_rate_follows_the_schedule() -> None:
+    run = fit("data=wine", "optimizer.lr=0.01", "scheduler.warmup_fraction=0.0")
+    with run.folder.history.open() as file:
+        rates = [float(line["lr"]) for line in csv.DictReader(file)]
+    steps = 3 * -(-116 // 16)
+    schedule = Cosine(warmup_fraction=0.0, final_fraction=0.01)
+    first = [schedule((epoch * steps / 3 + 1) / (steps + 1)) * 0.01 for epoch in range(3)]
+    assert rates == pytest.approx(first, rel=1e-4)
+
+
+def test_early_stopping_knows_that_more_accuracy_is_better() -> None:
+    card = ["data=wine", "trainer.monitor=val/accuracy", "trainer.early_stopping.patience=1", "optimizer.lr=3e-4"]
+    run = runcard.fit(runcard.load_card([*card, "trainer.max_epochs=6", "report=false", "seed=1"]))
+    with run.folder.history.open() as file:
+        scores = [float(line["val/accuracy"]) for line in csv.DictReader(file)]
+    rises = [later > max(scores[: i + 1]) for i, later in enumerate(scores[1:])]
+    assert rises[0], "a card under which the second epoch is better"
+    assert all(rises[:-1]) or len(scores) == 6
+
+
+def test_the_process_is_left_as_it_was() -> None:
+    torch.manual_seed(5)
+    random.seed(5)
+    expected = torch.rand(1), random.random()
+    torch.manual_seed(5)
+    random.seed(5)
+    variables = dict(os.environ)
+    fit("data=wine", "logger=wandb")
+    assert (torch.rand(1), random.random()) == expected
+    assert not torch.are_deterministic_algorithms_enabled()
+    assert {name: value for name, value in os.environ.items() if name != "PYTEST_CURRENT_TEST"} == {
+        name: value for name, value in variables.items() if name != "PYTEST_CURRENT_TEST"
+    }
+    assert wandb.run is None
+
+
+def test_training_is_deterministic_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+    forward = Mlp.forward
+
+    def watched(self: Mlp, inputs: torch.Tensor) -> torch.Tensor:
+        seen.append((self.training, torch.are_deterministic_algorithms_enabled(), torch.get_num_threads()))
+        return forward(self, inputs)
+
+    monkeypatch.setattr(Mlp, "forward", watched)
+    fit("data=wine", "trainer.threads=2")
+    assert {item for item in seen if item[0]} == {(True, True, 2)}
+
+
+def test_an_open_wandb_run_of_the_user_is_not_touched() -> None:
+    mine = wandb.init(mode="offline", project="mine")
+    try:
+        with pytest.raises(CardError, match="already has a wandb run open"):
+            fit("data=wine", "logger=wandb")
+        assert wandb.run is mine
+    finally:
+        mine.finish()
+
+
+def test_a_bar_on_a_terminal_and_lines_elsewhere(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    card = runcard.load_card(["data=wine", *SHORT])
+    monkeypatch.setattr(progress, "LINE_EVERY_S", 0.0)
+    runcard.fit(card, progress=True)
+    assert "epoch 3/3  val/loss" in capsys.readouterr().err
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setattr(progress, "BAR_EVERY_S", 0.0)
+    runcard.fit(card, progress=True)
+    assert "3/3" in capsys.readouterr().err

@@ -20,6 +20,11 @@ def test_every_precision_learns(precision: str) -> None:
     assert run.metrics["test/accuracy"] > 0.95
 
 
+def test_regression_learns_in_half_precision() -> None:
+    overrides = ["experiment=diabetes", "trainer=gpu", "trainer.precision=bf16-true", "report=false"]
+    assert runcard.fit(runcard.load_card(overrides)).metrics["val/r2"] > 0.2
+
+
 def test_deterministic_runs_give_the_same_bytes() -> None:
     card = runcard.load_card(["experiment=digits_cnn", "trainer=gpu", "trainer.max_epochs=3", "report=false"])
     first, again = runcard.fit(card), runcard.fit(card)

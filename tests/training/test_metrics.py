@@ -67,3 +67,11 @@ def test_directions() -> None:
     assert not better("accuracy", 0.8, 0.8)
     assert better("rmse", 1.0, 2.0)
     assert better("loss", 1.0, 2.0)
+
+
+@pytest.mark.parametrize(("offset", "scale"), [(0.0, 1e-3), (1e8, 1.0), (1e15, 100.0), (0.0, 1e-6)])
+def test_r2_of_small_units_and_large_offsets(offset: float, scale: float) -> None:
+    random = np.random.default_rng(0)
+    truth = offset + scale * random.normal(size=50)
+    answers = truth + scale * random.normal(size=50)
+    assert score(["r2"], answers, truth)["r2"] == pytest.approx(reference.r2_score(truth, answers), rel=1e-9)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import importlib.metadata
-import os
 import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 from packaging.requirements import Requirement
@@ -79,8 +79,11 @@ def _writable(runs_dir: Path) -> Finding:
     place = runs_dir.expanduser().absolute()
     while not place.exists():
         place = place.parent
-    if not place.is_dir() or not os.access(place, os.W_OK):
-        return _finding("runs folder", "missing", f"{place} cannot be written; choose another with runs_dir=FOLDER")
+    try:
+        tempfile.TemporaryFile(dir=place).close()
+    except OSError as error:
+        todo = f"{place} cannot be written ({error.strerror}); choose another with runs_dir=FOLDER"
+        return _finding("runs folder", "missing", todo)
     free = shutil.disk_usage(place).free / 2**30
     return _finding("runs folder", "ok" if free > 1 else "note", f"{runs_dir} can be written, {free:.1f} GB free")
 

@@ -60,6 +60,11 @@ def _shown(key: str, value: Any) -> str:
     return str(value).rpartition(".")[2] if key.endswith("_target_") else str(value)
 
 
+def plain(value: Any) -> Any:
+    """A value as JSON knows it; a card edited by hand may hold a date."""
+    return value if isinstance(value, str | int | float | list | None) else str(value)
+
+
 def _card(run: runs.RunFolder) -> dict[str, Any]:
     try:
         return run.read_card()
@@ -76,13 +81,15 @@ def _row(run: runs.RunFolder, card: dict[str, Any], keys: list[str]) -> dict[str
         scores = run.read_json(run.metrics) if run.finished else {}
     except RunError:
         state = "damaged"
+    if not all(isinstance(value, int | float) for value in scores.values()):
+        state, scores = "damaged", {}
     return {
         "run": str(run.path),
         "state": state if card else "damaged",
         "metric": metric,
         "validation": scores.get(f"val/{metric}"),
         "test": scores.get(f"test/{metric}"),
-        "differs": {key: flat.get(key) for key in keys},
+        "differs": {key: plain(flat.get(key)) for key in keys},
     }
 
 

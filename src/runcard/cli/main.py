@@ -31,12 +31,19 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and leave the process."""
     words = list(sys.argv[1:] if argv is None else argv)
     try:
-        code = run(words)
-        sys.stdout.flush()
+        with _signals():
+            code = run(words)
+            sys.stdout.flush()
+    except Stopped as error:
+        code = _failed(error, error.exit_code, f"{error}; a run that was under way is unfinished", words)
     except BrokenPipeError:
         # Whoever read our output, `head` say, has enough. Python must not complain while it closes the pipe.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
+    except OSError as error:
+        print(f"runcard: cannot write to stdout: {error.strerror}", file=sys.stderr)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        code = 1
     sys.exit(code)
 
 
@@ -46,37 +53,41 @@ def run(words: Sequence[str]) -> int:
     Returns:
         The exit code.
     """
-    arguments = None
     try:
-        with _signals():
-            verb, arguments = _parse(list(words))
-            result = verb.run(arguments)
+        verb, arguments = _parse(list(words))
+        result = verb.run(arguments)
     except RuncardError as error:
         return _failed(error, error.exit_code, str(error), words)
-    except Stopped as error:
-        return _failed(error, error.exit_code, f"{error}; a run that was under way is unfinished", words)
-    except KeyboardInterrupt as error:
-        return _failed(error, 130, "stopped by SIGINT", words)
+    except PermissionError as error:
+        text = f"no permission for {error.filename}: mend its permissions, or choose another place"
+        return _failed(error, CardError.exit_code, text, words)
     except BrokenPipeError:
         raise
     except Exception as error:  # the last stand: a fault of ours must not look like the user's
         text = f"a fault in Runcard: {type(error).__name__}: {error}"
         text += "\nRun again with --traceback, and please report what it shows."
         return _failed(error, 1, text, words)
+    print(result.text, file=sys.stderr if arguments.json else sys.stdout)
     if arguments.json:
-        print(result.text, file=sys.stderr)
         print(json.dumps(result.data, ensure_ascii=False))
-    else:
-        print(result.text)
     return result.exit_code
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says a mistake as any other is said, also as JSON."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False, **settings)
+
+    def error(self, message: str) -> NoReturn:
+        raise CardError(f"{message}. `{self.prog} --help` says what it takes.")
+
+
 def _parse(words: list[str]) -> tuple[Verb, argparse.Namespace]:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="runcard",
         description="Write an experiment as a card: check it, train it, evaluate it, predict with it.",
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"runcard {__version__}")
     verbs = parser.add_subparsers(metavar="VERB", title="verbs")
@@ -87,11 +98,13 @@ def _parse(words: list[str]) -> tuple[Verb, argparse.Namespace]:
             help=verb.help,
             description=f"{verb.help[0].upper()}{verb.help[1:]}.",
             epilog=f"example:\n  {verb.example}",
-            formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         verb.add_arguments(parsers[verb.name])
         parsers[verb.name].add_argument("--json", action="store_true", help="print one JSON object on stdout")
         parsers[verb.name].add_argument("--traceback", action="store_true", help="show where an error came from")
+    if words[:1] in (["-sc"], ["--shell-completion"]):
+        # The script that Hydra installs asks for completions before any verb; the line it completes holds one.
+        words = ["fit", *words]
     name = words[0] if words else ""
     if not name:
         parser.print_help()

@@ -113,11 +113,14 @@ def evaluate(arguments: argparse.Namespace) -> Result:
 def predict(arguments: argparse.Namespace) -> Result:
     """Rows file → answers file."""
     from runcard import api
-    from runcard.data.frames import write_frame
+    from runcard.data.frames import check_output, write_frame
     from runcard.runs import write_bytes
 
     run = api.load_run(arguments.run)
     output = Path(arguments.output).expanduser().absolute()
+    check_output(output)
+    if output.exists() and (output.samefile(arguments.rows) or run.path in output.resolve().parents):
+        raise CardError(f"--output {output}: this holds what the answers come from; name another file")
     columns = run.columns(arguments.rows)
     answers = run.table(run.answer(columns))
     write_bytes(output, write_frame(answers, output))
@@ -134,6 +137,8 @@ def ls(arguments: argparse.Namespace) -> Result:
     if not Path(arguments.runs_dir).is_dir():
         raise CardError(f"there is no folder {arguments.runs_dir}: nothing was fitted here yet, or say --runs-dir DIR")
     rows = listing(arguments.runs_dir, name=arguments.name, best_first=arguments.sort == "best")
+    if arguments.name and not rows:
+        raise CardError(f"--name {arguments.name}: there are no runs of this name in {arguments.runs_dir}")
     return Result({"runs": rows}, listing_text(rows))
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runcard.data.dataset import Dataset
+from runcard.data.signature import Array
 
 # Enough to fit a linear model well; more only takes longer.
 MAX_ROWS = 50_000
@@ -28,19 +29,29 @@ def baseline_answers(data: Dataset, seed: int, threads: int) -> dict[str, NDArra
     # Imported here: only who compares pays the second that it takes.
     from threadpoolctl import threadpool_limits
 
-    chosen = np.random.default_rng(seed).permutation(len(data.indices("train")))[:MAX_ROWS]
-    inputs = _flat(data.inputs("train"))[np.sort(chosen)]
-    truth = data.transforms.target.encode(data.truth("train")) if _classes(data) else data.truth("train")
+    truth, classes = data.targets("train"), bool(data.signature.target.classes)
+    chosen = _sample(truth, seed, classes)
+    inputs, truth = _flat(data.inputs("train"))[chosen], truth[chosen]
     test = _flat(data.inputs("test"))
     answers = {}
     with threadpool_limits(threads), warnings.catch_warnings():
         # A linear model that needs more than its iterations is still a fair line to beat.
         warnings.simplefilter("ignore")
-        for name, model in _models(_classes(data)).items():
-            model.fit(inputs, truth[np.sort(chosen)])
-            answer = model.predict_proba(test) if _classes(data) else model.predict(test)
-            answers[name] = np.asarray(answer, dtype=np.float64)
+        for name, model in _models(classes).items():
+            model.fit(inputs, truth)
+            # Numbers are learned scaled, as the model learns them: a large offset would drown in float32.
+            guess = (
+                model.predict_proba(test) if classes else data.transforms.target.decode(model.predict(test)[:, None])
+            )
+            answers[name] = np.asarray(guess, dtype=np.float64)
     return answers
+
+
+def _sample(truth: Array, seed: int, classes: bool) -> NDArray[np.int64]:
+    """At most ``MAX_ROWS`` row numbers, ascending, and of each class at least one."""
+    chosen = np.random.default_rng(seed).permutation(len(truth))[:MAX_ROWS]
+    first = np.unique(truth, return_index=True)[1] if classes else chosen
+    return np.union1d(chosen, first)
 
 
 def _models(classes: bool) -> dict[str, Any]:
@@ -52,9 +63,5 @@ def _models(classes: bool) -> dict[str, Any]:
     return {"trivial": DummyRegressor(strategy="mean"), "linear": Ridge()}
 
 
-def _classes(data: Dataset) -> bool:
-    return data.signature.target.task == "classification"
-
-
-def _flat(inputs: NDArray[np.float32]) -> NDArray[np.float32]:
-    return inputs.reshape(len(inputs), -1)
+def _flat(inputs: NDArray[np.float32]) -> NDArray[np.float64]:
+    return inputs.reshape(len(inputs), -1).astype(np.float64)

@@ -15,7 +15,7 @@ from runcard.runs import write_bytes, write_json, write_text
 
 
 def evaluate(run: Run, data: Dataset, training: dict[str, float], *, report: bool) -> dict[str, float]:
-    """Score the test rows and write what was found; ``metrics.json`` last, for it says that all is there.
+    """Score the test rows and write what was found; the report last, for it can be made again.
 
     Args:
         run: The trained run.
@@ -29,12 +29,12 @@ def evaluate(run: Run, data: Dataset, training: dict[str, float], *, report: boo
     scores = score_test_rows(run, data, baselines=report)
     metrics = training | scores.metrics
     write_bytes(run.folder.predictions, _predictions(run, data, scores.answers))
+    write_json(run.folder.metrics, metrics)
     if report:
         # Imported here: drawing takes half a second to import, and a sweep's trials draw nothing.
         from runcard.evaluation.report import render
 
         write_text(run.folder.report, render(run, data, scores, metrics))
-    write_json(run.folder.metrics, metrics)
     return metrics
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import matplotlib as mpl
 import numpy as np
-from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.rcsetup import cycler
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
@@ -18,6 +19,7 @@ from runcard.data.signature import Array
 
 # Texts stay texts: smaller, and found by the browser's search. The salt keeps ids equal from run to run.
 STYLE: Any = {
+    "text.parse_math": False,  # a class may be called $5
     "svg.fonttype": "none",
     "svg.hashsalt": "runcard",
     "font.family": "sans-serif",
@@ -89,6 +91,9 @@ def _figure(width: float, height: float) -> tuple[Figure, Axes]:
 
 def _svg(figure: Figure) -> str:
     buffer = io.StringIO()
-    figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    with warnings.catch_warnings():
+        # Names of classes may be longer than the figure, or in letters that only the browser's fonts have.
+        warnings.simplefilter("ignore", UserWarning)
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     text = buffer.getvalue()
     return text[text.index("<svg") :]  # without the XML prologue, which has no place inside HTML

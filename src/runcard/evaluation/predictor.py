@@ -13,15 +13,15 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from runcard.card.check import load as load_card
-from runcard.card.schema import Card
+from runcard.card.check import load_saved
+from runcard.card.schema import Card, TableData
 from runcard.data.frames import columns_of, read_frame
 from runcard.data.signature import Array, Columns, Signature, surprises
 from runcard.data.transforms import Transforms
 from runcard.errors import DataError, RunError
+from runcard.models.make import make_model, threads
 from runcard.runs import RunFolder
 from runcard.training.checkpoint import load as load_checkpoint
-from runcard.training.fit import make_model, threads
 
 ANSWER_BATCH = 1024
 
@@ -57,8 +57,8 @@ class Run:
             RunError: If the run is not finished, or the file is damaged.
         """
         numbers = self.folder.read_json(self.folder.metrics)
-        if "best_epoch" not in numbers:
-            raise RunError(f"{self.folder.metrics} is damaged: it lacks best_epoch")
+        if "best_epoch" not in numbers or not all(isinstance(value, int | float) for value in numbers.values()):
+            raise RunError(f"{self.folder.metrics} is damaged: it must hold best_epoch, and numbers only")
         return numbers
 
     def predict(
@@ -80,7 +80,10 @@ class Run:
 
     def columns(self, rows: Any) -> dict[str, Array]:
         """The signature's features out of rows in any of the forms that ``predict`` takes."""
-        return columns_of(_frame(rows), self.signature)
+        if not isinstance(rows, str | Path):
+            return columns_of(_frame(rows), self.signature)
+        texts = [feature.name for feature in self.signature.features if feature.kind == "category"]
+        return columns_of(read_frame(rows, **_as_in_training(self.card), texts=texts), self.signature)
 
     def answer(self, columns: Columns) -> NDArray[np.float64]:
         """Probabilities ``(rows, classes)``, or numbers ``(rows,)`` in the target's unit."""
@@ -115,30 +118,39 @@ def open_trained(folder: RunFolder) -> Run:
         CardError: If the stored card is not a right card.
         RunError: If a file is missing or damaged.
     """
-    card = load_card([str(folder.card)])
+    card = load_saved(folder.card)
+    if "auto" in (card.problem.task, card.problem.metric, card.trainer.accelerator):
+        raise RunError(f"{folder.card} is damaged: a run's card leaves nothing on auto")
     content = folder.read_json(folder.data)
     try:
         signature = Signature.from_dict(content["signature"])
         transforms = Transforms.from_dict(content["transforms"], signature)
-    except (KeyError, TypeError, AttributeError) as error:
+        with torch.random.fork_rng(devices=[]):  # its first weights are thrown away, and should cost no random numbers
+            model = make_model(card, signature, transforms)
+    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
         raise RunError(f"{folder.data} is damaged: {error!r}") from error
     weights = load_checkpoint(folder.best)["state_dict"]
-    model = make_model(card, signature, transforms)
     try:
         model.load_state_dict(weights)
-    except RuntimeError as error:
+    except (RuntimeError, AttributeError, TypeError) as error:
         raise RunError(f"{folder.best} does not fit the run's card: {str(error).splitlines()[0]}") from error
     return Run(folder, card, signature, transforms, model.eval())
 
 
+def _as_in_training(card: Card) -> dict[str, Any]:
+    """How the card had its own file read; rows to answer are read the same way."""
+    if not isinstance(card.data, TableData):
+        return {}
+    return {"separator": card.data.separator, "null_values": card.data.null_values}
+
+
 def _frame(rows: Any) -> pl.DataFrame:
-    if isinstance(rows, str | Path):
-        return read_frame(rows)
     if isinstance(rows, pl.DataFrame):
         return rows
     if hasattr(rows, "to_dict") and hasattr(rows, "columns"):  # pandas, which need not be installed
         rows = rows.to_dict("list")
     try:
-        return pl.DataFrame(rows if isinstance(rows, Mapping) else list(rows), strict=False)
+        # All rows decide: polars would look at the first hundred and turn what does not fit into gaps.
+        return pl.DataFrame(rows if isinstance(rows, Mapping) else list(rows), strict=False, infer_schema_length=None)
     except (pl.exceptions.PolarsError, TypeError, ValueError) as error:
         raise DataError(f"these rows are no table: {str(error).splitlines()[0]}") from error

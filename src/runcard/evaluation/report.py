@@ -9,13 +9,14 @@ from typing import Any
 
 import jinja2
 import numpy as np
-import yaml
 
 from runcard.card.metrics import METRICS, better, metrics_of
 from runcard.data.dataset import Dataset
+from runcard.errors import RunError
 from runcard.evaluation import plots
 from runcard.evaluation.predictor import Run
 from runcard.evaluation.scores import Scores
+from runcard.runs import dump_yaml
 
 # What a page lists whole; beyond it, it says how many more there are.
 MAX_FEATURES = 60
@@ -43,7 +44,7 @@ def render(run: Run, data: Dataset, scores: Scores, metrics: Mapping[str, float]
         notes=data.rows.notes,
         features=run.signature.features[:MAX_FEATURES],
         more_features=max(0, len(run.signature.features) - MAX_FEATURES),
-        card=yaml.safe_dump(run.card.to_dict(), sort_keys=False, allow_unicode=True),
+        card=dump_yaml(run.card.to_dict()),
         environment=_environment(run),
     )
 
@@ -52,7 +53,8 @@ def number(value: float | None) -> str:
     """A number for people: four digits that matter."""
     if value is None:
         return "not known"
-    return f"{value:.4f}" if abs(value) < 10 else f"{value:,.1f}"
+    # Adding 0 turns the -0.0 that rounding leaves into 0.0.
+    return f"{round(value, 4) + 0:.4f}" if abs(value) < 10 else f"{value:,.1f}"
 
 
 def _checks(run: Run, metrics: Mapping[str, float]) -> Iterator[tuple[str, float | None, str]]:
@@ -109,9 +111,12 @@ def _picture(scores: Scores, classes: tuple[str, ...]) -> str:
 def _curves(run: Run, metrics: Mapping[str, float]) -> list[str]:
     if not run.folder.history.is_file():
         return []
-    with run.folder.history.open(encoding="utf-8", newline="") as file:
-        lines = list(csv.DictReader(file))
-    history = {name: [float(line[name] or "nan") for line in lines] for name in (lines[0] if lines else {})}
+    try:
+        with run.folder.history.open(encoding="utf-8", newline="") as file:
+            lines = list(csv.DictReader(file))
+        history = {name: [float(line[name] or "nan") for line in lines] for name in (lines[0] if lines else {})}
+    except (ValueError, TypeError, KeyError) as error:
+        raise RunError(f"{run.folder.history} is damaged: {error}") from error
     best = int(metrics["best_epoch"])
     drawn = [
         plots.curves("Loss", {name: history[name] for name in ("train/loss", "val/loss") if name in history}, best)

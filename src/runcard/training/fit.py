@@ -5,28 +5,35 @@ from __future__ import annotations
 import contextlib
 import functools
 import logging
+import os
+import random
+import signal
+import sys
+import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from pytorch_lightning import Trainer, seed_everything
 from pytorch_lightning.callbacks import Callback, EarlyStopping
 from pytorch_lightning.loggers.logger import Logger
-from torch import nn
 
-from runcard.card.metrics import METRICS, metrics_of
+from runcard.card.metrics import maximizes, metrics_of
 from runcard.card.schema import Card
 from runcard.card.targets import build
 from runcard.data.dataset import Dataset
 from runcard.data.loader import Tensors
-from runcard.data.signature import Signature
-from runcard.data.transforms import Transforms
 from runcard.errors import CardError, TrainingError
+from runcard.models.make import make_model, threads
 from runcard.runs import RunFolder
-from runcard.training.checkpoint import KeepBest
+from runcard.training.best import KeepBest
 from runcard.training.progress import ShowProgress
 from runcard.training.task import Task
+
+# What seeding, determinism and Weights & Biases leave behind in the environment.
+OWN_VARIABLES = ("PL_GLOBAL_SEED", "PL_SEED_WORKERS", "CUBLAS_WORKSPACE_CONFIG", "WANDB_MODE")
 
 
 def train(card: Card, data: Dataset, run: RunFolder, *, progress: bool = False) -> dict[str, float]:
@@ -45,31 +52,21 @@ def train(card: Card, data: Dataset, run: RunFolder, *, progress: bool = False) 
         CardError: If the model cannot take this data, or the logger is not installed.
         TrainingError: If the loss is no longer a number, or memory is short.
     """
-    seed_everything(card.seed, workers=True, verbose=False)
-    task = make_task(card, data)
     best = KeepBest(run, card.trainer.monitor)
-    trainer = make_trainer(card, run, [best, *([ShowProgress(card.trainer.monitor)] if progress else [])])
     rows = Tensors(
         (data.inputs("train"), data.targets("train")),
         (data.inputs("validation"), data.targets("validation")),
         batch_size=card.data.batch_size,
         seed=card.seed,
     )
-    with threads(card.trainer.threads), _without_hints(), _plain_failures(), _closing(trainer):
-        trainer.fit(task, datamodule=rows)
+    with _as_it_was(), _without_hints(), _plain_failures(), threads(card.trainer.threads):
+        seed_everything(card.seed, workers=True, verbose=False)
+        task = make_task(card, data)
+        logger = make_logger(card, run)
+        with _closing(logger):
+            trainer = make_trainer(card, run, logger, [best, *([ShowProgress(best.monitor)] if progress else [])])
+            trainer.fit(task, datamodule=rows)
     return {"best_epoch": best.epoch, "epochs": trainer.current_epoch, **best.numbers}
-
-
-def make_model(card: Card, signature: Signature, transforms: Transforms) -> nn.Module:
-    """The card's network with fresh weights, its shapes taken from the data's signature.
-
-    Raises:
-        CardError: If the network cannot take inputs of this shape.
-    """
-    shape = transforms.input_shape(signature)
-    model = build(card.model, input_shape=shape, outputs=transforms.target.outputs)
-    assert isinstance(model, nn.Module)
-    return model
 
 
 def make_task(card: Card, data: Dataset) -> Task:
@@ -85,19 +82,17 @@ def make_task(card: Card, data: Dataset) -> Task:
     )
 
 
-def make_trainer(card: Card, run: RunFolder, callbacks: list[Callback]) -> Trainer:
+def make_trainer(card: Card, run: RunFolder, logger: Logger, callbacks: Sequence[Callback]) -> Trainer:
     """Lightning's Trainer as the card wants it; checkpoints and progress are our own callbacks."""
-    settings = card.trainer
-    monitored = settings.monitor.removeprefix("val/")
-    if settings.early_stopping.patience is not None:
-        callbacks.append(
-            EarlyStopping(
-                settings.monitor,
-                min_delta=settings.early_stopping.min_delta,
-                patience=settings.early_stopping.patience,
-                mode="max" if monitored in METRICS and METRICS[monitored].maximize else "min",
-            )
+    settings, patience = card.trainer, card.trainer.early_stopping.patience
+    stops = [
+        EarlyStopping(
+            settings.monitor,
+            min_delta=settings.early_stopping.min_delta,
+            patience=patience or 0,
+            mode="max" if maximizes(settings.monitor.removeprefix("val/")) else "min",
         )
+    ]
     return Trainer(
         accelerator=settings.accelerator,
         devices=1,
@@ -106,8 +101,8 @@ def make_trainer(card: Card, run: RunFolder, callbacks: list[Callback]) -> Train
         limit_train_batches=settings.limit_batches,
         gradient_clip_val=settings.gradient_clip_norm,
         deterministic=settings.deterministic,
-        callbacks=callbacks,
-        logger=make_logger(card, run),
+        callbacks=[*callbacks, *(stops if patience is not None else [])],
+        logger=logger,
         log_every_n_steps=2**31,  # numbers are of epochs; steps log nothing
         num_sanity_val_steps=0,
         enable_checkpointing=False,
@@ -127,6 +122,8 @@ def make_logger(card: Card, run: RunFolder) -> Logger:
         "runcard.training.csvlog.CsvLogger": {"path": run.history},
         "pytorch_lightning.loggers.WandbLogger": {"save_dir": run.path, "name": f"{card.name}/{run.path.name}"},
     }
+    if card.logger.target_class.endswith("WandbLogger") and getattr(sys.modules.get("wandb"), "run", None) is not None:
+        raise CardError("logger: this process already has a wandb run open; finish it first, it would be written into")
     try:
         logger = build(card.logger, **places.get(card.logger.target_class, {}))
     except ModuleNotFoundError as error:
@@ -136,17 +133,6 @@ def make_logger(card: Card, run: RunFolder) -> Logger:
     assert isinstance(logger, Logger)
     logger.log_hyperparams(card.to_dict())
     return logger
-
-
-@contextlib.contextmanager
-def threads(count: int) -> Iterator[None]:
-    """Compute with so many threads; bits depend on it, so what was set before comes back."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 @contextlib.contextmanager
@@ -161,27 +147,62 @@ def _plain_failures() -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def _as_it_was() -> Iterator[None]:
+    """Give back what seeding, determinism, Lightning and trackers change for the whole process.
+
+    Raises:
+        KeyboardInterrupt: On Ctrl-C, which Lightning would turn into a ``SystemExit``, ignoring any further one.
+    """
+    states = random.getstate(), np.random.get_state(), torch.get_rng_state()
+    deterministic = torch.are_deterministic_algorithms_enabled()
+    warns = torch.is_deterministic_algorithms_warn_only_enabled()
+    variables, interrupt = dict(os.environ), signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    except SystemExit as error:
+        if isinstance(error.__context__, KeyboardInterrupt):
+            raise KeyboardInterrupt from error
+        raise
+    finally:
+        random.setstate(states[0])
+        np.random.set_state(states[1])
+        torch.set_rng_state(states[2])
+        torch.use_deterministic_algorithms(deterministic, warn_only=warns)
+        for name in OWN_VARIABLES:
+            os.environ.pop(name, None)
+            if name in variables:
+                os.environ[name] = variables[name]
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, interrupt)
+
+
+@contextlib.contextmanager
 def _without_hints() -> Iterator[None]:
     """Silence what Lightning says of its own settings, which the user of a card neither sees nor can change."""
+    loggers = [logging.getLogger(name) for name in ("pytorch_lightning", "lightning_fabric")]
+    levels = [logger.level for logger in loggers]
     with warnings.catch_warnings():
         # It logs no single steps here, on purpose; and its pytree code calls a name that torch has renamed.
         warnings.filterwarnings("ignore", ".*smaller than the logging interval.*")
         warnings.filterwarnings("ignore", ".*isinstance.treespec, LeafSpec.*")
-        yield
+        for logger in loggers:
+            logger.setLevel(logging.ERROR)
+        try:
+            yield
+        finally:
+            for logger, level in zip(loggers, levels, strict=True):
+                logger.setLevel(level)
 
 
 @contextlib.contextmanager
-def _closing(trainer: Trainer) -> Iterator[None]:
-    """Close trackers that run on after training, whatever happened."""
+def _closing(logger: Logger) -> Iterator[None]:
+    """Close a tracker that runs on after training, and tell it how training ended."""
+    finish = getattr(getattr(logger, "experiment", None), "finish", None)
     try:
         yield
-    finally:
-        for logger in trainer.loggers:
-            finish = getattr(getattr(logger, "experiment", None), "finish", None)
-            if callable(finish):
-                finish()
-
-
-# Lightning's hints (GPU available, tips, workers) are of its Trainer, which the user does not see.
-for _name in ("pytorch_lightning", "lightning_fabric"):
-    logging.getLogger(_name).setLevel(logging.ERROR)
+    except BaseException:
+        if callable(finish):
+            finish(exit_code=1)
+        raise
+    if callable(finish):
+        finish()

@@ -24,7 +24,8 @@ def score(names: Iterable[str], answers: Array, truth: Array) -> dict[str, float
     Returns:
         Name → value. A metric that these rows do not define, such as an ROC curve of one class, is left out.
     """
-    given, expected = torch.from_numpy(answers), torch.from_numpy(truth)
+    given, expected = torch.from_numpy(answers).double(), torch.from_numpy(truth)
+    expected = expected.double() if expected.is_floating_point() else expected
     with warnings.catch_warnings():
         # torchmetrics warns of classes without rows; what is not defined is left out below.
         warnings.simplefilter("ignore")
@@ -70,7 +71,13 @@ def _log_loss(answers: Tensor, truth: Tensor) -> Tensor:
 
 
 def _r2(answers: Tensor, truth: Tensor) -> Tensor:
-    return regression.r2_score(answers, truth) if truth.unique().numel() > 1 else torch.tensor(math.nan)
+    """One minus the squared errors over the squared distances from the mean.
+
+    Written out: torchmetrics subtracts large sums and takes what is within 1e-4 for equal, which makes a perfect
+    score of any target in small units.
+    """
+    spread = (truth - truth.mean()).square().sum()
+    return 1 - (truth - answers).square().sum() / spread if truth.max() > truth.min() else torch.tensor(math.nan)
 
 
 def _rmse(answers: Tensor, truth: Tensor) -> Tensor:

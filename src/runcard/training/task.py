@@ -50,6 +50,7 @@ class Task(LightningModule):
         self._seen: list[tuple[Tensor, Tensor]] = []
         self._loss_sum = torch.zeros(())
         self._rows = 0
+        self._lr = 0.0
 
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
         """The mean loss of a batch."""
@@ -61,12 +62,13 @@ class Task(LightningModule):
         return loss
 
     def on_train_epoch_start(self) -> None:
-        """Begin the epoch's sums anew."""
+        """Begin the epoch's sums anew, and note the learning rate of its first step."""
+        self._lr = float(self.trainer.optimizers[0].param_groups[0]["lr"])
         self._loss_sum = torch.zeros((), device=self.device)
         self._rows = 0
 
     def on_train_epoch_end(self) -> None:
-        """Log the epoch's mean loss and the learning rate.
+        """Log the epoch's mean loss and the learning rate that it began with.
 
         Raises:
             TrainingError: If the loss is no longer a number.
@@ -77,7 +79,7 @@ class Task(LightningModule):
                 f"the loss became {loss} in epoch {self.current_epoch}. "
                 "Lower optimizer.lr, or set trainer.gradient_clip_norm=1.0."
             )
-        self.log_dict({"train/loss": loss, "lr": self.trainer.optimizers[0].param_groups[0]["lr"]})
+        self.log_dict({"train/loss": loss, "lr": self._lr})
 
     def validation_step(self, batch: Batch, batch_index: int) -> None:
         """Keep the outputs; the epoch's end scores them all at once."""
@@ -113,9 +115,10 @@ class Task(LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
     def _truth(self, targets: Tensor) -> Any:
-        truth = targets.cpu().numpy()
-        return truth if self.target.classes else self.target.decode(truth[:, None])
+        if self.target.classes:
+            return targets.cpu().numpy()
+        return self.target.decode(targets.float().cpu().numpy()[:, None])
 
 
 def _squared_error(outputs: Tensor, targets: Tensor) -> Tensor:
-    return nn.functional.mse_loss(outputs[:, 0].float(), targets)
+    return nn.functional.mse_loss(outputs[:, 0].float(), targets.float())
