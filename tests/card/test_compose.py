@@ -13,7 +13,8 @@ from omegaconf import OmegaConf
 
 import runcard
 from runcard.card.compose import GROUPS, compose, group_choices, shipped_conf
-from runcard.errors import CardError
+from runcard.card.overrides import parse_overrides
+from runcard.errors import CardError, Mistake
 
 
 def test_data_brings_its_problem_and_the_run_its_name() -> None:
@@ -103,3 +104,34 @@ def test_a_saved_card_that_is_not_there_or_asked_for_groups() -> None:
 
 def test_groups_are_those_of_the_folder() -> None:
     assert set(GROUPS) == {folder.name for folder in shipped_conf().iterdir() if folder.is_dir()}
+
+
+@pytest.mark.parametrize(
+    ("typed", "key", "value"),
+    [
+        ("data.path=~/my rows (1)=é.csv", "data.path", "~/my rows (1)=é.csv"),
+        (
+            'data.kinds={"sepal length (cm)": number, "ключ": category}',
+            "data.kinds",
+            {"sepal length (cm)": "number", "ключ": "category"},
+        ),
+        ("data.kinds={zip: category}", "data.kinds", {"zip": "category"}),
+        ("data.null_values=['-999','']", "data.null_values", ["-999", ""]),
+        ("problem.goal=more, and 'better'", "problem.goal", "more, and 'better'"),
+        ("++seed=5", "seed", 5),
+        ("~seed", "seed", None),
+    ],
+)
+def test_what_can_be_typed(typed: str, key: str, value: object) -> None:
+    mistakes: list[Mistake] = []
+    (override,) = parse_overrides([typed], mistakes)
+    assert (override.key, override.value, override.delete, mistakes) == (key, value, typed.startswith("~"), [])
+
+
+def test_an_experiment_without_its_first_line() -> None:
+    Path("mine/experiment").mkdir(parents=True)
+    Path("mine/experiment/own.yaml").write_text("defaults:\n  - override /data: wine\nseed: 3\n")
+    with pytest.raises(CardError, match="must begin with the line '# @package _global_'"):
+        runcard.load_card(["experiment=own"], "mine")
+    Path("mine/experiment/own.yaml").write_text("# @package _global_\ndefaults:\n  - override /data: wine\nseed: 3\n")
+    assert runcard.load_card(["experiment=own"], "mine").seed == 3

@@ -52,7 +52,7 @@ TYPED = {
     "flag without its value": (["ls", "--sort"], 2, "expected one argument"),
     "abbreviated flag": (["check", "--js"], 2, "unrecognized arguments: --js"),
     "ls: no such name": (["ls", "--runs-dir", "folder", "--name", "x"], 2, "there are no runs of this name"),
-    "left out section": (["fit", "model=null"], 2, "there is no model=None"),
+    "left out section": (["fit", "model=null"], 2, "a card needs this section"),
     "package": (["fit", "model@foo=linear"], 2, "without @"),
     "delete what is not there": (["fit", "~model.dropuot"], 2, "no such key to delete"),
     "another target": (["fit", "data=wine", "problem.target=foo"], 2, "It has 'cultivar'"),

@@ -7,7 +7,6 @@ advises a ``+``, where the judge can name all of them with the right spelling.
 from __future__ import annotations
 
 import contextlib
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,14 +16,13 @@ import yaml
 from hydra import initialize_config_dir
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.global_hydra import GlobalHydra
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from runcard.card.origins import Origins, mark_file, mark_override, mark_text
+from runcard.card.overrides import Override, parse_overrides
 from runcard.card.spelling import suggest
 from runcard.errors import CardError, Mistake
 from runcard.runs import parse_yaml
@@ -68,7 +66,7 @@ def compose(overrides: Sequence[str], config_dir: str | Path | None = None) -> C
     """
     folders = _folders(config_dir)
     mistakes: list[Mistake] = []
-    parsed = _parse(overrides, mistakes)
+    parsed = parse_overrides(overrides, mistakes)
     mistakes += _hidden(folders)
     choices, values = _sort(parsed, group_choices(config_dir), mistakes)
     search = [f"hydra.searchpath=[{','.join(_quoted(f'file://{folder}') for folder in folders[1:])}]"]
@@ -77,13 +75,13 @@ def compose(overrides: Sequence[str], config_dir: str | Path | None = None) -> C
             config = loader.load_configuration("config", [*search, *choices], run_mode=RunMode.RUN)
             used = loader.compute_defaults_list("config", [*search, *choices], run_mode=RunMode.RUN)
         except (HydraException, OmegaConfBaseException, yaml.YAMLError, OSError, ValueError, RecursionError) as error:
-            raise CardError([*mistakes, Mistake("conf", _plain(error))]) from error
+            raise CardError([*mistakes, Mistake("conf", _plain(error), hint=_group_hint(str(error)))]) from error
     origins: Origins = {}
     for default in used.defaults:
         if default.config_path is not None and not default.config_path.startswith("hydra"):
             mark_file(origins, folders, default.config_path, default.package or "")
     for choice in choices:
-        origins.setdefault(choice.partition("=")[0].lstrip("~"), f"override {choice}")
+        origins.setdefault(choice.partition("=")[0], f"override {choice}")
     composed = _lay_over(config, values, origins)
     composed.mistakes = mistakes + composed.mistakes
     return composed
@@ -105,24 +103,24 @@ def compose_file(path: Path, overrides: Sequence[str]) -> Composed:
         raise CardError(f"{path} is not a card: a mapping of keys was expected")
     origins: Origins = {}
     mark_text(origins, text, path, "")
-    for override in _parse(overrides, mistakes):
-        key, typed = override.key_or_group, override.input_line or ""
-        if key in GROUPS and isinstance(override.value(), str):
-            mistakes.append(Mistake(typed, "a saved card holds values, no groups, so a group cannot be chosen"))
+    for override in parse_overrides(overrides, mistakes):
+        key, typed = override.key, f"override {override.text}"
+        if key in GROUPS and isinstance(override.value, str):
+            mistakes.append(Mistake(override.text, "a saved card holds values, no groups, so a group cannot be chosen"))
             continue
         *sections, leaf = key.split(".")
         section = values
         for name in sections:
             section = section.setdefault(name, {}) if isinstance(section, dict) else {}
-        if override.is_delete() and not (isinstance(section, dict) and leaf in section):
-            mistakes.append(Mistake(key, "there is no such key to delete", f"override {typed}"))
-        elif override.is_delete():
+        if override.delete and not (isinstance(section, dict) and leaf in section):
+            mistakes.append(Mistake(key, "there is no such key to delete", typed))
+        elif override.delete:
             del section[leaf]
         elif isinstance(section, dict):
-            section[leaf] = override.value()
+            section[leaf] = override.value
         else:
-            mistakes.append(Mistake(key, "stands below a value, which has no keys", f"override {typed}"))
-        mark_override(origins, key, typed)
+            mistakes.append(Mistake(key, "stands below a value, which has no keys", typed))
+        mark_override(origins, key, override.text)
     return Composed(values, origins, mistakes)
 
 
@@ -169,57 +167,25 @@ def _hidden(folders: list[Path]) -> list[Mistake]:
     return [Mistake(str(file), f"would not be read: {other} has the same name", hint=hint) for file, other in both]
 
 
-def _parse(overrides: Sequence[str], mistakes: list[Mistake]) -> list[Override]:
-    parser = OverridesParser.create()
-    parsed = []
-    for text in overrides:
-        try:
-            override = _parse_one(parser, text)
-        except HydraException as error:
-            hint = "An override is key=value; quote a value with spaces or signs: 'key=\"a b\"'."
-            mistakes.append(Mistake(text, f"cannot be read: {_plain(error)}", hint=hint))
-            continue
-        if override.is_sweep_override():
-            message = "names several values, which makes a sweep; one run takes one value"
-            mistakes.append(Mistake(text, message, hint="Quote a text with a comma: 'key=\"a,b\"'."))
-        elif override.package is not None:
-            mistakes.append(Mistake(text, "a group has one place in the card; choose it without @"))
-        else:
-            parsed.append(override)
-    return parsed
-
-
-def _parse_one(parser: OverridesParser, text: str) -> Override:
-    """Hydra's grammar first; what it cannot read, such as ``data.path=~/my data(1).csv``, is a plain text."""
-    try:
-        return parser.parse_override(text)
-    except HydraException:
-        key, is_value, value = text.partition("=")
-        if not is_value or not re.fullmatch(r"[+]{0,2}[\w.]+", key) or value[:1] in ("[", "{", "'", '"'):
-            raise
-        override = parser.parse_override(f"{key}={_quoted(value)}")
-        override.input_line = text
-        return override
-
-
 def _sort(
     parsed: list[Override], options: dict[str, list[str]], mistakes: list[Mistake]
 ) -> tuple[list[str], list[Override]]:
     """Divide overrides into choices of a group, as text for Hydra, and values; a choice must exist."""
     choices, values = [], []
     for override in parsed:
-        group, value = override.key_or_group, override.value()
+        group, value = override.key, override.value
         if group not in GROUPS or isinstance(value, dict):
             values.append(override)
-        elif override.is_delete():
-            choices.append(f"~{group}")
         elif value is None and group in OPTIONAL_GROUPS:
             continue
+        elif value is None:
+            hint = f"Choose one with {group}=NAME. {suggest('', options[group])}"
+            mistakes.append(Mistake(group, "a card needs this section", f"override {override.text}", hint))
         elif value in options[group]:
             choices.append(f"{group}={value}")
         else:
             hint = suggest(str(value), options[group])
-            mistakes.append(Mistake(group, f"there is no {group}={value}", f"override {override.input_line}", hint))
+            mistakes.append(Mistake(group, f"there is no {group}={value}", f"override {override.text}", hint))
     return choices, values
 
 
@@ -229,12 +195,12 @@ def _lay_over(config: DictConfig, overrides: list[Override], origins: Origins) -
     hydra = config.pop("hydra", None)
     mistakes = []
     for override in overrides:
-        key, text = override.key_or_group, override.input_line or ""
+        key, text = override.key, override.text
         try:
-            if override.is_delete():
+            if override.delete:
                 _delete(config, key)
             else:
-                OmegaConf.update(config, key, override.value(), merge=True, force_add=True)
+                OmegaConf.update(config, key, override.value, merge=True, force_add=True)
         except (OmegaConfBaseException, AttributeError, TypeError, ValueError) as error:
             mistakes.append(Mistake(key, f"cannot be set: {_plain(error)}", f"override {text}"))
         mark_override(origins, key, text)
@@ -254,6 +220,12 @@ def _delete(config: DictConfig, key: str) -> None:
     if not isinstance(node, DictConfig) or leaf not in node:
         raise ValueError("there is no such key to delete")
     del node[leaf]
+
+
+def _group_hint(complaint: str) -> str:
+    """What to do where Hydra speaks of packages."""
+    inside = [group for group in OPTIONAL_GROUPS if f"@{group}." in complaint]
+    return f"A file of the group {inside[0]} must begin with the line '# @package _global_'." if inside else ""
 
 
 def _quoted(text: str) -> str:

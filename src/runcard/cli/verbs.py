@@ -174,7 +174,8 @@ def _hydra(arguments: argparse.Namespace) -> Result:
         flags.append("--shell-completion")
     if arguments.config_dir:
         flags += ["--config-dir", os.path.abspath(arguments.config_dir)]
-    return Result({}, answer([*flags, *arguments.overrides]).rstrip("\n"))
+    text = answer([*flags, *arguments.overrides]).rstrip("\n")
+    return Result({"text": text}, text)
 
 
 VERBS = (

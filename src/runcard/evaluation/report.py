@@ -127,7 +127,8 @@ def _curves(run: Run, metrics: Mapping[str, float]) -> list[str]:
 
 def _environment(run: Run) -> dict[str, str]:
     known = run.folder.read_json(run.folder.environment)
-    packages, commit = known.get("packages", {}), known.get("commit") or "no git checkout"
+    packages, commit = known.get("packages"), known.get("commit") or "no git checkout"
+    packages = packages if isinstance(packages, dict) else {}
     return {
         "Runcard": packages.get("runcard", ""),
         "Python": known.get("python", ""),
