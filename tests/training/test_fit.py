@@ -164,6 +164,7 @@ def test_early_stopping_knows_that_more_accuracy_is_better() -> None:
 
 
 def test_the_process_is_left_as_it_was() -> None:
+    fit("data=wine")  # what a library does when it is first imported is its own
     torch.manual_seed(5)
     random.seed(5)
     expected = torch.rand(1), random.random()
