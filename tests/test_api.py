@@ -102,6 +102,9 @@ def test_images_are_answered() -> None:
     images = load_digits().images[stored["row"].to_numpy()]
     answers = run.predict({"image": images.tolist()})
     assert answers.equals(stored.drop("row", "truth"))
+    assert run.predict({"image": []}).height == 0
+    with pytest.raises(DataError, match="row 2 has a pixel that is no finite number"):
+        run.predict({"image": [images[0].ravel().tolist(), [None] * 64]})
     with pytest.raises(DataError, match="must hold images of 1×8×8 numbers"):
         run.predict({"image": [[1.0, 2.0]]})
 

@@ -14,7 +14,7 @@ import pytest
 
 import runcard
 from runcard.data.dataset import load_dataset, restore
-from runcard.data.frames import NULL_VALUES, read_frame, text_values, write_frame
+from runcard.data.frames import NULL_VALUES, column_names, read_frame, text_values, write_frame
 from runcard.data.table import KindOrIgnore, Table, guess_kind
 from runcard.errors import CardError, DataError, RunError
 from tests.conftest import customers
@@ -237,6 +237,24 @@ def test_names_that_look_like_marks() -> None:
 def test_another_separator_is_suspected() -> None:
     with pytest.raises(CardError, match=r"Say data\.separator=';'"):
         table(write("x;y\n1;a\n")).check_columns("y")
+
+
+def test_codes_are_noted() -> None:
+    rows = table(write("zip,y\n" + "01067,a\n53111,b\n99999,a\n10115,b\n" * 3)).read("y", "auto")
+    assert rows.kinds == {"zip": "category"}
+    assert "numbers with leading zeros" in rows.notes[0]
+
+
+def test_marks_of_other_systems(away: Path) -> None:
+    plain = "größe,y\n1.5,a\n2.5,b\n"
+    Path("plain.csv").write_text(plain, encoding="utf-8")
+    Path("bom.csv").write_text(plain, encoding="utf-8-sig")
+    Path("windows.csv").write_bytes(plain.replace("\n", "\r\n").encode())
+    Path("quoted.csv").write_text('"größe",y\n"1.5","a"\n2.5,b\n', encoding="utf-8")
+    expected = read_frame("plain.csv")
+    for name in ("bom.csv", "windows.csv", "quoted.csv"):
+        assert read_frame(name).equals(expected), name
+        assert column_names(name) == ["größe", "y"], name
 
 
 def test_almost_numbers_are_noted() -> None:

@@ -227,7 +227,7 @@ def _image_values(column: pl.Series, feature: Feature) -> NDArray[np.float32]:
     except (ValueError, TypeError):
         shape = "×".join(map(str, feature.shape))
         raise DataError(f"column {feature.name!r} must hold images of {shape} numbers each, as lists") from None
-    odd = np.flatnonzero(~np.isfinite(values).reshape(len(values), -1).all(axis=1))
+    odd = np.flatnonzero(~np.isfinite(values).all(axis=(1, 2, 3)))
     if len(odd):
         raise DataError(f"column {feature.name!r}: the image in row {odd[0] + 1} has a pixel that is no finite number")
     return values

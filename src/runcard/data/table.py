@@ -146,6 +146,8 @@ def _almost_numbers(texts: pl.Series) -> str:
     odd = texts.filter(texts.cast(pl.Float64, strict=False).is_null())
     if len(odd) > len(texts) / 2:
         return ""
+    if not len(odd):
+        return f"column {texts.name!r} is taken for a category: it holds numbers with leading zeros, as codes do"
     return f"column {texts.name!r} is taken for a category: most of it are numbers, but not {odd[0]!r}"
 
 
