@@ -38,13 +38,8 @@ def versions() -> dict[str, str]:
     return found
 
 
-def describe(folder: Path | None = None) -> dict[str, Any]:
-    """Python, packages, commit and hardware, as plain values.
-
-    Args:
-        folder: Where to look for a git checkout; the working directory by default.
-    """
-    folder = folder or Path.cwd()
+def describe() -> dict[str, Any]:
+    """Python, packages, hardware, and the commit of the working directory's checkout, as plain values."""
     return {
         "python": sys.version.split()[0],
         "platform": platform.platform(),
@@ -52,8 +47,8 @@ def describe(folder: Path | None = None) -> dict[str, Any]:
         "cores": usable_cores(),
         "memory_gb": round(memory_bytes() / 2**30, 1),
         "packages": versions(),
-        "commit": _git(folder, "rev-parse", "HEAD"),
-        "uncommitted_diff": _git(folder, "diff", "--no-ext-diff", "--no-textconv", "HEAD"),
+        "commit": _git("rev-parse", "HEAD"),
+        "uncommitted_diff": _git("diff", "--no-ext-diff", "--no-textconv", "HEAD"),
     }
 
 
@@ -79,9 +74,9 @@ def _processor() -> str:
     return names[0] if names else platform.processor()
 
 
-def _git(folder: Path, *arguments: str) -> str | None:
+def _git(*arguments: str) -> str | None:
     """The output of a git command; None where there is no git, no checkout or no commit."""
-    command = ["git", "-C", str(folder), *arguments]
+    command = ["git", *arguments]
     try:
         done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=10)
     except (OSError, subprocess.TimeoutExpired):

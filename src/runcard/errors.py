@@ -4,9 +4,9 @@
     ├── CardError           2    the card or the command line is wrong; holds every mistake found
     │   ├── RunError        2    what was named as a run is not one, or cannot be used or written
     │   └── TrainingError   2    the card cannot be trained: the loss is no number, memory is short
-    ├── CheckError          3    a check or a gate said no
     └── DataError           4    the data is missing or wrong
 
+A check that says no is an answer, not an error: the verb ends with 3.
 ``Stopped`` is no error: a signal asked the process to end (130 for Ctrl-C, 143 for SIGTERM).
 """
 
@@ -61,12 +61,6 @@ class RunError(CardError):
 
 class TrainingError(CardError):
     """The card is right in form and cannot be trained; the message says what to change in it."""
-
-
-class CheckError(RuncardError):
-    """A check or a gate said no."""
-
-    exit_code = 3
 
 
 class DataError(RuncardError):

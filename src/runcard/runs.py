@@ -135,12 +135,11 @@ def create(runs_dir: str | Path, name: str) -> RunFolder:
         ) from error
 
 
-def open_run(path: str | Path, *, finished: bool = True) -> RunFolder:
-    """The run that a folder holds.
+def open_run(path: str | Path) -> RunFolder:
+    """The finished run that a folder holds.
 
     Args:
         path: The run folder, or any file directly in it.
-        finished: Whether to refuse a run that did not come to its end.
 
     Raises:
         RunError: If the folder is missing, is no run folder, or is unfinished.
@@ -153,7 +152,7 @@ def open_run(path: str | Path, *, finished: bool = True) -> RunFolder:
         raise RunError(f"there is no folder {folder}. `runcard ls` lists the runs.")
     if not run.card.is_file():
         raise RunError(f"{folder} is not a run folder: it holds no card.yaml. `runcard ls` lists the runs.")
-    if finished and not run.finished:
+    if not run.finished:
         raise RunError(
             f"the run {folder} is not finished: it holds no metrics.json. "
             f"Fit it again with `runcard fit {run.card}`; run.log says what happened."

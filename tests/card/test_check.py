@@ -134,8 +134,8 @@ def test_data_path_is_absolute_in_the_card(away: object) -> None:
 def test_settled_values_must_fit_the_rest() -> None:
     card = runcard.load_card(["data=table", "data.path=x.csv", "problem.target=y", "problem.metric=r2"])
     with pytest.raises(CardError, match="does not fit classification"):
-        resolved(card, task="classification")
-    settled = resolved(card, task="regression")
+        resolved(card, task="classification", metric="r2", accelerator="cpu")
+    settled = resolved(card, task="regression", metric="r2", accelerator="cpu")
     assert settled.problem.task == "regression"
     assert settled.origins["problem.metric"] == "override problem.metric=r2"
 

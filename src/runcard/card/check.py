@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from pydantic import ValidationError
 
@@ -66,16 +65,15 @@ def judge(composed: Composed) -> Card:
     return card
 
 
-def resolved(card: Card, **changes: Any) -> Card:
-    """The card with its ``auto`` values settled: ``task``, ``metric`` and ``accelerator``, those that are given.
+def resolved(card: Card, *, task: str, metric: str, accelerator: str) -> Card:
+    """The card with all that may be ``auto`` settled.
 
     Raises:
         CardError: If what was settled contradicts the rest of the card.
     """
     values = card.to_dict()
-    for section, key in (("problem", "task"), ("problem", "metric"), ("trainer", "accelerator")):
-        if key in changes:
-            values[section][key] = changes[key]
+    values["problem"] |= {"task": task, "metric": metric}
+    values["trainer"] |= {"accelerator": accelerator}
     return judge(Composed(values, card.origins))
 
 

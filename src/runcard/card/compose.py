@@ -18,7 +18,7 @@ from hydra.core.config_loader import ConfigLoader
 from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from runcard.card.origins import Origins, mark_file, mark_override, mark_text
@@ -82,9 +82,13 @@ def compose(overrides: Sequence[str], config_dir: str | Path | None = None) -> C
             mark_file(origins, folders, default.config_path, default.package or "")
     for choice in choices:
         origins.setdefault(choice.partition("=")[0], f"override {choice}")
-    composed = _lay_over(config, values, origins)
-    composed.mistakes = mistakes + composed.mistakes
-    return composed
+    tree: Any = OmegaConf.to_container(config, resolve=False)
+    chosen = tree.pop("hydra")["runtime"]["choices"]
+    _lay_over(tree, values, origins, mistakes)
+    tree = _filled_in(tree, mistakes)
+    if tree.get("name", "") is None:
+        tree["name"] = "-".join(str(chosen.get(group)) for group in ("data", "model"))
+    return Composed(tree, origins, mistakes)
 
 
 def compose_file(path: Path, overrides: Sequence[str]) -> Composed:
@@ -103,24 +107,11 @@ def compose_file(path: Path, overrides: Sequence[str]) -> Composed:
         raise CardError(f"{path} is not a card: a mapping of keys was expected")
     origins: Origins = {}
     mark_text(origins, text, path, "")
-    for override in parse_overrides(overrides, mistakes):
-        key, typed = override.key, f"override {override.text}"
-        if key in GROUPS and isinstance(override.value, str):
-            mistakes.append(Mistake(override.text, "a saved card holds values, no groups, so a group cannot be chosen"))
-            continue
-        *sections, leaf = key.split(".")
-        section = values
-        for name in sections:
-            section = section.setdefault(name, {}) if isinstance(section, dict) else {}
-        if override.delete and not (isinstance(section, dict) and leaf in section):
-            mistakes.append(Mistake(key, "there is no such key to delete", typed))
-        elif override.delete:
-            del section[leaf]
-        elif isinstance(section, dict):
-            section[leaf] = override.value
-        else:
-            mistakes.append(Mistake(key, "stands below a value, which has no keys", typed))
-        mark_override(origins, key, override.text)
+    parsed = parse_overrides(overrides, mistakes)
+    chosen = [override for override in parsed if override.key in GROUPS and isinstance(override.value, str)]
+    message = "a saved card holds values, no groups, so a group cannot be chosen"
+    mistakes += [Mistake(override.text, message) for override in chosen]
+    _lay_over(values, [override for override in parsed if override not in chosen], origins, mistakes)
     return Composed(values, origins, mistakes)
 
 
@@ -189,37 +180,42 @@ def _sort(
     return choices, values
 
 
-def _lay_over(config: DictConfig, overrides: list[Override], origins: Origins) -> Composed:
-    OmegaConf.set_struct(config, False)
-    OmegaConf.set_readonly(config, False)
-    hydra = config.pop("hydra", None)
-    mistakes = []
+def _lay_over(tree: dict[str, Any], overrides: list[Override], origins: Origins, mistakes: list[Mistake]) -> None:
+    """Write overrides into the card's values; a mapping is merged into a mapping, all else replaces."""
     for override in overrides:
-        key, text = override.key, override.text
-        try:
-            if override.delete:
-                _delete(config, key)
-            else:
-                OmegaConf.update(config, key, override.value, merge=True, force_add=True)
-        except (OmegaConfBaseException, AttributeError, TypeError, ValueError) as error:
-            mistakes.append(Mistake(key, f"cannot be set: {_plain(error)}", f"override {text}"))
-        mark_override(origins, key, text)
+        *sections, leaf = override.key.split(".")
+        section: Any = tree
+        for name in sections:
+            section = section.setdefault(name, {}) if isinstance(section, dict) else None
+        typed = f"override {override.text}"
+        if override.delete and not (isinstance(section, dict) and leaf in section):
+            mistakes.append(Mistake(override.key, "there is no such key to delete", typed))
+        elif override.delete:
+            del section[leaf]
+        elif isinstance(section, dict):
+            section[leaf] = _merged(section.get(leaf), override.value)
+        else:
+            mistakes.append(Mistake(override.key, "stands below a value, which has no keys", typed))
+        mark_override(origins, override.key, override.text)
+
+
+def _merged(old: Any, new: Any) -> Any:
+    if not (isinstance(old, dict) and isinstance(new, dict)):
+        return new
+    return old | {key: _merged(old.get(key), value) for key, value in new.items()}
+
+
+def _filled_in(tree: dict[str, Any], mistakes: list[Mistake]) -> dict[str, Any]:
+    """The values with their interpolations filled in.
+
+    Raises:
+        CardError: If one cannot be.
+    """
     try:
-        values: Any = OmegaConf.to_container(config, resolve=True)
+        values: Any = OmegaConf.to_container(OmegaConf.create(tree), resolve=True)
     except (OmegaConfBaseException, RecursionError) as error:
         raise CardError([*mistakes, Mistake(getattr(error, "full_key", None) or "card", _plain(error))]) from error
-    if values.get("name", "") is None and hydra is not None:
-        chosen = hydra.runtime.choices
-        values["name"] = "-".join(str(chosen.get(group)) for group in ("data", "model"))
-    return Composed(values, origins, mistakes)
-
-
-def _delete(config: DictConfig, key: str) -> None:
-    parent, _, leaf = key.rpartition(".")
-    node = OmegaConf.select(config, parent) if parent else config
-    if not isinstance(node, DictConfig) or leaf not in node:
-        raise ValueError("there is no such key to delete")
-    del node[leaf]
+    return dict(values)
 
 
 def _group_hint(complaint: str) -> str:

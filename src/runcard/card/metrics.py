@@ -43,10 +43,16 @@ def metrics_of(task: TaskName) -> list[str]:
 
 
 def maximizes(metric: str) -> bool:
-    """Whether more is better; ``metric`` is a name of the table, or ``loss``."""
-    return metric in METRICS and METRICS[metric].maximize
+    """Whether more is better; ``metric`` is a name of the table or ``loss``, with or without ``val/`` before it."""
+    name = metric.rpartition("/")[2]
+    return name in METRICS and METRICS[name].maximize
 
 
 def better(metric: str, new: float, old: float) -> bool:
-    """Whether ``new`` beats ``old``; ``metric`` is a name of the table, or ``loss``, of which less is better."""
+    """Whether ``new`` beats ``old``; see ``maximizes`` for the names."""
     return new > old if maximizes(metric) else new < old
+
+
+def reaches(metric: str, value: float, least: float) -> bool:
+    """Whether ``value`` is at least as good as ``least``."""
+    return not better(metric, least, value)

@@ -60,7 +60,7 @@ def _shown(key: str, value: Any) -> str:
     return str(value).rpartition(".")[2] if key.endswith("_target_") else str(value)
 
 
-def plain(value: Any) -> Any:
+def _plain(value: Any) -> Any:
     """A value as JSON knows it; a card edited by hand may hold a date."""
     return value if isinstance(value, str | int | float | list | None) else str(value)
 
@@ -89,7 +89,7 @@ def _row(run: runs.RunFolder, card: dict[str, Any], keys: list[str]) -> dict[str
         "metric": metric,
         "validation": scores.get(f"val/{metric}"),
         "test": scores.get(f"test/{metric}"),
-        "differs": {key: plain(flat.get(key)) for key in keys},
+        "differs": {key: _plain(flat.get(key)) for key in keys},
     }
 
 

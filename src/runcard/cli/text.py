@@ -10,10 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import yaml
-
-from runcard.card.metrics import better
+from runcard.card.metrics import reaches
 from runcard.card.schema import Card
+from runcard.runs import dump_yaml
 
 if TYPE_CHECKING:
     from runcard.evaluation.predictor import Run
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 
 def card_text(card: Card) -> str:
     """The card as YAML."""
-    return yaml.safe_dump(card.to_dict(), sort_keys=False, allow_unicode=True)
+    return dump_yaml(card.to_dict())
 
 
 def run_text(run: Run) -> str:
@@ -32,11 +31,11 @@ def run_text(run: Run) -> str:
     lines += [f"  {name} baseline    {_shown(value)}" for name, value in compared if value is not None]
     score = metrics.get(f"test/{metric}")
     if least is not None and score is not None:
-        reached = "reached" if score == least or better(metric, score, least) else "NOT reached"
+        reached = "reached" if reaches(metric, score, least) else "NOT reached"
         lines.append(f"  least acceptable {_shown(least)}, {reached}")
-    lines.append(f"run     {shown_path(run.path)}")
+    lines.append(f"run     {_shown_path(run.path)}")
     if run.folder.report.is_file():
-        lines.append(f"report  {shown_path(run.folder.report)}")
+        lines.append(f"report  {_shown_path(run.folder.report)}")
     return "\n".join(lines)
 
 
@@ -53,7 +52,7 @@ def said_to_people() -> Iterator[None]:
         logger.removeHandler(handler)
 
 
-def shown_path(path: Path) -> str:
+def _shown_path(path: Path) -> str:
     """Relative to the working directory when below it: shorter, and ready to paste."""
     relative = os.path.relpath(path)
     return str(path) if relative.startswith("..") else relative

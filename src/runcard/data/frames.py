@@ -186,13 +186,18 @@ def text_values(column: pl.Series) -> NDArray[Any]:
     return np.array(column.cast(pl.String).to_list(), dtype=object)
 
 
+def is_plain(column: pl.Series) -> bool:
+    """Whether each value is one number, text, truth value, date or time."""
+    return not (column.dtype.is_nested() or column.dtype in (pl.Binary, pl.Duration, pl.Object))
+
+
 def values_of(column: pl.Series, kind: Kind) -> Array:
     """A column's values as its kind wants them; see ``Columns`` for the forms.
 
     Raises:
         DataError: If a value is of another kind.
     """
-    if column.dtype.is_nested() or column.dtype in (pl.Binary, pl.Duration, pl.Object):
+    if not is_plain(column):
         raise DataError(f"column {column.name!r} holds values of type {column.dtype}, which cannot be a {kind}")
     if kind == "number":
         return number_values(column)

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from runcard.card.spelling import suggest
-from runcard.data.frames import column_names, number_values, read_frame, text_values, values_of
+from runcard.data.frames import column_names, is_plain, number_values, read_frame, text_values, values_of
 from runcard.data.signature import Array, Kind, Rows, TaskName, TaskOrAuto
 from runcard.errors import CardError, DataError, Mistake
 from runcard.runs import sha256
@@ -43,14 +43,6 @@ class Table:
         self.separator = separator
         self.null_values = list(null_values)
 
-    def column_names(self) -> list[str]:
-        """The header alone.
-
-        Raises:
-            DataError: If the file is missing, empty or unreadable.
-        """
-        return column_names(self.path, separator=self.separator)
-
     def check_columns(self, target: str) -> None:
         """Compare what the card names with the file's header.
 
@@ -58,7 +50,7 @@ class Table:
             CardError: If the target or a column of ``kinds`` is not there; it holds every mistake.
             DataError: If the file is missing, empty or unreadable.
         """
-        names = self.column_names()
+        names = column_names(self.path, separator=self.separator)
         wrong = [("problem.target", target), *((f"data.kinds.{name}", name) for name in self.kinds)]
         mistakes = [Mistake(f"data.kinds.{target}", "this is the target, which is no feature")] * (target in self.kinds)
         mistakes += [
@@ -178,7 +170,7 @@ def _target(column: pl.Series, task: TaskOrAuto) -> tuple[Array, TaskName, tuple
             f"the target {column.name!r} is missing in {len(gaps)} of {len(column)} rows (row {where}). "
             "A row without the truth teaches nothing: fill it in or remove it."
         )
-    if column.dtype.is_nested() or column.dtype in (pl.Binary, pl.Duration, pl.Object):
+    if not is_plain(column):
         raise DataError(f"the target {column.name!r} holds values of type {column.dtype}: neither classes nor numbers")
     settled = _settle(column) if task == "auto" else task
     if settled == "regression":

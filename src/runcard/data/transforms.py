@@ -18,8 +18,8 @@ from runcard.data.signature import Array, Columns, Feature, Signature, Target
 
 # Beyond this many, a category's rarest texts share one column: a wide table of zeros teaches nothing.
 MAX_CATEGORIES = 100
-# A value to answer that is further from the mean is a slip; without an end it would overflow. Among n training rows
-# none can be further than the root of n, so nothing that was learned from is changed.
+# A value to answer that is further from the mean is a slip; without an end it would overflow. Among n training
+# values none can be further than the root of n, so up to 10^8 of them nothing that was learned from is changed.
 MAX_DEVIATIONS = 1e4
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import jinja2
 import numpy as np
 
-from runcard.card.metrics import METRICS, better, metrics_of
+from runcard.card.metrics import METRICS, better, metrics_of, reaches
 from runcard.data.dataset import Dataset
 from runcard.errors import RunError
 from runcard.evaluation import plots
@@ -61,17 +61,16 @@ def _checks(run: Run, metrics: Mapping[str, float]) -> Iterator[tuple[str, float
     """What the score is held against, the value, and ``yes``, ``no`` or nothing."""
     metric, problem = run.card.problem.metric, run.card.problem
     score = metrics.get(f"test/{metric}")
-    for what, value in (
-        ("the least acceptable value", problem.least_value),
-        ("what is done today", problem.today_value),
-        ("the trivial baseline", metrics.get(f"baseline/trivial/{metric}")),
-        ("the linear baseline", metrics.get(f"baseline/linear/{metric}")),
+    for what, value, passes in (
+        ("the least acceptable value", problem.least_value, reaches),
+        ("what is done today", problem.today_value, better),
+        ("the trivial baseline", metrics.get(f"baseline/trivial/{metric}"), better),
+        ("the linear baseline", metrics.get(f"baseline/linear/{metric}"), better),
     ):
         if value is None or score is None:
             yield what, value, ""
         else:
-            reached = better(metric, score, value) or (what.startswith("the least") and score == value)
-            yield what, value, "yes" if reached else "no"
+            yield what, value, "yes" if passes(metric, score, value) else "no"
 
 
 def _table(metrics: Mapping[str, float], names: list[str]) -> list[dict[str, Any]]:

@@ -42,8 +42,7 @@ class KeepBest(Callback):
                 f"{self.monitor} cannot be computed on the validation rows: they are too few or of one class. "
                 "Choose trainer.monitor=val/loss, or a larger data.split.validation."
             )
-        metric = self.monitor.removeprefix("val/")
-        if not self.numbers or better(metric, numbers[self.monitor], self.numbers[self.monitor]):
+        if not self.numbers or better(self.monitor, numbers[self.monitor], self.numbers[self.monitor]):
             self.epoch, self.numbers = trainer.current_epoch, numbers
             self._weights = _weights(pl_module)
 
@@ -57,5 +56,5 @@ class KeepBest(Callback):
 
 def _weights(module: LightningModule) -> dict[str, Tensor]:
     assert isinstance(module, Task)
-    # A copy: the optimizer writes into the tensors themselves. From a GPU, .cpu() is one already.
+    # A copy: the optimizer writes into the tensors themselves.
     return {name: tensor.detach().to("cpu", copy=True) for name, tensor in module.model.state_dict().items()}

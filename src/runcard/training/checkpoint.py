@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import pickle
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 import torch
 
 from runcard.errors import RunError
-from runcard.runs import write_bytes, write_text
+from runcard.runs import sha256, write_bytes, write_text
 
 
 def save(path: Path, content: dict[str, Any]) -> None:
@@ -23,7 +22,7 @@ def save(path: Path, content: dict[str, Any]) -> None:
     buffer = io.BytesIO()
     torch.save(content, buffer)
     write_bytes(path, buffer.getvalue())
-    write_text(_checksum(path), f"{hashlib.sha256(buffer.getvalue()).hexdigest()}  {path.name}\n")
+    write_text(_checksum(path), f"{sha256([buffer.getvalue()])}  {path.name}\n")
 
 
 def load(path: Path) -> dict[str, Any]:
@@ -37,7 +36,7 @@ def load(path: Path) -> dict[str, Any]:
         expected = _checksum(path).read_text(encoding="utf-8").partition(" ")[0].strip()
     except (OSError, UnicodeDecodeError) as error:
         raise RunError(f"cannot read the checkpoint {path} and its checksum: {error}") from error
-    if hashlib.sha256(content).hexdigest() != expected:
+    if sha256([content]) != expected:
         raise RunError(f"the checkpoint {path} is damaged: its SHA-256 is not the one in {_checksum(path).name}")
     try:
         loaded: dict[str, Any] = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)

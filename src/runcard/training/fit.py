@@ -90,7 +90,7 @@ def make_trainer(card: Card, run: RunFolder, logger: Logger, callbacks: Sequence
             settings.monitor,
             min_delta=settings.early_stopping.min_delta,
             patience=patience or 0,
-            mode="max" if maximizes(settings.monitor.removeprefix("val/")) else "min",
+            mode="max" if maximizes(settings.monitor) else "min",
         )
     ]
     return Trainer(
