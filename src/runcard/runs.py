@@ -7,21 +7,19 @@ their place and moved there.
 
 from __future__ import annotations
 
-import contextlib
 import datetime
-import hashlib
 import json
-import os
-import re
 import secrets
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from runcard.errors import RunError
+from runcard.files import read_yaml
+
+# What is kept in a folder → the key that says where.
+_PLACES = {"run": "runs_dir", "study": "sweep.studies_dir"}
+_OTHERWISE = {"run": "name another folder", "study": "choose another name with sweep.name=NAME"}
 
 
 @dataclass(frozen=True)
@@ -101,15 +99,7 @@ class RunFolder:
         Raises:
             RunError: If the file is missing or is no YAML mapping.
         """
-        return _read(self.card, parse_yaml)
-
-    def read_json(self, path: Path) -> dict[str, Any]:
-        """The content of one of this run's JSON files.
-
-        Raises:
-            RunError: If the file is missing or is no JSON object.
-        """
-        return _read(path, json.loads)
+        return read_yaml(self.card)
 
 
 def create(runs_dir: str | Path, name: str) -> RunFolder:
@@ -118,20 +108,46 @@ def create(runs_dir: str | Path, name: str) -> RunFolder:
     Raises:
         RunError: If the folder cannot be made.
     """
-    parent = Path(runs_dir).expanduser().absolute() / name
+    return _with_checkpoints(make_folder(Path(runs_dir).expanduser().absolute() / name))
+
+
+def create_at(run: RunFolder) -> RunFolder:
+    """Make a run folder whose place is given: that of a trial.
+
+    Raises:
+        RunError: If it is there already, or cannot be made.
+    """
+    return _with_checkpoints(make_folder(run.path.parent, run.path.name, exactly=True))
+
+
+def make_folder(parent: Path, name: str = "", *, exactly: bool = False, what: str = "run") -> Path:
+    """Make a new, empty folder that no other process has.
+
+    Args:
+        parent: Where; made if it is missing.
+        name: Its name, or what its name begins with; date, time and a short random text follow.
+        exactly: Whether ``name`` is all of it.
+        what: The word for the thing that the folder holds.
+
+    Raises:
+        RunError: If the folder cannot be made.
+    """
     try:
         parent.mkdir(parents=True, exist_ok=True)
         while True:
             moment = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
-            path = parent / f"{moment}-{secrets.token_hex(3)}"
-            with contextlib.suppress(FileExistsError):
+            path = parent / (name if exactly else f"{name}{moment}-{secrets.token_hex(3)}")
+            try:
                 path.mkdir()
-                (path / "checkpoints").mkdir()
-                return RunFolder(path)
+            except FileExistsError:
+                if exactly:
+                    raise RunError(f"there is a {what} {path} already: {_OTHERWISE[what]}, or remove it") from None
+                continue
+            return path
     except OSError as error:
         raise RunError(
-            f"cannot make a run folder in {parent}: {error.strerror or error}. "
-            "Choose another place with runs_dir=FOLDER, or mend its permissions."
+            f"cannot make a {what} folder in {parent}: {error.strerror or error}. "
+            f"Choose another place with {_PLACES[what]}=FOLDER, or mend its permissions."
         ) from error
 
 
@@ -185,95 +201,19 @@ def differing_keys(cards: list[dict[str, Any]]) -> list[str]:
     return [key for key in keys if len({json.dumps(flat.get(key), sort_keys=True, default=str) for flat in flats}) > 1]
 
 
-def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file so that a reader sees the old content or the new one, also after a power cut.
+def shown(value: Any) -> str:
+    """A value of a card, for people: of a number six digits are enough."""
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
-    Raises:
-        RunError: If the file cannot be written; what was there before is still there.
-    """
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+
+def _with_checkpoints(path: Path) -> RunFolder:
+    run = RunFolder(path)
     try:
-        with open(temporary, "xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        run.best.parent.mkdir()
     except OSError as error:
-        raise RunError(f"cannot write {path}: {error.strerror or error}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a UTF-8 file as ``write_bytes`` does."""
-    write_bytes(path, text.encode())
-
-
-def write_json(path: Path, content: Any) -> None:
-    """Write indented JSON as ``write_bytes`` does; NaN is refused, for other languages cannot read it."""
-    write_text(path, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
-
-
-def sha256(parts: Iterable[bytes]) -> str:
-    """The SHA-256 of the parts in order, as hexadecimal."""
-    digest = hashlib.sha256()
-    for part in parts:
-        digest.update(part)
-    return digest.hexdigest()
-
-
-def parse_yaml(text: str) -> Any:
-    """Plain values from YAML. Aliases are refused: a few lines of them can fill the memory.
-
-    Raises:
-        yaml.YAMLError: If the text is no such YAML.
-    """
-    return yaml.load(text, Loader=_Loader)  # a SafeLoader
-
-
-def dump_yaml(content: Any) -> str:
-    """YAML that ``parse_yaml``, and any newer reader, reads as the same values."""
-    return yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
-
-
-class _Loader(yaml.SafeLoader):
-    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        if self.check_event(yaml.AliasEvent):
-            parser: Any = self
-            raise yaml.YAMLError(f"line {parser.get_event().start_mark.line + 1}: aliases are not allowed")
-        return super().compose_node(parent, index)
-
-
-class _Dumper(yaml.SafeDumper):
-    """Writes out what stands twice, and quotes a text that looks like a number."""
-
-    def ignore_aliases(self, data: Any) -> bool:
-        return True
-
-
-for _class in (_Loader, _Dumper):
-    # YAML 1.1, and so PyYAML, reads 3e-3 as a text; YAML 1.2, Hydra and people read a number.
-    _class.add_implicit_resolver(
-        "tag:yaml.org,2002:float", re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
-    )
+        raise RunError(f"cannot make {run.best.parent}: {error.strerror or error}") from error
+    return run
 
 
 def _moment(run: RunFolder) -> tuple[str, int]:
     return run.path.name[:15], run.card.stat().st_mtime_ns
-
-
-def _read(path: Path, parse: Callable[[str], Any]) -> dict[str, Any]:
-    try:
-        content = parse(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise RunError(f"{path.parent} is not a whole run: {path.name} is missing") from None
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise RunError(f"cannot read {path}: {error}") from error
-    if not isinstance(content, dict):
-        raise RunError(f"{path} is damaged: a mapping was expected")
-    return content

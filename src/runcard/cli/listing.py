@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from runcard import runs
+from runcard import files, runs
 from runcard.card.metrics import METRICS
 from runcard.errors import RunError
 
@@ -78,7 +78,7 @@ def _row(run: runs.RunFolder, card: dict[str, Any], keys: list[str]) -> dict[str
     scores: dict[str, Any] = {}
     state = "finished" if run.finished else "unfinished"
     try:
-        scores = run.read_json(run.metrics) if run.finished else {}
+        scores = files.read_json(run.metrics) if run.finished else {}
     except RunError:
         state = "damaged"
     if not all(isinstance(value, int | float) for value in scores.values()):

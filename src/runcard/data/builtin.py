@@ -6,7 +6,7 @@ import numpy as np
 
 from runcard.data.signature import Kind, Rows, TaskOrAuto
 from runcard.errors import CardError, Mistake
-from runcard.runs import sha256
+from runcard.files import sha256
 
 # What each data set is about; the card's problem must be about the same.
 TARGETS = {"digits": "digit", "breast_cancer": "diagnosis", "wine": "cultivar", "diabetes": "progression"}

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from runcard.data.signature import Array, Rows
 from runcard.errors import DataError, RunError
-from runcard.runs import sha256
+from runcard.files import sha256
 
 Indices = NDArray[np.int64]
 PartName = Literal["train", "validation", "test"]

@@ -14,7 +14,7 @@ from runcard.card.spelling import suggest
 from runcard.data.frames import column_names, is_plain, number_values, read_frame, text_values, values_of
 from runcard.data.signature import Array, Kind, Rows, TaskName, TaskOrAuto
 from runcard.errors import CardError, DataError, Mistake
-from runcard.runs import sha256
+from runcard.files import sha256
 
 KindOrIgnore = Literal["number", "boolean", "category", "ignore"]
 # A whole-number target with at most so many values names classes; with more it is a quantity.

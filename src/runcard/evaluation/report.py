@@ -16,7 +16,7 @@ from runcard.errors import RunError
 from runcard.evaluation import plots
 from runcard.evaluation.predictor import Run
 from runcard.evaluation.scores import Scores
-from runcard.runs import dump_yaml
+from runcard.files import dump_yaml, read_json
 
 # What a page lists whole; beyond it, it says how many more there are.
 MAX_FEATURES = 60
@@ -125,7 +125,7 @@ def _curves(run: Run, metrics: Mapping[str, float]) -> list[str]:
 
 
 def _environment(run: Run) -> dict[str, str]:
-    known = run.folder.read_json(run.folder.environment)
+    known = read_json(run.folder.environment)
     packages, commit = known.get("packages"), known.get("commit") or "no git checkout"
     packages = packages if isinstance(packages, dict) else {}
     return {

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from runcard.errors import RunError
-from runcard.runs import sha256, write_bytes, write_text
+from runcard.files import sha256, write_bytes, write_text
 
 
 def save(path: Path, content: dict[str, Any]) -> None:

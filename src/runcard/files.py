@@ -1,0 +1,124 @@
+"""Files as they are written here: whole or not at all, in plain formats, and said in one line when they cannot be."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import secrets
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from runcard.errors import RunError
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file so that a reader sees the old content or the new one, also after a power cut.
+
+    Raises:
+        RunError: If the file cannot be written; what was there before is still there.
+    """
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        with open(temporary, "xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    except OSError as error:
+        raise RunError(f"cannot write {path}: {error.strerror or error}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a UTF-8 file as ``write_bytes`` does."""
+    write_bytes(path, text.encode())
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write indented JSON as ``write_bytes`` does; NaN is refused, for other languages cannot read it."""
+    write_text(path, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The content of a JSON file in a run or study folder.
+
+    Raises:
+        RunError: If the file is missing or is no JSON object.
+    """
+    return _read(path, json.loads)
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """The content of a YAML file in a run folder, unchecked.
+
+    Raises:
+        RunError: If the file is missing or is no YAML mapping.
+    """
+    return _read(path, parse_yaml)
+
+
+def sha256(parts: Iterable[bytes]) -> str:
+    """The SHA-256 of the parts in order, as hexadecimal."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part)
+    return digest.hexdigest()
+
+
+def parse_yaml(text: str) -> Any:
+    """Plain values from YAML. Aliases are refused: a few lines of them can fill the memory.
+
+    Raises:
+        yaml.YAMLError: If the text is no such YAML.
+    """
+    return yaml.load(text, Loader=_Loader)  # a SafeLoader
+
+
+def dump_yaml(content: Any) -> str:
+    """YAML that ``parse_yaml``, and any newer reader, reads as the same values."""
+    return yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
+
+
+class _Loader(yaml.SafeLoader):
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            parser: Any = self
+            raise yaml.YAMLError(f"line {parser.get_event().start_mark.line + 1}: aliases are not allowed")
+        return super().compose_node(parent, index)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes out what stands twice, and quotes a text that looks like a number."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+for _class in (_Loader, _Dumper):
+    # YAML 1.1, and so PyYAML, reads 3e-3 as a text; YAML 1.2, Hydra and people read a number.
+    _class.add_implicit_resolver(
+        "tag:yaml.org,2002:float", re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
+    )
+
+
+def _read(path: Path, parse: Callable[[str], Any]) -> dict[str, Any]:
+    try:
+        content = parse(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise RunError(f"{path.parent} is not whole: {path.name} is missing") from None
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise RunError(f"cannot read {path}: {error}") from error
+    if not isinstance(content, dict):
+        raise RunError(f"{path} is damaged: a mapping was expected")
+    return content
