@@ -3,10 +3,21 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from runcard.api import check, evaluate, fit, load_card, load_run
+    from runcard.api import check, evaluate, fit, load_card, load_run, load_sweep, package, sweep, tested_rows
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "check", "evaluate", "fit", "load_card", "load_run"]
+__all__ = [
+    "__version__",
+    "check",
+    "evaluate",
+    "fit",
+    "load_card",
+    "load_run",
+    "load_sweep",
+    "package",
+    "sweep",
+    "tested_rows",
+]
 
 
 def __getattr__(name: str) -> Any:

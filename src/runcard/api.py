@@ -1,4 +1,4 @@
-"""The line from Python, for notebooks and scripts: ``load_card``, ``fit``, ``evaluate``, ``load_run``.
+"""The line from Python, for notebooks and scripts: ``load_card fit sweep evaluate load_run package``.
 
     card = runcard.load_card(["data=wine", "model=linear"])
     run = runcard.fit(card)
@@ -11,22 +11,22 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from runcard import environment, runs
+from runcard import files, runs, studies
 from runcard.card import check as judge
-from runcard.card.metrics import DEFAULT_METRIC
 from runcard.card.schema import Card
 from runcard.card.targets import build
-from runcard.errors import CardError, RunError
 from runcard.runs import RunFolder
 
 if TYPE_CHECKING:
+    from runcard.card.plan import Plan
     from runcard.data.dataset import Dataset
     from runcard.evaluation.predictor import Run
+    from runcard.packaging.package import Packaged
+    from runcard.tuning.sweep import Study
 
 log = logging.getLogger("runcard")
 
@@ -54,6 +54,21 @@ def check(card: Card) -> None:
     build(card.data).check_columns(card.problem.target)
 
 
+def load_sweep(overrides: Sequence[str], config_dir: str | Path | None = None) -> Plan:
+    """Compose a sweep and check every card of it that can be foreseen; reads no data.
+
+    Args:
+        overrides: As for ``load_card``; those that name many values, such as ``seed=1,2,3``, are the space.
+        config_dir: A folder with groups of your own.
+
+    Raises:
+        CardError: If anything is wrong; its ``mistakes`` name each with its place.
+    """
+    from runcard.card.sweep import load_sweep as load
+
+    return load(overrides, config_dir)
+
+
 def fit(card: Card, *, progress: bool = False) -> Run:
     """Train the card's model and evaluate it.
 
@@ -72,24 +87,38 @@ def fit(card: Card, *, progress: bool = False) -> Run:
     """
     # Imported here: `runcard check` passes through this file and must not wait for torch.
     from runcard.data.dataset import load_dataset
-    from runcard.evaluation.evaluate import evaluate as evaluate_run
-    from runcard.evaluation.predictor import open_trained
-    from runcard.training.fit import train
+    from runcard.fitting import fit_card
 
-    data = load_dataset(card)
-    card = _settle(card, data)
-    folder = runs.create(card.runs_dir, card.name)
-    with _logged(folder):
-        _write_beginnings(folder, card, data)
-        sizes = [len(data.indices(part)) for part in ("train", "validation", "test")]
-        log.info("run %s: %d rows to learn from, %d to choose the epoch, %d to test", folder.path, *sizes)
-        for note in data.rows.notes:
-            log.warning("%s", note)
-        training = train(card, data, folder, progress=progress)
-        run = open_trained(folder)
-        metrics = evaluate_run(run, data, training, report=card.report)
-        log.debug("finished: %s", json.dumps(metrics))
-    return run
+    return fit_card(card, load_dataset(card), lambda name: runs.create(card.runs_dir, name), progress=progress)
+
+
+def sweep(overrides: Sequence[str], config_dir: str | Path | None = None) -> Study:
+    """Try many cards and name the best.
+
+    Args:
+        overrides: As for ``load_sweep``.
+        config_dir: A folder with groups of your own.
+
+    Returns:
+        The study; ``study.best`` is the winner.
+
+    Raises:
+        CardError: If the card, the sweep or its space is wrong; nothing was tried.
+        DataError: If the rows cannot be learned from; nothing was tried.
+        RunError: If the study folder cannot be made or written.
+        TrainingError: If not one trial was finished.
+    """
+    from runcard.data.dataset import Datasets
+    from runcard.fitting import fit_card
+    from runcard.tuning.objective import objective
+    from runcard.tuning.sweep import run_sweep
+
+    plan, datasets = load_sweep(overrides, config_dir), Datasets()
+
+    def fit_trial(card: Card, folder: RunFolder) -> dict[str, float]:
+        return fit_card(card, datasets.of(card), lambda _: folder).metrics
+
+    return run_sweep(plan, objective(plan, datasets), fit_trial)
 
 
 def load_run(path: str | Path) -> Run:
@@ -116,78 +145,63 @@ def evaluate(path: str | Path) -> Run:
         DataError: If the data is gone or is no longer that of the run.
         RunError: If there is no such run, or a file of it is damaged.
     """
-    from runcard.data.dataset import restore
-    from runcard.data.split import read_labels
     from runcard.evaluation.evaluate import evaluate as evaluate_run
+    from runcard.fitting import logged
 
     run = load_run(path)
-    folder, card = run.folder, run.card
-    data = restore(card, folder.read_json(folder.data), read_labels(folder.split))
+    data = _restored(run)
     training = {name: value for name, value in run.metrics.items() if not name.startswith(("test/", "baseline/"))}
-    with _logged(folder):
+    with logged(run.folder):
         metrics = evaluate_run(run, data, training, report=True)
         log.debug("evaluated again: %s", json.dumps(metrics))
     return run
 
 
-def _settle(card: Card, data: Dataset) -> Card:
-    """Write what was left on ``auto`` into the card, and refuse what this data or machine cannot do.
+def package(path: str | Path) -> Packaged:
+    """Put a run, or the winner of a study, into BentoML's model store as a bundle that answers without torch.
+
+    Args:
+        path: The run folder, or the study folder.
+
+    Returns:
+        The bundle's tag and folder.
 
     Raises:
-        CardError: If there is no GPU where one is asked for, or the model cannot take this data.
+        DataError: If the data is gone or is no longer that of the run.
+        ParityError: If the bundle would not answer as the run did.
+        RunError: If there is no such run or study, or a file of it is damaged.
     """
-    import torch
+    from runcard.packaging.package import package as package_run
 
-    from runcard.models.make import make_model
-
-    task = data.signature.target.task
-    metric = DEFAULT_METRIC[task] if card.problem.metric == "auto" else card.problem.metric
-    gpu = torch.cuda.is_available()
-    if card.trainer.accelerator == "gpu" and not gpu:
-        raise CardError("trainer.accelerator: this machine has no GPU that torch can use. Choose trainer=cpu or auto.")
-    accelerator = ("gpu" if gpu else "cpu") if card.trainer.accelerator == "auto" else card.trainer.accelerator
-    card = judge.resolved(card, task=task, metric=metric, accelerator=accelerator)
-    with torch.device("meta"):  # shapes only: no memory, no random numbers
-        weights = sum(weight.numel() for weight in make_model(card, data.signature, data.transforms).parameters())
-    # Each weight comes with a gradient and, with Adam, two averages; all of 4 bytes.
-    needed, there = 16 * weights, environment.memory_bytes()
-    if there and needed > there:
-        raise CardError(
-            f"model: {weights:,} weights need {needed / 2**30:,.0f} GB to train, and this machine has "
-            f"{there / 2**30:,.0f} GB. Make the layers smaller."
-        )
-    return card
+    run = load_run(studies.winner(path).path if studies.is_study(path) else path)
+    return package_run(run, _restored(run))
 
 
-def _write_beginnings(folder: RunFolder, card: Card, data: Dataset) -> None:
-    """All that is known before training."""
-    from runcard.data.split import labels_to_parquet
+def tested_rows(path: str | Path) -> tuple[list[dict[str, Any]], list[Any]]:
+    """A run's test rows as a client of the service would send them, and the truth.
 
-    runs.write_text(folder.card, runs.dump_yaml(card.to_dict()))
-    runs.write_json(folder.origin, card.origins)
-    runs.write_json(folder.environment, environment.describe() | {"threads": card.trainer.threads})
-    runs.write_json(folder.data, data.to_dict())
-    runs.write_bytes(folder.split, labels_to_parquet(data.split))
+    Args:
+        path: The run folder.
+
+    Returns:
+        Rows by the features' names, as JSON has them, and as many classes or numbers.
+
+    Raises:
+        DataError: If the data is gone or is no longer that of the run.
+        RunError: If there is no such run, or a file of it is damaged.
+    """
+    from runcard.data.fields import to_fields
+
+    run = load_run(path)
+    data = _restored(run)
+    rows = data.indices("test")
+    columns = {name: values[rows] for name, values in data.rows.columns.items()}
+    return to_fields(run.signature, columns), data.truth("test").tolist()
 
 
-@contextmanager
-def _logged(folder: RunFolder) -> Iterator[None]:
-    """Keep what is logged, and how it ended, in the run's ``run.log``."""
-    try:
-        handler = logging.FileHandler(folder.log, encoding="utf-8")
-    except OSError as error:
-        raise RunError(f"cannot write {folder.log}: {error.strerror or error}") from error
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    level = log.level
-    log.addHandler(handler)
-    log.setLevel(logging.DEBUG)
-    try:
-        yield
-    except BaseException as error:
-        # At this level the traceback reaches the file and not the terminal, where one line says what to do.
-        log.debug("ended early: %s", error, exc_info=True)
-        raise
-    finally:
-        log.removeHandler(handler)
-        log.setLevel(level)
-        handler.close()
+def _restored(run: Run) -> Dataset:
+    """The run's rows, with its split and its transforms."""
+    from runcard.data.dataset import restore
+    from runcard.data.split import read_labels
+
+    return restore(run.card, files.read_json(run.folder.data), read_labels(run.folder.split))

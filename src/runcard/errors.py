@@ -2,11 +2,11 @@
 
     RuncardError            1    a fault of ours, or of the machine
     ├── CardError           2    the card or the command line is wrong; holds every mistake found
-    │   ├── RunError        2    what was named as a run is not one, or cannot be used or written
+    │   ├── RunError        2    what was named as a run or study is not one, or cannot be used or written
+    │   ├── BundleError     2    what was named as a bundle is not one, or is not what was packaged
     │   └── TrainingError   2    the card cannot be trained: the loss is no number, memory is short
+    ├── ParityError         3    the bundle would not answer as the run did
     └── DataError           4    the data is missing or wrong
-
-A check that says no is an answer, not an error: the verb ends with 3.
 ``Stopped`` is no error: a signal asked the process to end (130 for Ctrl-C, 143 for SIGTERM).
 """
 
@@ -57,6 +57,16 @@ class CardError(RuncardError):
 
 class RunError(CardError):
     """A run folder is missing, unfinished, damaged, or cannot be written."""
+
+
+class BundleError(CardError):
+    """A bundle is missing, damaged, or no bundle at all."""
+
+
+class ParityError(RuncardError):
+    """What would be served does not answer as what was evaluated."""
+
+    exit_code = 3
 
 
 class TrainingError(CardError):

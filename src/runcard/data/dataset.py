@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -85,6 +86,23 @@ def load_dataset(card: Card) -> Dataset:
     if len(rows) < MIN_ROWS:
         raise DataError(f"{len(rows)} rows are too few to train, choose and test with; {MIN_ROWS} is the least")
     return learn(rows, split(rows, seed=cut.seed, validation=cut.validation, test=cut.test))
+
+
+class Datasets:
+    """The data of one card after another; read once for as long as the cards agree on it, as a sweep's trials do."""
+
+    def __init__(self) -> None:
+        self._key = ""
+        self._data: Dataset | None = None
+
+    def of(self, card: Card) -> Dataset:
+        """As ``load_dataset``."""
+        problem = card.problem
+        key = json.dumps([card.data.model_dump(mode="json", exclude={"batch_size"}), problem.target, problem.task])
+        if self._data is None or key != self._key:
+            self._data, self._key = None, key
+            self._data = load_dataset(card)
+        return self._data
 
 
 def learn(rows: Rows, parts: Split) -> Dataset:

@@ -9,9 +9,10 @@ import polars as pl
 from numpy.typing import NDArray
 
 from runcard.data.dataset import Dataset
+from runcard.errors import RunError
 from runcard.evaluation.predictor import Run
 from runcard.evaluation.scores import score_test_rows
-from runcard.runs import write_bytes, write_json, write_text
+from runcard.files import write_bytes, write_json, write_text
 
 
 def evaluate(run: Run, data: Dataset, training: dict[str, float], *, report: bool) -> dict[str, float]:
@@ -36,6 +37,22 @@ def evaluate(run: Run, data: Dataset, training: dict[str, float], *, report: boo
 
         write_text(run.folder.report, render(run, data, scores, metrics))
     return metrics
+
+
+def read_predictions(run: Run) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """The test rows' numbers in the data, ``(rows,)``, and the answers that were evaluated, as of ``Run.answer``.
+
+    Raises:
+        RunError: If the file is missing or damaged.
+    """
+    classes = run.signature.target.classes
+    names = [f"probability_{name}" for name in classes] or ["prediction"]
+    try:
+        frame = pl.read_parquet(run.folder.predictions, glob=False)
+        rows, answers = frame["row"].to_numpy(), frame.select(names).to_numpy().astype(np.float64)
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise RunError(f"cannot read {run.folder.predictions}: {str(error).splitlines()[0]}") from error
+    return rows.astype(np.int64), answers if classes else answers[:, 0]
 
 
 def _predictions(run: Run, data: Dataset, answers: NDArray[np.float64]) -> bytes:

@@ -19,6 +19,7 @@ from runcard.data.frames import columns_of, read_frame
 from runcard.data.signature import Array, Columns, Signature, surprises
 from runcard.data.transforms import Transforms
 from runcard.errors import DataError, RunError
+from runcard.files import read_json
 from runcard.models.make import make_model, threads
 from runcard.runs import RunFolder
 from runcard.training.checkpoint import load as load_checkpoint
@@ -56,7 +57,7 @@ class Run:
         Raises:
             RunError: If the run is not finished, or the file is damaged.
         """
-        numbers = self.folder.read_json(self.folder.metrics)
+        numbers = read_json(self.folder.metrics)
         if "best_epoch" not in numbers or not all(isinstance(value, int | float) for value in numbers.values()):
             raise RunError(f"{self.folder.metrics} is damaged: it must hold best_epoch, and numbers only")
         return numbers
@@ -121,7 +122,7 @@ def open_trained(folder: RunFolder) -> Run:
     card = load_saved(folder.card)
     if "auto" in (card.problem.task, card.problem.metric, card.trainer.accelerator):
         raise RunError(f"{folder.card} is damaged: a run's card leaves nothing on auto")
-    content = folder.read_json(folder.data)
+    content = read_json(folder.data)
     try:
         signature = Signature.from_dict(content["signature"])
         transforms = Transforms.from_dict(content["transforms"], signature)
