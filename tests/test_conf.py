@@ -37,7 +37,7 @@ def overrides(path: Path) -> list[str]:
 
 
 def test_all_files_are_seen() -> None:
-    assert len(FILES) >= 30
+    assert len(FILES) >= 33
     assert {file.parent.name for file in CHOICES} == set(GROUPS)
 
 
@@ -70,7 +70,7 @@ def test_commands_in_the_head_are_right(path: Path, command: Command) -> None:
         assert command("check", *words).code == 0, line
 
 
-@pytest.mark.parametrize("path", CHOICES, ids=name)
+@pytest.mark.parametrize("path", [path for path in CHOICES if path.parent.name != "sweep"], ids=name)
 def test_choice_fits_for_one_step(path: Path) -> None:
     customers().write_csv("rows.csv")
     card = runcard.load_card([*overrides(path), *TINY])
@@ -81,6 +81,21 @@ def test_choice_fits_for_one_step(path: Path) -> None:
     run = runcard.fit(card)
     assert run.metrics["epochs"] == 1
     assert f"test/{run.card.problem.metric}" in run.metrics
+
+
+@pytest.mark.parametrize("path", sorted((CONF / "sweep").glob("*.yaml")), ids=name)
+@pytest.mark.parametrize("model", ["linear", "mlp", "cnn"])
+def test_sweep_goes_with_every_model_and_optimizer(path: Path, model: str, command: Command) -> None:
+    for optimizer in ("adamw", "sgd"):
+        words = ["data=digits", f"model={model}", f"optimizer={optimizer}"]
+        assert command("check", f"sweep={path.stem}", *words).code == 0
+
+
+@pytest.mark.parametrize("path", sorted((CONF / "sweep").glob("*.yaml")), ids=name)
+def test_sweep_tries_one_step(path: Path) -> None:
+    study = runcard.sweep([f"sweep={path.stem}", "data=wine", *TINY[:2], "sweep.n_trials=2"])
+    assert study.summary["sampler"] == path.stem
+    assert study.summary["states"] == {"COMPLETE": 2, "FAIL": 0}
 
 
 def test_cards_are_saved_as_they_are(wine_run: Run) -> None:

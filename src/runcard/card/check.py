@@ -8,12 +8,13 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from runcard.card.compose import Composed, compose, compose_file
+from runcard.card.compose import compose, compose_file
 from runcard.card.explain import explain
 from runcard.card.metrics import METRICS, metrics_of
 from runcard.card.origins import Origins, place_of
 from runcard.card.schema import Card, Cnn, Sgd, TableData
 from runcard.card.spelling import suggest
+from runcard.card.values import Composed
 from runcard.errors import CardError, Mistake
 from runcard.runs import flatten
 
@@ -28,12 +29,16 @@ def load(overrides: Sequence[str] = (), config_dir: str | Path | None = None) ->
     Raises:
         CardError: If anything is wrong; it holds every mistake.
     """
-    first = overrides[0] if overrides else ""
-    if first.endswith((".yaml", ".yml")) and ("=" not in first or Path(first).is_file()):
+    if overrides and is_saved_card(overrides[0]):
         if config_dir is not None:
             raise CardError("--config-dir: a saved card holds values, so no groups are looked up for it")
-        return load_saved(Path(first), overrides[1:])
+        return load_saved(Path(overrides[0]), overrides[1:])
     return judge(compose(overrides, config_dir))
+
+
+def is_saved_card(word: str) -> bool:
+    """Whether what was typed is the name of a card's file, and no override."""
+    return word.endswith((".yaml", ".yml")) and ("=" not in word or Path(word).is_file())
 
 
 def load_saved(path: Path, overrides: Sequence[str] = ()) -> Card:

@@ -1,4 +1,4 @@
-"""From YAML groups and overrides to plain values, with the place each value came from. Hydra composes; nothing judges.
+"""From YAML groups to plain values, with the place each value came from. Hydra composes; nothing judges.
 
 Overrides of values are laid over what Hydra composed, not handed to it: Hydra stops at the first unknown key and
 advises a ``+``, where the judge can name all of them with the right spelling.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,30 +20,17 @@ from hydra.types import RunMode
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from runcard.card.origins import Origins, mark_file, mark_override, mark_text
+from runcard.card.origins import Origins, mark_file, mark_text
 from runcard.card.overrides import Override, parse_overrides
 from runcard.card.spelling import suggest
+from runcard.card.values import Composed, Template, lay_over, plain
 from runcard.errors import CardError, Mistake
-from runcard.runs import parse_yaml
+from runcard.files import parse_yaml
 
-GROUPS = ("problem", "data", "model", "optimizer", "scheduler", "trainer", "logger", "experiment", "debug")
-# What a card can be without; they hold changes to the other groups, no section of their own.
-OPTIONAL_GROUPS = ("experiment", "debug")
-
-
-@dataclass
-class Composed:
-    """What a card says before anyone judges it.
-
-    Attributes:
-        values: The card as nested plain values; a value that must be given and was not is ``???``.
-        origins: Dotted key → the file and line or the override that set it.
-        mistakes: What composing alone found wrong.
-    """
-
-    values: dict[str, Any]
-    origins: Origins = field(default_factory=dict)
-    mistakes: list[Mistake] = field(default_factory=list)
+GROUPS = ("problem", "data", "model", "optimizer", "scheduler", "trainer", "logger", "sweep", "experiment", "debug")
+# What a card can be without: changes to the other groups, and how a sweep goes about it.
+OPTIONAL_GROUPS = ("sweep", "experiment", "debug")
+NO_GROUPS = "a saved card holds values, no groups, so a group cannot be chosen"
 
 
 def shipped_conf() -> Path:
@@ -64,31 +50,41 @@ def compose(overrides: Sequence[str], config_dir: str | Path | None = None) -> C
     Raises:
         CardError: If the folder is missing or the groups cannot be composed at all.
     """
-    folders = _folders(config_dir)
     mistakes: list[Mistake] = []
     parsed = parse_overrides(overrides, mistakes)
-    mistakes += _hidden(folders)
-    choices, values = _sort(parsed, group_choices(config_dir), mistakes)
-    search = [f"hydra.searchpath=[{','.join(_quoted(f'file://{folder}') for folder in folders[1:])}]"]
-    with _loader(folders[0]) as loader:
+    choices, values = divide(parsed, group_choices(config_dir), mistakes)
+    template = compose_groups(choices, config_dir, mistakes)
+    if template.sweeps:
+        raise CardError("these groups make a sweep, and one card is wanted here: leave sweep= away")
+    return template.with_values(values, mistakes)
+
+
+def compose_groups(choices: Sequence[str], config_dir: str | Path | None, mistakes: list[Mistake]) -> Template:
+    """Compose choices of groups, such as ``model=cnn``, that are known to exist.
+
+    Raises:
+        CardError: If the folder is missing or the groups cannot be composed at all.
+    """
+    places = folders(config_dir)
+    mistakes += _hidden(places)
+    words = [searchpath(places), *choices]
+    with loader(places[0]) as loading:
         try:
-            config = loader.load_configuration("config", [*search, *choices], run_mode=RunMode.RUN)
-            used = loader.compute_defaults_list("config", [*search, *choices], run_mode=RunMode.RUN)
+            config = loading.load_configuration("config", words, run_mode=RunMode.RUN)
+            used = loading.compute_defaults_list("config", words, run_mode=RunMode.RUN)
         except (HydraException, OmegaConfBaseException, yaml.YAMLError, OSError, ValueError, RecursionError) as error:
-            raise CardError([*mistakes, Mistake("conf", _plain(error), hint=_group_hint(str(error)))]) from error
+            raise CardError([*mistakes, Mistake("conf", plain(error), hint=_group_hint(str(error)))]) from error
     origins: Origins = {}
     for default in used.defaults:
         if default.config_path is not None and not default.config_path.startswith("hydra"):
-            mark_file(origins, folders, default.config_path, default.package or "")
+            mark_file(origins, places, default.config_path, default.package or "")
     for choice in choices:
         origins.setdefault(choice.partition("=")[0], f"override {choice}")
     tree: Any = OmegaConf.to_container(config, resolve=False)
-    chosen = tree.pop("hydra")["runtime"]["choices"]
-    _lay_over(tree, values, origins, mistakes)
-    tree = _filled_in(tree, mistakes)
-    if tree.get("name", "") is None:
-        tree["name"] = "-".join(str(chosen.get(group)) for group in ("data", "model"))
-    return Composed(tree, origins, mistakes)
+    of_hydra = tree.pop("hydra")
+    chosen = {group: of_hydra["runtime"]["choices"].get(group) for group in GROUPS}
+    name = "-".join(str(chosen[group]) for group in ("data", "model"))
+    return Template(tree, origins, name, chosen, sweeps=str(of_hydra["mode"]).endswith("MULTIRUN"))
 
 
 def compose_file(path: Path, overrides: Sequence[str]) -> Composed:
@@ -98,33 +94,43 @@ def compose_file(path: Path, overrides: Sequence[str]) -> Composed:
         CardError: If the file is no YAML mapping.
     """
     mistakes: list[Mistake] = []
+    saved = saved_template(path)
+    parsed = parse_overrides(overrides, mistakes)
+    chosen = [override for override in parsed if override.key in GROUPS and isinstance(override.value, str)]
+    mistakes += [Mistake(override.text, NO_GROUPS) for override in chosen]
+    lay_over(saved.tree, [override for override in parsed if override not in chosen], saved.origins, mistakes)
+    return Composed(saved.tree, saved.origins, mistakes)
+
+
+def saved_template(path: Path) -> Template:
+    """A saved card as what values can be laid over.
+
+    Raises:
+        CardError: If the file is no YAML mapping.
+    """
     try:
         text = path.read_text(encoding="utf-8")
         values = parse_yaml(text)
     except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
-        raise CardError(f"cannot read the card {path}: {_plain(error)}") from error
+        raise CardError(f"cannot read the card {path}: {plain(error)}") from error
     if not isinstance(values, dict):
         raise CardError(f"{path} is not a card: a mapping of keys was expected")
     origins: Origins = {}
     mark_text(origins, text, path, "")
-    parsed = parse_overrides(overrides, mistakes)
-    chosen = [override for override in parsed if override.key in GROUPS and isinstance(override.value, str)]
-    message = "a saved card holds values, no groups, so a group cannot be chosen"
-    mistakes += [Mistake(override.text, message) for override in chosen]
-    _lay_over(values, [override for override in parsed if override not in chosen], origins, mistakes)
-    return Composed(values, origins, mistakes)
+    return Template(values, origins, str(values.get("name")))
 
 
 def group_choices(config_dir: str | Path | None = None) -> dict[str, list[str]]:
     """The choices of every group, shipped and the user's own."""
-    folders = _folders(config_dir)
+    places = folders(config_dir)
     return {
-        group: sorted({file.stem for folder in folders for file in (folder / group).glob("*.yaml")}) for group in GROUPS
+        group: sorted({file.stem for folder in places for file in (folder / group).glob("*.yaml")}) for group in GROUPS
     }
 
 
 @contextlib.contextmanager
-def _loader(folder: Path) -> Iterator[ConfigLoader]:
+def loader(folder: Path) -> Iterator[ConfigLoader]:
+    """Hydra's loader of a folder of groups."""
     # A notebook may have Hydra in use already; it gets its own state back.
     state = GlobalHydra.instance().hydra
     GlobalHydra.instance().clear()
@@ -135,7 +141,7 @@ def _loader(folder: Path) -> Iterator[ConfigLoader]:
         GlobalHydra.instance().hydra = state
 
 
-def _folders(config_dir: str | Path | None) -> list[Path]:
+def folders(config_dir: str | Path | None) -> list[Path]:
     """Where groups are looked for, in order."""
     if config_dir is None:
         return [shipped_conf()]
@@ -145,9 +151,14 @@ def _folders(config_dir: str | Path | None) -> list[Path]:
     return [shipped_conf(), folder]
 
 
-def _hidden(folders: list[Path]) -> list[Mistake]:
+def searchpath(places: Sequence[Path]) -> str:
+    """The override that has Hydra look for groups in the user's own folders too."""
+    return f"hydra.searchpath=[{','.join(_quoted(f'file://{folder}') for folder in places[1:])}]"
+
+
+def _hidden(places: list[Path]) -> list[Mistake]:
     """Files of the user's own that Hydra would pass over in silence, for a shipped one has their name."""
-    shipped, *own = folders
+    shipped, *own = places
     both = [
         (file, shipped / file.relative_to(folder))
         for folder in own
@@ -158,7 +169,7 @@ def _hidden(folders: list[Path]) -> list[Mistake]:
     return [Mistake(str(file), f"would not be read: {other} has the same name", hint=hint) for file, other in both]
 
 
-def _sort(
+def divide(
     parsed: list[Override], options: dict[str, list[str]], mistakes: list[Mistake]
 ) -> tuple[list[str], list[Override]]:
     """Divide overrides into choices of a group, as text for Hydra, and values; a choice must exist."""
@@ -180,44 +191,6 @@ def _sort(
     return choices, values
 
 
-def _lay_over(tree: dict[str, Any], overrides: list[Override], origins: Origins, mistakes: list[Mistake]) -> None:
-    """Write overrides into the card's values; a mapping is merged into a mapping, all else replaces."""
-    for override in overrides:
-        *sections, leaf = override.key.split(".")
-        section: Any = tree
-        for name in sections:
-            section = section.setdefault(name, {}) if isinstance(section, dict) else None
-        typed = f"override {override.text}"
-        if override.delete and not (isinstance(section, dict) and leaf in section):
-            mistakes.append(Mistake(override.key, "there is no such key to delete", typed))
-        elif override.delete:
-            del section[leaf]
-        elif isinstance(section, dict):
-            section[leaf] = _merged(section.get(leaf), override.value)
-        else:
-            mistakes.append(Mistake(override.key, "stands below a value, which has no keys", typed))
-        mark_override(origins, override.key, override.text)
-
-
-def _merged(old: Any, new: Any) -> Any:
-    if not (isinstance(old, dict) and isinstance(new, dict)):
-        return new
-    return old | {key: _merged(old.get(key), value) for key, value in new.items()}
-
-
-def _filled_in(tree: dict[str, Any], mistakes: list[Mistake]) -> dict[str, Any]:
-    """The values with their interpolations filled in.
-
-    Raises:
-        CardError: If one cannot be.
-    """
-    try:
-        values: Any = OmegaConf.to_container(OmegaConf.create(tree), resolve=True)
-    except (OmegaConfBaseException, RecursionError) as error:
-        raise CardError([*mistakes, Mistake(getattr(error, "full_key", None) or "card", _plain(error))]) from error
-    return dict(values)
-
-
 def _group_hint(complaint: str) -> str:
     """What to do where Hydra speaks of packages."""
     inside = [group for group in OPTIONAL_GROUPS if f"@{group}." in complaint]
@@ -226,11 +199,3 @@ def _group_hint(complaint: str) -> str:
 
 def _quoted(text: str) -> str:
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
-
-
-def _plain(error: BaseException) -> str:
-    """The first line of a library's message, which is the one that says what is wrong."""
-    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
-        return f"{error.problem or error.context} ({error.problem_mark.name}:{error.problem_mark.line + 1})"
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0] if lines else type(error).__name__

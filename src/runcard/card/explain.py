@@ -41,8 +41,14 @@ EXPECTED = {
 }
 
 
-def explain(error: ValidationError, origins: Origins) -> list[Mistake]:
-    """One mistake for each thing that is wrong; what merely follows from another is left out."""
+def explain(error: ValidationError, origins: Origins, root: type[BaseModel] = Card) -> list[Mistake]:
+    """One mistake for each thing that is wrong; what merely follows from another is left out.
+
+    Args:
+        error: What pydantic says of ``root``.
+        origins: Where each value came from.
+        root: What was judged.
+    """
     details = error.errors(include_url=False)
     broken = [_names(detail["loc"]) for detail in details]
     causes = [
@@ -52,15 +58,15 @@ def explain(error: ValidationError, origins: Origins) -> list[Mistake]:
         if detail["type"] != "too_short" or not any(other[:-1] == names for other in broken)
     ]
     # A value that was not given has been reported as such.
-    return [_mistake(detail, origins) for detail in causes if detail["input"] != "???"]
+    return [_mistake(detail, origins, root) for detail in causes if detail["input"] != "???"]
 
 
-def _mistake(detail: ErrorDetails, origins: Origins) -> Mistake:
+def _mistake(detail: ErrorDetails, origins: Origins, root: type[BaseModel]) -> Mistake:
     kind, names = detail["type"], _names(detail["loc"])
     key = ".".join(names) or "card"
     where = place_of(origins, key)
     if kind == "extra_forbidden":
-        return Mistake(key, "there is no such key", where, _right_key(detail["loc"]))
+        return Mistake(key, "there is no such key", where, _right_key(detail["loc"], root))
     if kind == "missing":
         hint = f"Choose one with {key}=NAME, or write a file {key}/NAME.yaml." if key in GROUPS else ""
         return Mistake(key, "is missing", where, hint)
@@ -105,12 +111,14 @@ def _is_class(part: int | str) -> bool:
     return isinstance(part, str) and "." in part and part.rpartition(".")[0] in _MODULES
 
 
-def _right_key(loc: tuple[int | str, ...]) -> str:
+def _right_key(loc: tuple[int | str, ...], root: type[BaseModel]) -> str:
     """Offer the nearest key of the same section, else the same name in another section."""
-    names, keys = _names(loc), _keys(_section_at(loc[:-1]))
+    names, keys = _names(loc), _keys(_section_at(loc[:-1], root))
+    if names == ["sweep"]:
+        return "It belongs to a sweep: add -m, or choose sweep=tpe, sweep=random or sweep=grid."
     prefix = "".join(f"{name}." for name in names[:-1])
     near = [f"{prefix}{key}" for key in nearest(names[-1], keys)]
-    elsewhere = [path for path in _all_keys(Card) if path.rpartition(".")[2] == names[-1]]
+    elsewhere = [path for path in _all_keys(root) if path.rpartition(".")[2] == names[-1]]
     near = near or [path for path in elsewhere if path != ".".join(names)][:2]
     if near:
         return f"Did you mean {' or '.join(near)}?"
@@ -118,8 +126,8 @@ def _right_key(loc: tuple[int | str, ...]) -> str:
     return f"There are: {', '.join(keys)}{other}."
 
 
-def _section_at(loc: tuple[int | str, ...]) -> type[BaseModel]:
-    section: type[BaseModel] = Card
+def _section_at(loc: tuple[int | str, ...], root: type[BaseModel]) -> type[BaseModel]:
+    section = root
     options: list[type[BaseModel]] = []
     for part in loc:
         if _is_class(part):

@@ -1,4 +1,7 @@
-"""What was typed after the verb: ``group=choice``, ``key=value``, ``~key``, in Hydra's grammar and a little beyond."""
+"""What was typed after the verb: ``group=choice``, ``key=value``, ``~key``, in Hydra's grammar and a little beyond.
+
+A sweep's overrides may name many values, ``key=1,2,3`` or ``key=interval(0,1)``; see ``space.py``.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,9 @@ import yaml
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 
+from runcard.card.space import Dimension, SpaceError, dimension_of
 from runcard.errors import Mistake
-from runcard.runs import parse_yaml
+from runcard.files import parse_yaml
 
 SPELLED = re.compile(r"\+{0,2}([\w.]+)=(.*)", flags=re.DOTALL)
 
@@ -35,33 +39,36 @@ class Override:
 
 
 def parse_overrides(texts: Iterable[str], mistakes: list[Mistake]) -> list[Override]:
-    """Read overrides; those that cannot be one are added to ``mistakes``."""
+    """Read one run's overrides; those that cannot be one are added to ``mistakes``."""
+    one_by_one, many = parse_sweep(texts, mistakes)
+    message = "names several values, which makes a sweep; one run takes one value"
+    hint = "Add -m to try them all, or quote a text with a comma: 'key=\"a,b\"'."
+    mistakes += [Mistake(dimension.text, message, hint=hint) for dimension in many]
+    return one_by_one
+
+
+def parse_sweep(texts: Iterable[str], mistakes: list[Mistake]) -> tuple[list[Override], list[Dimension]]:
+    """Read a sweep's overrides: those that name one value, and those that name many."""
     parser = OverridesParser.create()
-    parsed = []
+    parsed: list[Override | Dimension] = []
     for text in texts:
         try:
             parsed.append(_parse(parser, text))
-        except _OverrideError as wrong:
+        except SpaceError as wrong:
             mistakes.append(Mistake(text, wrong.message, hint=wrong.hint))
-    return parsed
+    one = [override for override in parsed if isinstance(override, Override)]
+    return one, [dimension for dimension in parsed if isinstance(dimension, Dimension)]
 
 
-class _OverrideError(Exception):
-    def __init__(self, message: str, hint: str = "") -> None:
-        self.message = message
-        self.hint = hint
-
-
-def _parse(parser: OverridesParser, text: str) -> Override:
+def _parse(parser: OverridesParser, text: str) -> Override | Dimension:
     try:
         override = parser.parse_override(text)
     except HydraException as error:
         return _beyond_hydra(text, str(error).splitlines()[0])
-    if override.is_sweep_override():
-        message = "names several values, which makes a sweep; one run takes one value"
-        raise _OverrideError(message, "Quote a text with a comma: 'key=\"a,b\"'.")
     if override.package is not None:
-        raise _OverrideError("a group has one place in the card; choose it without @")
+        raise SpaceError("a group has one place in the card; choose it without @")
+    if override.is_sweep_override():
+        return dimension_of(override, text)
     return Override(override.key_or_group, override.value(), override.is_delete(), text)
 
 
@@ -69,17 +76,15 @@ def _beyond_hydra(text: str, complaint: str) -> Override:
     """Read what Hydra's grammar refuses: ``data.path=~/rows (1).csv``, ``data.kinds={"Größe (cm)": number}``.
 
     Raises:
-        _OverrideError: If it is no ``key=value`` either.
+        SpaceError: If it is no ``key=value`` either.
     """
     spelled = SPELLED.fullmatch(text)
     if not spelled:
-        raise _OverrideError(f"cannot be read: {complaint}", "An override is key=value, group=choice or ~key.")
+        raise SpaceError(f"cannot be read: {complaint}", "An override is key=value, group=choice or ~key.")
     key, value = spelled.groups()
     if value[:1] not in ("[", "{", "'", '"'):
         return Override(key, value, False, text)
     try:
         return Override(key, parse_yaml(value), False, text)
     except (yaml.YAMLError, RecursionError):
-        raise _OverrideError(
-            f"cannot be read: {complaint}", "Look for a bracket or a quote that is not closed."
-        ) from None
+        raise SpaceError(f"cannot be read: {complaint}", "Look for a bracket or a quote that is not closed.") from None

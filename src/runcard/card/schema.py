@@ -209,6 +209,24 @@ class NoLogger(Part):
     target_class: Literal["pytorch_lightning.loggers.logger.DummyLogger"] = Field(alias="_target_")
 
 
+class Sweep(Section):
+    """How many runs of a card are tried; no part of the card itself."""
+
+    sampler: Literal["tpe", "random", "grid"]
+    n_trials: Positive | None
+    seed: Annotated[int, Field(ge=0, lt=2**32)]
+    name: Name | None
+    studies_dir: Text
+    metric: Text | None
+    space: dict[str, str | list[Any]]
+
+
+class Sweeping(Section):
+    """The one section beside a card's own."""
+
+    sweep: Sweep
+
+
 class Card(Section):
     """One experiment, whole and checked."""
 

@@ -1,0 +1,40 @@
+"""Hydra's face of Runcard's sweeps: what ``-m`` and ``hydra.mode: MULTIRUN`` hand over to.
+
+All work is done in ``runcard.tuning``; this file only answers Hydra. It is imported whenever Hydra starts, so it
+imports nothing heavy.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hydra.core.config_store import ConfigStore
+from hydra.plugins.sweeper import Sweeper
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig
+
+if TYPE_CHECKING:
+    from runcard.tuning.sweep import Study
+
+
+class RuncardSweeper(Sweeper):
+    """One study of a card: Hydra gives the overrides, Runcard composes, checks, tries and names the winner."""
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        """Take from Hydra where the user's own groups lie; a trial is a fit of the card, whatever the task is."""
+        sources = config.hydra.runtime.config_sources
+        own = [source.path for source in sources if source.schema == "file" and source.provider != "main"]
+        self._config_dir: str | None = own[0] if own else None
+
+    def sweep(self, arguments: list[str]) -> Study:
+        """Run the study that the overrides describe."""
+        from runcard import api
+
+        return api.sweep(arguments, self._config_dir)
+
+
+# A plain mapping: Hydra executes this file before the module is known by name, which a dataclass does not survive.
+# How to sweep is said in the card's own group `sweep`, so there is nothing else to set.
+ConfigStore.instance().store(
+    "runcard", {"_target_": "hydra_plugins.runcard_sweeper.RuncardSweeper"}, group="hydra/sweeper", provider="runcard"
+)

@@ -1,0 +1,136 @@
+"""A sweep that is known whole: how to go about it, what is varied, and a card for every point of it."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from runcard.card.check import judge
+from runcard.card.compose import GROUPS
+from runcard.card.overrides import Override
+from runcard.card.schema import Card, Sweep
+from runcard.card.space import Dimension
+from runcard.card.values import Template
+from runcard.errors import CardError, Mistake
+from runcard.runs import flatten
+
+# So many points are judged one by one; of a larger space each value once.
+MAX_JUDGED = 500
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A sweep, whole and checked.
+
+    Attributes:
+        settings: How to go about it.
+        space: What is varied, in the order in which it was named.
+        templates: The composed groups, by the choices of the groups that are varied, such as ``("cnn",)``.
+        fixed: Values that are the same in every trial.
+        own: What the card would be without a sweep, as far as the space holds it.
+    """
+
+    settings: Sweep
+    space: tuple[Dimension, ...]
+    templates: dict[tuple[str, ...], Template]
+    fixed: tuple[Override, ...]
+    own: Mapping[str, Any]
+
+    def card(self, values: Mapping[str, Any]) -> Card:
+        """The card of one point; without ``report=true`` a trial's report is made on request, by evaluating it.
+
+        Args:
+            values: The value of each key of the space.
+
+        Raises:
+            CardError: If the card refuses them.
+        """
+        groups = tuple(str(values[key.key]) for key in self.space if key.key in GROUPS)
+        tried = [_typed(key, value) for key, value in values.items() if key not in GROUPS]
+        return judge(self.templates[groups].with_values([_typed("report", False), *self.fixed, *tried]))
+
+    def composed(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """The composed cards, each with a name made of the choices of the groups that are varied."""
+        for choices_made, template in self.templates.items():
+            yield "+".join(("card", *choices_made)), template.with_values(self.fixed).values
+
+    def points(self) -> Iterator[dict[str, Any]]:
+        """Every combination of the values of a finite space, the last key fastest."""
+        names = [dimension.key for dimension in self.space]
+        for values in itertools.product(*(dimension.values for dimension in self.space)):
+            yield dict(zip(names, values, strict=True))
+
+    @property
+    def size(self) -> float:
+        """The number of points; infinite if there is an interval."""
+        return math.prod(len(dimension.values) if dimension.finite else math.inf for dimension in self.space)
+
+    def unlike_in(self, *sections: str) -> list[Card]:
+        """Cards of the space, one for each different content of some of its sections or keys.
+
+        Args:
+            sections: Such as ``data`` or ``trainer.monitor``.
+        """
+        ends = [d.corners if d.key.startswith(sections) or d.key in GROUPS else d.corners[:1] for d in self.space]
+        names = [dimension.key for dimension in self.space]
+        cards = (self.card(dict(zip(names, values, strict=True))) for values in itertools.product(*ends))
+        unlike: dict[str, Card] = {}
+        for card in cards:
+            flat = flatten(card.to_dict())
+            unlike.setdefault(json.dumps([value for key, value in flat.items() if key.startswith(sections)]), card)
+        return list(unlike.values())
+
+    @property
+    def written_space(self) -> dict[str, str]:
+        """Each key with its values as they were written."""
+        return {dimension.key: dimension.text.partition("=")[2] for dimension in self.space}
+
+    @property
+    def name(self) -> str:
+        """The card's name, by which a study is called that has none of its own."""
+        return self.card({d.key: d.corners[0] for d in self.space}).name
+
+
+def judge_ahead(plan: Plan) -> None:
+    """Judge a card for each point that can be foreseen: all of a small grid, else every corner or every value once.
+
+    Raises:
+        CardError: With the mistakes of all of them.
+    """
+    mistakes: list[Mistake] = []
+    for point in _foreseen(plan):
+        try:
+            plan.card(point)
+        except CardError as error:
+            mistakes += error.mistakes or [Mistake("sweep", str(error))]
+    if mistakes:
+        raise CardError(each_once(mistakes))
+
+
+def _foreseen(plan: Plan) -> Iterator[dict[str, Any]]:
+    if plan.size <= MAX_JUDGED:
+        yield from plan.points()
+        return
+    names = [dimension.key for dimension in plan.space]
+    ends = [dimension.corners for dimension in plan.space]
+    if math.prod(map(len, ends)) <= MAX_JUDGED:
+        yield from (dict(zip(names, values, strict=True)) for values in itertools.product(*ends))
+        return
+    for place, corners in enumerate(ends):
+        for value in corners:
+            yield {name: value if here == place else ends[here][0] for here, name in enumerate(names)}
+
+
+def _typed(key: str, value: Any) -> Override:
+    """A value as if it had been typed."""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return Override(key, value, False, f"{key}={text}")
+
+
+def each_once(mistakes: Sequence[Mistake]) -> list[Mistake]:
+    """Without those that many points have in common."""
+    return list({(mistake.key, mistake.message): mistake for mistake in reversed(mistakes)}.values())[::-1]

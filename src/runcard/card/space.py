@@ -1,0 +1,168 @@
+"""What a sweep may vary: a key or a group, and the values it may take, in Hydra's sweep syntax.
+
+choice(a,b) or a,b      these values; a value may be a list or a mapping
+range(1,10,3)           1, 4, 7: as Python's range, the end is left out
+interval(0,1)           any number between, ends included; int(interval(1,9)): whole numbers
+tag(log, interval(...)) the same, each power of ten as likely as any other
+glob(*)                 of a group: every choice whose name fits
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Any
+
+from hydra.core.override_parser import types as hydra
+
+# More values than this are no list that anyone would try one by one.
+MAX_VALUES = 10_000
+
+
+@dataclass(frozen=True)
+class Dimension:
+    """One key that a sweep varies.
+
+    Attributes:
+        key: The group or the dotted key.
+        text: As it was written.
+        values: All values in the order written; empty for an interval.
+        low: The smallest value of a range or interval.
+        high: The largest, included.
+        step: Between the values of a range; None for an interval.
+        log: Whether to draw evenly on a logarithmic scale.
+        glob: Patterns that a group's choices must fit; see ``filled``.
+    """
+
+    key: str
+    text: str
+    values: tuple[Any, ...] = ()
+    low: float | int | None = None
+    high: float | int | None = None
+    step: float | int | None = None
+    log: bool = False
+    glob: hydra.Glob | None = None
+
+    @property
+    def finite(self) -> bool:
+        """Whether all values can be tried."""
+        return bool(self.values)
+
+    @property
+    def corners(self) -> tuple[Any, ...]:
+        """The values that decide whether a card takes all: every choice, or both ends."""
+        if self.low is None:
+            return self.values
+        return (self.low,) if self.low == self.high else (self.low, self.high)
+
+    def holds(self, value: Any) -> bool:
+        """Whether a value is one that the sweep may try."""
+        if self.values:
+            return any(value == one and isinstance(value, bool) == isinstance(one, bool) for one in self.values)
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        whole = isinstance(self.low, int)
+        return number and self.low <= value <= self.high and (not whole or value == int(value))
+
+    def filled(self, choices: Iterable[str]) -> Dimension:
+        """The dimension of a group, with the choices that its pattern fits.
+
+        Raises:
+            SpaceError: If none does.
+        """
+        if self.glob is None:
+            return self
+        found = tuple(self.glob.filter(list(choices)))
+        if not found:
+            raise SpaceError("fits none of the group's choices", f"There are: {', '.join(choices)}.")
+        return replace(self, values=found, glob=None)
+
+
+class SpaceError(Exception):
+    """A text that is no override or names no values; turned into a ``Mistake`` by who knows the place."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        self.message = message
+        self.hint = hint
+        super().__init__(message)
+
+
+def choices(key: str, text: str, values: Iterable[Any]) -> Dimension:
+    """The dimension of listed values.
+
+    Raises:
+        SpaceError: If there are none, or one twice.
+    """
+    listed = tuple(values)
+    if not listed:
+        raise SpaceError("names no value to try")
+    written = [json.dumps(value, sort_keys=True, default=str) for value in listed]
+    doubled = sorted({text for text in written if written.count(text) > 1})
+    if doubled:
+        raise SpaceError(f"names a value twice: {', '.join(doubled)}")
+    return Dimension(key, text, listed)
+
+
+def dimension_of(override: hydra.Override, text: str) -> Dimension:
+    """What an override that Hydra calls a sweep names.
+
+    Raises:
+        SpaceError: If it names nothing, or what has no meaning here.
+    """
+    key, value = override.key_or_group, override.value()
+    if isinstance(value, hydra.Glob):
+        return Dimension(key, text, glob=value)
+    assert isinstance(value, hydra.Sweep)
+    unknown = sorted(value.tags - {"log"})
+    if unknown or (value.tags and not isinstance(value, hydra.IntervalSweep)):
+        raise SpaceError(f"has the tag {', '.join(unknown or value.tags)}", "The one tag is log, and for intervals.")
+    if isinstance(value, hydra.IntervalSweep):
+        return _interval(key, text, value)
+    if getattr(value, "shuffle", False):
+        raise SpaceError("shuffle has no meaning here", "Choose sweep=random for a random order.")
+    if isinstance(value, hydra.RangeSweep):
+        return _range(key, text, value)
+    assert isinstance(value, hydra.ChoiceSweep)
+    return choices(key, text, [_plain(item) for item in value.list])
+
+
+def _interval(key: str, text: str, value: hydra.IntervalSweep) -> Dimension:
+    low, high = value.start, value.end
+    log = "log" in value.tags
+    assert low is not None
+    assert high is not None
+    if not (math.isfinite(low) and math.isfinite(high)):
+        raise SpaceError("must have finite ends")
+    if low > high:
+        raise SpaceError(f"ends at {high}, below its beginning {low}")
+    if log and low <= 0:
+        raise SpaceError(f"must begin above 0, not at {low}, to be drawn on a logarithmic scale")
+    return Dimension(key, text, low=low, high=high, log=log)
+
+
+def _range(key: str, text: str, value: hydra.RangeSweep) -> Dimension:
+    assert value.start is not None
+    assert value.stop is not None
+    if value.step == 0 or (value.stop - value.start) / value.step > MAX_VALUES:
+        raise SpaceError(f"names more than {MAX_VALUES} values", "Choose int(interval(low,high)) instead.")
+    # As they are written: of binary numbers, 0.1 + 0.2 would be neither 0.3 nor below it.
+    start, stop, step = (Decimal(repr(number)) for number in (value.start, value.stop, value.step))
+    whole = all(isinstance(number, int) for number in (value.start, value.stop, value.step))
+    count = max(0, math.ceil((stop - start) / step))
+    values = tuple((int if whole else float)(start + place * step) for place in range(count))
+    if not values:
+        raise SpaceError("names no value to try: the end of a range is left out")
+    return Dimension(key, text, values, min(values), max(values), abs(value.step))
+
+
+def _plain(value: Any) -> Any:
+    """Lists, mappings and texts without the marks of Hydra's parser."""
+    if isinstance(value, hydra.QuotedString):
+        return value.text
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {_plain(key): _plain(item) for key, item in value.items()}
+    return value

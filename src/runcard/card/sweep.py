@@ -1,0 +1,229 @@
+"""From overrides to a sweep: how to go about it, what to vary, and a card for every point. Reads no data.
+
+The groups are composed here, once for each combination that the space names. A trial's card is such a composed card
+with the trial's values laid over it, so that nothing in ``conf/`` is looked up once the sweep has begun.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from runcard.card.check import is_saved_card
+from runcard.card.compose import (
+    GROUPS,
+    NO_GROUPS,
+    OPTIONAL_GROUPS,
+    compose_groups,
+    divide,
+    group_choices,
+    saved_template,
+)
+from runcard.card.explain import explain
+from runcard.card.origins import place_of
+from runcard.card.overrides import Override, parse_sweep
+from runcard.card.plan import Plan, each_once, judge_ahead
+from runcard.card.schema import Sweep, Sweeping
+from runcard.card.space import Dimension, SpaceError, choices
+from runcard.card.values import Composed, Template, lay_over
+from runcard.errors import CardError, Mistake
+from runcard.runs import flatten
+
+SAMPLED = ("tpe", "random")
+
+
+def is_sweep(overrides: Sequence[str], config_dir: str | Path | None) -> bool:
+    """Whether a file that these overrides choose asks for a sweep.
+
+    Raises:
+        CardError: If the groups cannot be composed at all.
+    """
+    saved, words = _divide_saved(overrides)
+    ignored: list[Mistake] = []
+    one, _ = parse_sweep(words, ignored)
+    chosen, _ = divide(one, group_choices(config_dir), ignored)
+    if saved:
+        chosen = [choice for choice in chosen if choice.startswith("sweep=")]
+    # A shipped group that a card cannot be without asks for no sweep, and composing takes its time.
+    asks = config_dir is not None or any(choice.partition("=")[0] in OPTIONAL_GROUPS for choice in chosen)
+    return asks and compose_groups(chosen, config_dir, ignored).sweeps
+
+
+def load_sweep(overrides: Sequence[str], config_dir: str | Path | None = None) -> Plan:
+    """Compose and judge a sweep: its settings, its space, and a card for every combination that can be foreseen.
+
+    Args:
+        overrides: As for one card, some of them naming many values; the first may be a saved ``card.yaml``.
+        config_dir: A folder of the user's own groups.
+
+    Raises:
+        CardError: If anything is wrong; it holds every mistake.
+    """
+    saved, words = _divide_saved(overrides)
+    mistakes: list[Mistake] = []
+    options = group_choices(config_dir)
+    one, many = parse_sweep(words, mistakes)
+    chosen, values = divide(one, options, mistakes)
+    if saved:
+        mistakes += _groups_of_saved(chosen, many)
+        chosen = [choice for choice in chosen if choice.startswith("sweep=")]
+    settings, own_space, place = _settings(chosen, values, many, config_dir, mistakes)
+    typed = {override.key for override in one} | {dimension.key for dimension in many}
+    space = _space([*(d for d in own_space if d.key not in typed), *many], options, mistakes)
+    if not space and not mistakes:
+        hint = "Name values to try, such as 'optimizer.lr=tag(log,interval(1e-4,1e-1))' or seed=1,2,3."
+        mistakes.append(Mistake("sweep.space", "is empty: there is nothing to try", place, hint))
+    mistakes += _unfit(settings, space)
+    if mistakes:
+        raise CardError(each_once(mistakes))
+    fixed = tuple(value for value in values if not _of_sweep(value))
+    base = saved_template(saved) if saved else _composed(chosen, config_dir, mistakes)
+    nothing_varied: tuple[str, ...] = ()
+    templates = {nothing_varied: base} if saved else _templates(space, chosen, config_dir)
+    plan = Plan(settings, space, templates, fixed, _own(base, fixed, space))
+    judge_ahead(plan)
+    return plan
+
+
+def _divide_saved(overrides: Sequence[str]) -> tuple[Path | None, Sequence[str]]:
+    if overrides and is_saved_card(overrides[0]):
+        return Path(overrides[0]), overrides[1:]
+    return None, overrides
+
+
+def _groups_of_saved(chosen: Sequence[str], many: Sequence[Dimension]) -> list[Mistake]:
+    typed = [*chosen, *(dimension.text for dimension in many)]
+    groups = [text for text in typed if text.partition("=")[0] in GROUPS and not text.startswith("sweep=")]
+    return [Mistake(text, NO_GROUPS) for text in groups]
+
+
+def _of_sweep(override: Override) -> bool:
+    return override.key.partition(".")[0] == "sweep"
+
+
+def _settings(
+    chosen: list[str],
+    values: list[Override],
+    many: list[Dimension],
+    config_dir: str | Path | None,
+    mistakes: list[Mistake],
+) -> tuple[Sweep, list[Dimension], str]:
+    """The section ``sweep``, the space that its file names, and where.
+
+    Raises:
+        CardError: If the section is wrong.
+    """
+    template = compose_groups(chosen, config_dir, mistakes)
+    bare = "sweep" not in template.tree
+    if bare:
+        # -m alone: what is typed is the space, and says which sampler fits.
+        endless = any(dimension.low is not None and dimension.step is None for dimension in many)
+        template = compose_groups([*chosen, f"sweep={'tpe' if endless else 'grid'}"], config_dir, [])
+    composed = Composed({"sweep": template.tree["sweep"]}, dict(template.origins))
+    own = [value for value in values if _of_sweep(value)]
+    if isinstance(composed.values["sweep"], dict) and (bare or any(value.key == "sweep.space" for value in own)):
+        composed.values["sweep"]["space"] = {}
+    lay_over(composed.values, own, composed.origins, mistakes)
+    section: Any = composed.values["sweep"]
+    if isinstance(section, dict) and isinstance(section.get("space"), dict):
+        section["space"] = flatten(section["space"])
+    try:
+        settings = Sweeping.model_validate_json(json.dumps(composed.values, default=str)).sweep
+    except ValidationError as error:
+        raise CardError([*mistakes, *explain(error, composed.origins, Sweeping)]) from None
+    place = "" if bare else place_of(composed.origins, "sweep.space")
+    return settings, _written(settings.space, composed.origins, mistakes), place
+
+
+def _written(space: Mapping[str, Any], origins: dict[str, str], mistakes: list[Mistake]) -> list[Dimension]:
+    """The dimensions that a file names."""
+    found = []
+    for key, value in space.items():
+        place = place_of(origins, f"sweep.space.{key}")
+        wrong: list[Mistake] = []
+        try:
+            if isinstance(value, list):
+                found.append(choices(key, f"{key}={value}", value))
+                continue
+        except SpaceError as error:
+            wrong.append(Mistake(key, error.message, hint=error.hint))
+        else:
+            one, many = parse_sweep([f"{key}={value}"], wrong)
+            found += many
+            hint = f"Write choice(a,b), range(a,b) or interval(a,b); or leave it out here and set {key}={value}."
+            wrong += [Mistake(key, f"names one value, {value}, and nothing to try", hint=hint) for _ in one]
+        mistakes += [Mistake(f"sweep.space.{key}", item.message, place, item.hint) for item in wrong]
+    return found
+
+
+def _space(
+    dimensions: list[Dimension], options: Mapping[str, list[str]], mistakes: list[Mistake]
+) -> tuple[Dimension, ...]:
+    """The dimensions, each once, the groups' choices among those that exist."""
+    # A file's space may be changed key by key on the command line.
+    named = [Dimension(**{**vars(d), "key": d.key.removeprefix("sweep.space.")}) for d in dimensions]
+    found: dict[str, Dimension] = {}
+    for dimension in named:
+        key = dimension.key
+        try:
+            found[key] = dimension.filled(options.get(key, ()))
+        except SpaceError as error:
+            mistakes.append(Mistake(dimension.text, error.message, hint=error.hint))
+            continue
+        if key == "sweep" or key.startswith("sweep."):
+            mistakes.append(Mistake(dimension.text, "a sweep is gone about in one way; give one value"))
+        elif key in GROUPS:
+            one_each = [Override(key, value, False, f"{key}={value}") for value in found[key].values]
+            if not found[key].finite:
+                mistakes.append(Mistake(dimension.text, "names numbers, and a group has choices by name"))
+            divide(one_each, dict(options), mistakes)
+    return tuple(found.values())
+
+
+def _unfit(settings: Sweep, space: Sequence[Dimension]) -> Iterator[Mistake]:
+    """What in the settings does not go with the space."""
+    if settings.sampler in SAMPLED and settings.n_trials is None:
+        yield Mistake("sweep.n_trials", f"must be a number for sweep={settings.sampler}", hint="Add sweep.n_trials=20.")
+    if settings.sampler == "grid":
+        for dimension in space:
+            if not dimension.finite:
+                hint = "List values, as choice(1,2) or range(1,9,2), or choose sweep=tpe."
+                yield Mistake(dimension.key, "an interval has no end of values, and a grid tries them all", "", hint)
+
+
+def _templates(
+    space: Sequence[Dimension], chosen: Sequence[str], config_dir: str | Path | None
+) -> dict[tuple[str, ...], Template]:
+    """The groups composed, once for each combination of those that are varied.
+
+    Raises:
+        CardError: If one cannot be.
+    """
+    varied = [dimension for dimension in space if dimension.key in GROUPS]
+    found: dict[tuple[str, ...], Template] = {}
+    mistakes: list[Mistake] = []
+    for combination in itertools.product(*(dimension.values for dimension in varied)):
+        picked = [f"{dimension.key}={value}" for dimension, value in zip(varied, combination, strict=True)]
+        found[combination] = _composed([*chosen, *picked], config_dir, mistakes)
+    if mistakes:
+        raise CardError(each_once(mistakes))
+    return found
+
+
+def _composed(chosen: Sequence[str], config_dir: str | Path | None, mistakes: list[Mistake]) -> Template:
+    """The card's groups, without what only says how to sweep."""
+    card_groups = [choice for choice in chosen if not choice.startswith("sweep=")]
+    template = compose_groups(card_groups, config_dir, mistakes)
+    template.tree.pop("sweep", None)  # an experiment may choose it
+    return template
+
+
+def _own(base: Template, fixed: Sequence[Override], space: Sequence[Dimension]) -> dict[str, Any]:
+    """Of the card as it would be without a sweep, what the space holds."""
+    own = flatten(base.with_values(fixed).values) | base.choices
+    return {d.key: own[d.key] for d in space if d.key in own and d.holds(own[d.key])}

@@ -1,0 +1,257 @@
+"""Sweeps through the command line: trials, the winner, failures, and that the same seed tries the same."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import optuna
+import polars as pl
+import pytest
+import yaml
+from hydra.core.plugins import Plugins
+from hydra.plugins.sweeper import Sweeper
+
+import runcard
+from runcard import api
+from runcard.evaluation.predictor import Run
+from tests.conftest import HANG_S, TINY, Command
+from tests.servers import BIN
+
+SPACE = ["optimizer.lr=tag(log,interval(1e-4,1e-1))", "model.hidden=choice([64],[128,128])"]
+FEW = ["data=wine", "trainer.max_epochs=3"]
+BROKEN = "optimizer.lr=1e-3,1e9"  # the second diverges
+
+
+def trials(study: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads((Path(study) / "study.json").read_text())["trials"]
+    return found
+
+
+def test_the_plugin_is_the_one_that_hydra_finds(command: Command) -> None:
+    names = [found.__name__ for found in Plugins.instance().discover(Sweeper)]
+    assert "RuncardSweeper" in names
+    assert "hydra_plugins.runcard_sweeper.RuncardSweeper" in command("fit", "-m", "--cfg", "hydra").out
+
+
+def test_a_sweep_names_its_winner(command: Command) -> None:
+    said = command("fit", "-m", *FEW, *SPACE, "sweep.n_trials=4", "sweep.name=first", "--json")
+    assert said.code == 0, said.err
+    study, best, states = said.json["study"], said.json["best"], said.json["states"]
+    assert (Path(study), states) == (Path("studies/first").absolute(), {"COMPLETE": 4, "FAIL": 0})
+    summary = json.loads((Path(study) / "study.json").read_text())
+    assert summary["best"] == best
+    assert best["value"] == max(trial["value"] for trial in summary["trials"])
+    assert best["run"] == str(Path(study) / str(best["number"]))
+    assert set(best["params"]) == {"optimizer.lr", "model.hidden"}
+    run = runcard.load_run(best["run"])
+    assert run.metrics["val/accuracy"] == best["value"]
+    assert run.card.optimizer.lr == best["params"]["optimizer.lr"]
+    for text in (f"winner: trial {best['number']}", "optimizer.lr=", f"studies/first/{best['number']}"):
+        assert text in said.err
+    # One line a trial, while it goes on.
+    assert [line.split(":")[0] for line in said.err.splitlines() if line.startswith("trial ")] == [
+        f"trial {number}" for number in range(4)
+    ]
+
+
+def test_the_database_is_optunas(command: Command) -> None:
+    study = command("fit", "-m", *FEW, *SPACE, "sweep.n_trials=3", "--json").json["study"]
+    (summary,) = optuna.get_all_study_summaries(f"sqlite:///{study}/study.db")
+    stored = optuna.load_study(study_name=summary.study_name, storage=f"sqlite:///{study}/study.db").trials
+    assert [trial.number for trial in stored] == [0, 1, 2]
+    assert [trial.value for trial in stored] == [trial["value"] for trial in trials(study)]
+
+
+def test_a_trial_is_a_run_like_any_other(command: Command) -> None:
+    best = command("fit", "-m", *FEW, *SPACE, "sweep.n_trials=2", "--json").json["best"]
+    alone = command("fit", f"{best['run']}/card.yaml", "--json").json
+    assert alone["metrics"] == runcard.load_run(best["run"]).metrics
+    for name in ("best.ckpt", "last.ckpt"):
+        ours, theirs = (Path(run) / "checkpoints" / name for run in (best["run"], alone["run"]))
+        assert ours.read_bytes() == theirs.read_bytes()
+    assert command("evaluate", best["run"]).code == 0
+    assert (Path(best["run"]) / "report.html").is_file()
+
+
+def test_the_same_seed_tries_the_same_and_gets_the_same(command: Command) -> None:
+    words = ["fit", "-m", *FEW, *SPACE, "sweep.n_trials=5", "sweep.seed=3", "--json"]
+    first, second = ([(t["params"], t["value"]) for t in trials(command(*words).json["study"])] for _ in range(2))
+    assert first == second
+    other = trials(command(*words, "sweep.seed=4").json["study"])
+    assert [trial["params"] for trial in other[1:]] != [params for params, _ in first[1:]]
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "random"])
+def test_the_first_trial_is_the_card_as_it_is(sampler: str, command: Command) -> None:
+    words = ["fit", f"sweep={sampler}", *FEW, "sweep.n_trials=2", "--json"]
+    first = trials(command(*words).json["study"])[0]
+    plain = command("fit", *FEW, "report=false", "--json").json["metrics"]
+    assert first["params"] == {"optimizer.lr": 0.003, "optimizer.weight_decay": 0.01}
+    assert first["value"] == plain["val/accuracy"]
+
+
+def test_a_grid_tries_every_point_in_order(command: Command) -> None:
+    study = command("fit", "-m", "data=wine", *TINY[:2], "seed=1,2,3", "model=linear,mlp", "--json").json["study"]
+    points = [(trial["params"]["seed"], trial["params"]["model"]) for trial in trials(study)]
+    assert points == [(seed, model) for seed in (1, 2, 3) for model in ("linear", "mlp")]
+    cards = [yaml.safe_load((Path(study) / str(number) / "card.yaml").read_text()) for number in range(6)]
+    assert [card["seed"] for card in cards] == [1, 1, 2, 2, 3, 3]
+    kept = sorted(path.name for path in (Path(study) / "cards").iterdir())
+    assert kept == ["card+linear.yaml", "card+mlp.yaml"]
+    for name in kept:
+        assert runcard.load_card([str(Path(study) / "cards" / name)]).data.name == "wine"  # type: ignore[union-attr]
+
+
+def test_a_file_alone_makes_a_sweep(command: Command) -> None:
+    said = command("fit", "sweep=grid", "data=wine", *TINY[:2], "sweep.n_trials=2", "--json")
+    assert said.json["states"] == {"COMPLETE": 2, "FAIL": 0}
+
+
+def test_a_failed_trial_is_recorded_and_the_sweep_goes_on(command: Command) -> None:
+    said = command("fit", "-m", *FEW, BROKEN, "model=linear,mlp", "--json")
+    assert said.code == 0
+    assert said.json["states"] == {"COMPLETE": 2, "FAIL": 2}
+    assert "2 of 4 trials failed" in said.err
+    failed = [trial for trial in trials(said.json["study"]) if trial["state"] == "FAIL"]
+    assert [trial["params"]["optimizer.lr"] for trial in failed] == [1e9, 1e9]
+    assert all("Lower optimizer.lr" in trial["error"] and trial["value"] is None for trial in failed)
+    assert "ended early" in (Path(failed[0]["run"]) / "run.log").read_text()
+
+
+def test_no_trial_is_left(command: Command) -> None:
+    said = command("fit", "-m", *FEW, "optimizer.lr=1e9,1e10", "sweep.name=lost")
+    assert said.code == 2
+    assert "none of the 2 trials" in said.err
+    assert "Lower optimizer.lr" in said.err
+    assert command("package", "studies/lost").code == 2
+    assert "has no winner" in command("package", "studies/lost").err
+
+
+def test_less_is_better_where_it_is(command: Command) -> None:
+    words = ["data=diabetes", "trainer.max_epochs=2", "optimizer.lr=1e-5,1e-2", "problem.metric=rmse"]
+    said = command("fit", "-m", *words)
+    assert "winner: trial 1, val/rmse" in said.out
+
+
+def test_another_number_may_decide(command: Command) -> None:
+    study = command("fit", "-m", *FEW, "optimizer.lr=1e-4,1e-2", "sweep.metric=val/loss", "--json").json
+    losses = [runcard.load_run(trial["run"]).metrics["val/loss"] for trial in trials(study["study"])]
+    assert study["best"]["value"] == min(losses)
+
+
+@pytest.mark.parametrize(
+    ("words", "says", "code"),
+    [
+        (["data=wine", "seed=1,2", "sweep.metric=val/fame"], "nobody logs 'val/fame'", 2),
+        (["data=wine", "seed=1,2", "sweep.metric=val/f1"], "problem.metric=NAME", 2),
+        (["data=wine,diabetes"], "the trials are judged by val/accuracy and val/r2", 2),
+        (["data=table", "data.path=nowhere.csv", "problem.target=y", "seed=1,2"], "there is no file", 4),
+        (["data=wine", "seed=1,2", "sweep.studies_dir=/proc/none"], "sweep.studies_dir=FOLDER", 2),
+        ([], "sweep.space: is empty", 2),
+        (["sede=1,2"], "Did you mean seed", 2),
+    ],
+)
+def test_nothing_is_tried_on_a_wrong_sweep(words: list[str], says: str, code: int, command: Command) -> None:
+    said = command("fit", "-m", *words)
+    assert (said.code, says in said.err) == (code, True), said.err
+    assert not Path("studies").exists()
+    assert said.err.count("\n") < 10
+
+
+@pytest.mark.parametrize("name", ["a b", "a?b#c", "100%", "é"])
+def test_a_folder_with_an_odd_name(name: str, command: Command) -> None:
+    said = command("fit", "-m", "data=wine", *TINY[:2], "seed=1,2", f'sweep.studies_dir="{name}"', "--json")
+    assert said.code == 0, said.err
+    assert Path(said.json["study"]).parent == Path(name).absolute()
+    assert Path(said.json["study"], "study.db").is_file()
+    assert [path.name for path in Path().iterdir()] == [name]
+
+
+def test_hydras_own_multirun_comes_here_too(away: Path) -> None:
+    program = (
+        "import hydra\nfrom runcard.card.compose import shipped_conf\n"
+        "@hydra.main(version_base='1.3', config_path=str(shipped_conf()), config_name='config')\n"
+        "def main(cfg): raise SystemExit('a trial is a fit, not this')\nmain()\n"
+    )
+    for words in (["-m", "seed=1,2"], ["sweep=grid", "sweep.n_trials=2"]):
+        done = subprocess.run(
+            [sys.executable, "-c", program, *words, "data=wine", *TINY[:2]],
+            capture_output=True,
+            text=True,
+            timeout=HANG_S,
+        )
+        assert done.returncode == 0, done.stderr
+        (summary,) = away.glob("studies/*/study.json")
+        assert json.loads(summary.read_text())["states"] == {"COMPLETE": 2, "FAIL": 0}
+        shutil.rmtree("studies")
+
+
+def test_reports_if_they_are_asked_for(command: Command) -> None:
+    said = command("fit", "-m", "data=wine", *TINY[:2], "seed=1,2", "report=true", "--json")
+    assert Path(said.json["best"]["run"], "report.html").is_file()
+
+
+def test_a_name_that_is_taken(command: Command) -> None:
+    words = ["fit", "-m", "data=wine", *TINY[:2], "seed=1,2", "sweep.name=mine"]
+    assert command(*words).code == 0
+    before = (Path("studies/mine/study.json")).read_bytes()
+    again = command(*words)
+    assert (again.code, "sweep.name=NAME" in again.err) == (2, True), again.err
+    assert Path("studies/mine/study.json").read_bytes() == before
+
+
+def test_check_looks_at_the_whole_space(command: Command) -> None:
+    said = command("check", "-m", "data=wine", "seed=1,2", "model=linear,mlp")
+    assert (said.code, "4 trials, sampler grid" in said.out) == (0, True)
+    assert command("check", "sweep=tpe", "--json").json["space"]["optimizer.lr"] == "tag(log, interval(1e-4, 1e-1))"
+    assert command("check", "-m", "model.hidden=[0],[1]").code == 2
+    assert not Path("studies").exists()
+
+
+def test_the_same_from_python(wine_run: Run) -> None:
+    study = api.sweep(["data=wine", *TINY[:2], "seed=1,2"])
+    assert study.best["number"] in (0, 1)
+    assert runcard.load_run(study.best["run"]).card.data == wine_run.card.data
+
+
+def test_data_is_read_once(monkeypatch: pytest.MonkeyPatch, table: Path) -> None:
+    read: list[str] = []
+    original = pl.read_csv
+
+    def counted(source: Any, **settings: Any) -> pl.DataFrame:
+        read.append(str(source))
+        return original(source, **settings)
+
+    monkeypatch.setattr(pl, "read_csv", counted)
+    words = ["data=table", f"data.path={table}", "problem.target=churned", *TINY[:2]]
+    runcard.fit(runcard.load_card([*words, "report=false"]))
+    once, read[:] = len(read), []
+    api.sweep([*words, "seed=1,2,3,4"])
+    assert len(read) == once
+
+
+def test_a_signal_ends_the_sweep_and_keeps_what_was_done(away: Path) -> None:
+    words = [str(BIN / "runcard"), "fit", "-m", "data=wine", "seed=range(0,500)", "sweep.name=long"]
+    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True, cwd=away) as process:
+        assert process.stderr is not None
+        started = time.monotonic()
+        for line in process.stderr:  # until trials were finished
+            if line.startswith("trial 2"):
+                break
+            assert time.monotonic() - started < HANG_S
+        process.send_signal(signal.SIGTERM)
+        rest = process.stderr.read()
+        assert process.wait(HANG_S) == 143
+    assert "Traceback" not in rest
+    summary = json.loads((away / "studies/long/study.json").read_text())
+    assert summary["states"]["COMPLETE"] >= 3
+    assert Path(summary["best"]["run"], "metrics.json").is_file()
+    stored = optuna.load_study(study_name="long", storage=f"sqlite:///{away}/studies/long/study.db").trials
+    assert not [trial for trial in stored if trial.state == optuna.trial.TrialState.RUNNING]
