@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+# BentoML reads them when it is imported; a store of their own keeps tests away from the user's.
+os.environ["BENTOML_HOME"] = tempfile.mkdtemp(prefix="runcard-bentoml-")
+os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="runcard-prometheus-")
 
 import numpy as np
 import polars as pl
@@ -18,10 +25,16 @@ import pytest
 import runcard
 from runcard.cli import main as cli
 from runcard.evaluation.predictor import Run
+from runcard.packaging.package import Packaged
 
 # One step through everything, no drawing.
 TINY = ["trainer.max_epochs=1", "trainer.limit_batches=1", "report=false"]
 HANG_S = 120
+
+
+def pytest_unconfigure() -> None:
+    for variable in ("BENTOML_HOME", "PROMETHEUS_MULTIPROC_DIR"):
+        shutil.rmtree(os.environ[variable], ignore_errors=True)
 
 
 @dataclass
@@ -94,6 +107,35 @@ def wine_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A finished run with its report; tests read it and must not write to it."""
     folder = tmp_path_factory.mktemp("wine")
     return runcard.fit(runcard.load_card(["data=wine", "trainer.max_epochs=3", f"runs_dir={folder}"]))
+
+
+@dataclass(frozen=True)
+class Made:
+    """A run and the bundle that it became."""
+
+    run: Run
+    bundle: Packaged
+
+
+@pytest.fixture(scope="session")
+def table_made(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """A bundle for rows with numbers, a category, booleans and gaps; tests must not write to it."""
+    folder = tmp_path_factory.mktemp("table")
+    customers(600).write_csv(folder / "customers.csv")
+    words = ["data=table", f"data.path={folder}/customers.csv", "problem.target=churned", f"runs_dir={folder}"]
+    return _made([*words, "data.kinds={customer: ignore}", "trainer.max_epochs=5"])
+
+
+@pytest.fixture(scope="session")
+def digits_made(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """A bundle for images; tests must not write to it."""
+    folder = tmp_path_factory.mktemp("digits")
+    return _made(["experiment=digits_cnn", "trainer.max_epochs=3", f"runs_dir={folder}"])
+
+
+def _made(words: list[str]) -> Made:
+    run = runcard.fit(runcard.load_card([*words, "report=false"]))
+    return Made(run, runcard.package(run.path))
 
 
 def customers(count: int = 300, seed: int = 0) -> pl.DataFrame:

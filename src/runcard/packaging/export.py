@@ -1,0 +1,66 @@
+"""A network as ONNX, for who answers without torch; and its weights as safetensors."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import warnings
+from collections.abc import Iterator
+
+import torch
+from safetensors.torch import save
+from torch import nn
+
+from runcard.errors import ParityError
+
+EXAMPLE_ROWS = 2  # with one, the exporter would take the number of rows for a constant
+
+
+def to_onnx(model: nn.Module, input_shape: tuple[int, ...]) -> bytes:
+    """The network's graph with its weights inside; the number of rows is free.
+
+    Args:
+        model: In evaluation mode, on the CPU.
+        input_shape: Of one row, without the rows' dimension.
+
+    Raises:
+        ParityError: If ONNX cannot express the network.
+    """
+    example = torch.zeros(EXAMPLE_ROWS, *input_shape)
+    try:
+        with _quietly():
+            program = torch.onnx.export(
+                model,
+                (example,),
+                dynamo=True,
+                dynamic_shapes=({0: torch.export.Dim("rows")},),
+                input_names=["input"],
+                output_names=["output"],
+                external_data=False,
+                verbose=False,
+            )
+    except torch.onnx.errors.OnnxExporterError as error:
+        raise ParityError(f"the network cannot be written as ONNX: {str(error).splitlines()[0]}") from error
+    assert program is not None
+    graph: bytes = program.model_proto.SerializeToString()
+    return graph
+
+
+def to_safetensors(model: nn.Module) -> bytes:
+    """The weights alone, by name."""
+    return save({name: tensor.contiguous() for name, tensor in model.state_dict().items()})
+
+
+@contextlib.contextmanager
+def _quietly() -> Iterator[None]:
+    """Without the exporter's words on packages that it would also know, and on its own use of old names."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)

@@ -1,0 +1,246 @@
+"""Run → bundle: what it holds, that it answers as the run did, and that any change of it is noticed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+
+import bentoml
+import numpy as np
+import onnxruntime
+import polars as pl
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from safetensors import safe_open
+from torch import nn
+
+import runcard
+from runcard.data.fields import to_columns, to_fields
+from runcard.data.signature import Feature, Signature, Target
+from runcard.errors import BundleError, ParityError
+from runcard.packaging import package as packaging
+from runcard.packaging import store
+from runcard.packaging.bundle import GRAPH, open_bundle, seal, verify
+from runcard.packaging.export import to_onnx
+from tests.conftest import TINY, Command, Made
+
+FILES = {
+    "bundle.json",
+    "card.yaml",
+    "manifest.json",
+    "manifest.sha256",
+    "metrics.json",
+    "model.onnx",
+    "model.safetensors",
+    "model.yaml",
+    "reference.json",
+    "signature.json",
+    "transforms.json",
+}
+
+
+@pytest.fixture(params=["table_made", "digits_made"])
+def made(request: pytest.FixtureRequest) -> Made:
+    """Each kind of bundle."""
+    found: Made = request.getfixturevalue(request.param)
+    return found
+
+
+def test_it_holds_what_was_promised_and_no_pickle(made: Made) -> None:
+    folder = made.bundle.path
+    assert {path.name for path in folder.iterdir()} == FILES
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert set(manifest) == FILES - {"manifest.json", "manifest.sha256"}
+    for name, digest in manifest.items():
+        content = (folder / name).read_bytes()
+        assert hashlib.sha256(content).hexdigest() == digest
+        assert not content.startswith((b"\x80", b"PK"))  # a pickle, or a zip as torch makes them
+    assert (folder / "card.yaml").read_bytes() == made.run.folder.card.read_bytes()
+    assert json.loads((folder / "metrics.json").read_text()) == made.run.metrics
+
+
+def test_the_weights_are_the_runs(made: Made) -> None:
+    with safe_open(made.bundle.path / "model.safetensors", framework="pt") as weights:
+        assert set(weights.keys()) == set(made.run.model.state_dict())
+        for name, tensor in made.run.model.state_dict().items():
+            assert torch.equal(weights.get_tensor(name), tensor)
+
+
+def test_the_graph_stands_alone(made: Made) -> None:
+    session = onnxruntime.InferenceSession((made.bundle.path / GRAPH).read_bytes())
+    (given_,) = session.get_inputs()
+    assert [size for size in given_.shape if isinstance(size, int)] == list(
+        made.run.transforms.input_shape(made.run.signature)
+    )
+
+
+def test_it_answers_the_test_rows_as_the_run_did(made: Made) -> None:
+    bundle = open_bundle(made.bundle.path)
+    rows, truth = runcard.tested_rows(made.run.path)
+    answers = bundle.answer(to_columns(bundle.signature, rows))
+    stored = pl.read_parquet(made.run.folder.predictions)
+    classes = np.array(bundle.signature.target.classes, dtype=object)
+    assert classes[answers.argmax(axis=1)].tolist() == stored["prediction"].to_list()
+    assert (classes[answers.argmax(axis=1)] == np.array(truth)).mean() == made.run.metrics["test/accuracy"]
+    shares = stored.select(f"probability_{name}" for name in classes).to_numpy()
+    assert np.abs(shares - answers).max() <= 1e-5
+    alone = np.concatenate([bundle.answer(to_columns(bundle.signature, [row])) for row in rows[:20]])
+    assert np.abs(alone - answers[:20]).max() <= 1e-6
+    assert made.bundle.deviation <= 1e-5
+    assert made.bundle.compared > len(rows)
+
+
+def test_odd_rows_are_compared_too(table_made: Made) -> None:
+    reference = json.loads((table_made.bundle.path / "reference.json").read_text())
+    rows = reference["rows"]
+    assert any(row["city"] == packaging.UNSEEN for row in rows)
+    assert any(all(value is None for value in row.values()) for row in rows)
+    for name in ("age", "city", "member", "spent"):
+        assert any(row[name] is None for row in rows)
+    assert len(rows) == len(reference["answers"])
+
+
+def test_regression(command: Command) -> None:
+    run = command("fit", "data=diabetes", *TINY, "--json").json["run"]
+    said = command("package", run, "--json")
+    assert said.code == 0, said.err
+    bundle = open_bundle(Path(said.json["path"]))
+    rows, _ = runcard.tested_rows(run)
+    answers = bundle.answer(to_columns(bundle.signature, rows))
+    expected = pl.read_parquet(Path(run) / "predictions.parquet")["prediction"].to_numpy()
+    assert np.abs(answers - expected).max() <= 1e-5 * bundle.transforms.target.std
+
+
+def test_the_winner_of_a_study(command: Command) -> None:
+    study = command("fit", "-m", "data=wine", *TINY[:2], "seed=1,2", "--json").json
+    said = command("package", study["study"], "--json")
+    assert said.code == 0, said.err
+    about = json.loads((Path(said.json["path"]) / "bundle.json").read_text())
+    assert about["run"] == study["best"]["run"]
+    assert said.json["bundle"] == f"wine-mlp:{Path(said.json['path']).name}"
+    assert store.find(said.json["bundle"])[0] == store.find("wine-mlp")[0] == said.json["bundle"]
+
+
+@pytest.mark.parametrize("name", sorted(FILES))
+def test_one_changed_byte_is_noticed_and_the_file_named(name: str, table_made: Made, away: Path) -> None:
+    folder = away / "bundle"
+    shutil.copytree(table_made.bundle.path, folder)
+    open_bundle(folder)
+    content = bytearray((folder / name).read_bytes())
+    for place in (0, len(content) // 2, len(content) - 1):
+        changed = bytearray(content)
+        changed[place] ^= 1
+        (folder / name).write_bytes(changed)
+        with pytest.raises(BundleError, match=name if "manifest" not in name else "manifest"):
+            open_bundle(folder)
+    (folder / name).unlink()
+    with pytest.raises(BundleError, match=name if "manifest" not in name else "manifest"):
+        open_bundle(folder)
+
+
+def test_a_manifest_made_to_fit_is_still_not_enough(table_made: Made, away: Path) -> None:
+    folder = away / "bundle"
+    shutil.copytree(table_made.bundle.path, folder)
+    reference = json.loads((folder / "reference.json").read_text())
+    reference["answers"][0] = reference["answers"][0][::-1]
+    (folder / "reference.json").write_text(json.dumps(reference))
+    for name in ("manifest.json", "manifest.sha256"):
+        (folder / name).unlink()
+    seal(folder)
+    verify(folder)
+    with pytest.raises(BundleError, match="answers its reference rows differently"):
+        open_bundle(folder)
+
+
+def test_a_bundle_that_would_answer_otherwise_is_not_packaged(
+    table_made: Made, monkeypatch: pytest.MonkeyPatch, command: Command
+) -> None:
+    def shifted(model: nn.Module, shape: tuple[int, ...]) -> bytes:
+        return to_onnx(nn.Sequential(model, _Scaled()).eval(), shape)
+
+    before = {str(model.tag) for model in bentoml.models.list()}
+    monkeypatch.setattr(packaging, "to_onnx", shifted)
+    said = command("package", str(table_made.run.path))
+    assert (said.code, "Nothing was packaged" in said.err) == (3, True), said.err
+    assert {str(model.tag) for model in bentoml.models.list()} == before
+
+
+class _Scaled(nn.Module):
+    def forward(self, outputs: torch.Tensor) -> torch.Tensor:
+        return outputs * 1.001
+
+
+class _Sorted(nn.Module):
+    def forward(self, rows: torch.Tensor) -> torch.Tensor:
+        return rows if rows.sum() > 0 else -rows  # which way is known only when it runs
+
+
+def test_what_onnx_cannot_express_is_said() -> None:
+    with pytest.raises(ParityError, match="cannot be written as ONNX"):
+        to_onnx(_Sorted().eval(), (3,))
+
+
+@pytest.mark.parametrize("missing", ["checkpoints/best.ckpt", "metrics.json", "predictions.parquet", "data.json"])
+def test_a_run_that_lacks_a_file(missing: str, table_made: Made, away: Path, command: Command) -> None:
+    shutil.copytree(table_made.run.path, away / "run")
+    (away / "run" / missing).unlink()
+    said = command("package", "run")
+    assert (said.code, Path(missing).name in said.err) == (2, True), said.err
+
+
+@pytest.mark.parametrize(
+    ("path", "says"),
+    [
+        ("nowhere", "there is no folder"),
+        ("empty", "is not a run folder"),
+        ("empty/file", "is not a run folder"),
+        ("broken", "cannot read"),
+        ("hollow", "has no winner"),
+        ("wrong", "is damaged"),
+    ],
+)
+def test_what_is_no_run_and_no_study(path: str, says: str, away: Path, command: Command) -> None:
+    for folder, text in (("broken", "{"), ("hollow", '{"best": null}'), ("wrong", '{"best": {"number": "x"}}')):
+        (away / folder).mkdir()
+        (away / folder / "study.json").write_text(text)
+    (away / "empty").mkdir()
+    (away / "empty/file").touch()
+    said = command("package", path)
+    assert (said.code, says in said.err) == (2, True), said.err
+
+
+def test_the_data_of_the_run_is_gone(table: Path, command: Command) -> None:
+    run = command("fit", "data=table", f"data.path={table}", "problem.target=churned", *TINY, "--json").json["run"]
+    table.write_text(table.read_text().replace("Ulm", "Rom"))
+    assert command("package", run).code == 4
+    table.unlink()
+    assert command("package", run).code == 4
+
+
+FEATURES = (
+    Feature("n", "number", low=0.0, high=1.0),
+    Feature("b", "boolean", low=0.0, high=1.0, missing=True),
+    Feature("c", "category", categories=("x",)),
+    Feature("i", "image", (1, 2, 2), 0.0, 16.0),
+)
+NUMBERS = st.floats(allow_nan=False, allow_infinity=False, width=32)
+ROW = st.fixed_dictionaries(
+    {
+        "n": st.none() | NUMBERS,
+        "b": st.none() | st.booleans(),
+        "c": st.none() | st.text(),
+        "i": st.none() | st.lists(st.lists(NUMBERS, min_size=2, max_size=2), min_size=2, max_size=2),
+    }
+)
+
+
+@given(st.lists(ROW, max_size=5))
+@settings(deadline=None)
+def test_rows_become_columns_and_rows_again(rows: list[dict[str, object]]) -> None:
+    signature = Signature(FEATURES, Target("y", "classification", ("a", "b")))
+    assert to_fields(signature, to_columns(signature, rows)) == rows
+    assert json.loads(json.dumps(rows)) == rows
