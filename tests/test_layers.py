@@ -8,31 +8,39 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).parents[1] / "src"
 FILES = sorted((ROOT / "runcard").rglob("*.py"))
 # Left to right. Files of the ground floor stand before all rooms, in this order.
-ORDER = ["errors", "environment", "runs", "card", "data", "models", "training", "evaluation", "api", "cli", "__main__"]
+ORDER = ["errors", "environment", "files", "runs", "studies", "card", "data", "models", "training", "evaluation"]
+ORDER += ["fitting", "tuning", "packaging", "serving", "api", "cli", "__main__"]
 # Library → the rooms that may import it; a library that is not named may be imported anywhere.
 ONLY_IN = {
     "hydra": {"card"},
     "omegaconf": {"card"},
-    "pydantic": {"card"},
-    "pydantic_core": {"card"},
-    "torch": {"data.loader", "models", "training", "evaluation.predictor", "api", "cli.doctor"},
+    "pydantic": {"card", "serving"},
+    "pydantic_core": {"card", "serving"},
+    "torch": {"data.loader", "models", "training", "evaluation.predictor", "packaging.export", "fitting", "cli.doctor"},
     "pytorch_lightning": {"data.loader", "training"},
     "torchmetrics": {"training.metrics"},
     "polars": {"data", "evaluation"},
     "sklearn": {"data.builtin", "evaluation.baselines"},
     "matplotlib": {"evaluation.plots"},
-    "jinja2": {"evaluation.report"},
+    "jinja2": {"evaluation.report", "serving.page"},
     "rich": {"training.progress", "cli"},
-    "optuna": set(),
-    "bentoml": set(),
+    "optuna": {"tuning"},
+    "onnxruntime": {"packaging.bundle"},
+    "safetensors": {"packaging.export"},
+    "bentoml": {"packaging.store", "serving.service"},
+    "starlette": {"serving.app"},
+    "PIL": {"serving.images"},
     "wandb": set(),
 }
 # Shared by training and serving, so NumPy only.
-NUMPY_ONLY = ["data.signature", "data.transforms"]
+NUMPY_ONLY = ["data.signature", "data.transforms", "data.fields"]
+# What the service may load of other rooms; the Bento holds these files and no others.
+SERVED = {"errors", "card.spelling", "packaging.bundle", "packaging.store", *NUMPY_ONLY}
 
 
 def module(path: Path) -> str:
@@ -103,6 +111,23 @@ def test_shared_with_serving_imports_numpy_only(name: str) -> None:
     libraries = {found.partition(".")[0] for found in imports(path)} - sys.stdlib_module_names
     assert libraries <= {"numpy", "runcard"}
     assert own(path) <= set(NUMPY_ONLY)
+
+
+def test_the_service_reads_a_bundle_and_nothing_else() -> None:
+    for path in (ROOT / "runcard" / "serving").glob("*.py"):
+        outside = {name for name in own(path) if not name.startswith("serving")}
+        assert outside - {"packaging"} <= SERVED, path
+    for name in SERVED:
+        assert own(ROOT / "runcard" / f"{name.replace('.', '/')}.py") <= SERVED | {"data"}
+
+
+def test_the_bento_holds_what_the_service_reads() -> None:
+    included = yaml.safe_load((ROOT.parent / "bentofile.yaml").read_text(encoding="utf-8"))["include"]
+    files = {path for pattern in included for path in ROOT.parent.glob(pattern) if path.suffix == ".py"}
+    held = {module(path) for path in files}
+    packages = {name.rpartition(".")[0] for name in SERVED if "." in name}
+    served = {module(path) for path in (ROOT / "runcard" / "serving").glob("*.py")}
+    assert held == {"__init__"} | SERVED | packages | served
 
 
 @pytest.mark.parametrize("path", [file for file in FILES if file.name == "__init__.py"], ids=module)

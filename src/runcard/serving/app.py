@@ -1,0 +1,77 @@
+"""The routes of the service: answers, the page, the description."""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import Route
+
+from runcard.packaging.bundle import REFERENCE
+from runcard.serving.openapi import openapi
+from runcard.serving.page import docs_page, page
+from runcard.serving.predictor import Predictor
+from runcard.serving.rows import RowsError
+
+log = logging.getLogger("runcard.serving")
+
+# A body of so many bytes holds so many rows that other requests should not wait for them.
+LONG_BODY = 64 * 1024
+
+
+def make_app() -> Starlette:
+    """The application; it answers once ``ready`` has given it a predictor."""
+    routes = [
+        Route("/", _page),
+        Route("/predict", _predict, methods=["POST"]),
+        Route("/docs", _docs),
+        Route("/openapi.json", _openapi),
+        Route("/docs.json", _openapi),  # where BentoML would have its own, which knows nothing of the fields
+    ]
+    return Starlette(routes=routes)
+
+
+def ready(app: Starlette, predictor: Predictor) -> None:
+    """Give the application what answers, and make its pages, which are the same for everybody."""
+    rows = json.loads((predictor.bundle.path / REFERENCE).read_text(encoding="utf-8"))["rows"]
+    rows = sorted(rows, key=lambda row: sum(value is None for value in row.values()))  # whole ones make good examples
+    app.state.predictor = predictor
+    app.state.openapi = openapi(predictor, rows)
+    app.state.page = page(predictor, rows)
+    app.state.docs = docs_page(predictor)
+
+
+async def _predict(request: Request) -> Response:
+    predictor: Predictor = request.app.state.predictor
+    body = await request.body()
+    try:
+        if len(body) < LONG_BODY:
+            return JSONResponse(predictor.predict(body))
+        return JSONResponse(await run_in_threadpool(predictor.predict, body))
+    except RowsError as error:
+        return _refused(400, error.message, error.mistakes)
+    except Exception:
+        # Nothing of ours goes out, and BentoML would leave the client waiting for its timeout.
+        log.exception("a fault in answering a request")
+        return _refused(500, "a fault of the service; its log says more", [])
+
+
+async def _page(request: Request) -> Response:
+    return HTMLResponse(request.app.state.page)
+
+
+async def _docs(request: Request) -> Response:
+    return HTMLResponse(request.app.state.docs)
+
+
+async def _openapi(request: Request) -> Response:
+    return JSONResponse(request.app.state.openapi)
+
+
+def _refused(status: int, message: str, mistakes: list[dict[str, Any]]) -> Response:
+    return JSONResponse({"error": message, "mistakes": mistakes}, status_code=status)

@@ -1,0 +1,52 @@
+"""Start the service: everything that can go wrong is said before BentoML is started."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from typing import NoReturn
+
+from runcard.errors import CardError
+from runcard.packaging.bundle import open_bundle
+from runcard.packaging.store import BUNDLE, find
+
+# By name: importing the service would choose a bundle.
+SERVICE = "runcard.serving.service:Service"
+
+
+def prepare(tag: str | None, host: str, port: int) -> str:
+    """Look whether a bundle can be served at an address.
+
+    Args:
+        tag: Which; None: the newest.
+        host: The address to listen on.
+        port: The port to listen on.
+
+    Returns:
+        The bundle's full tag.
+
+    Raises:
+        BundleError: If there is no such bundle, or it is damaged.
+        CardError: If the address cannot be listened on.
+    """
+    tag, path = find(tag)
+    open_bundle(path)
+    if not 0 < port < 2**16:
+        raise CardError(f"--port {port}: a port is a number from 1 to 65535")
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        with socket.socket(found[0][0]) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the server does
+            probe.bind(found[0][4])
+    except OSError as error:
+        reason = error.strerror or error
+        raise CardError(f"cannot listen on {host}:{port}: {reason}. Choose another with --port or --host.") from error
+    return tag
+
+
+def become_server(tag: str, host: str, port: int) -> NoReturn:
+    """Replace this process by BentoML, so that signals and the exit code are its own."""
+    os.environ[BUNDLE] = tag
+    words = [sys.executable, "-m", "bentoml", "serve", SERVICE, "--host", host, "--port", str(port)]
+    os.execv(sys.executable, words)

@@ -1,0 +1,55 @@
+"""Rows in, answers out: what one request gets."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+from runcard.data.fields import to_columns, warnings
+from runcard.packaging.bundle import Bundle
+from runcard.serving.rows import Reader
+
+Answer = dict[str, Any]
+
+
+class Predictor:
+    """A bundle that answers request bodies.
+
+    Attributes:
+        bundle: What answers.
+        version: Its tag in BentoML's model store, ``name:version``.
+        reader: Reads bodies.
+    """
+
+    def __init__(self, bundle: Bundle, version: str) -> None:
+        self.bundle = bundle
+        self.version = version
+        self.reader = Reader(bundle.signature)
+
+    def predict(self, body: bytes) -> Answer | list[Answer]:
+        """One answer for one row, a list of them for a list.
+
+        Args:
+            body: JSON.
+
+        Raises:
+            RowsError: If the body holds no rows of the signature.
+        """
+        rows, many = self.reader.read(body)
+        columns = to_columns(self.bundle.signature, rows)
+        found = warnings(self.bundle.signature, columns, len(rows))
+        said = [
+            {"prediction_id": secrets.token_hex(16), "model_version": self.version, **answer, "warnings": noted}
+            for answer, noted in zip(self._answers(columns), found, strict=True)
+        ]
+        return said if many else said[0]
+
+    def _answers(self, columns: Any) -> list[Answer]:
+        answers, classes = self.bundle.answer(columns), self.bundle.signature.target.classes
+        if not classes:
+            return [{"value": value} for value in answers.tolist()]
+        chosen = answers.argmax(axis=1) if len(answers) else []
+        return [
+            {"class": classes[place], "probabilities": dict(zip(classes, shares, strict=True))}
+            for place, shares in zip(chosen, answers.tolist(), strict=True)
+        ]

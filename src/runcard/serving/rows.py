@@ -1,0 +1,171 @@
+"""What a request may hold: models made from the signature, which judge rows and describe them for OpenAPI."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    WithJsonSchema,
+    create_model,
+)
+from pydantic_core import ErrorDetails
+
+from runcard.card.spelling import nearest
+from runcard.data.fields import Fields
+from runcard.data.signature import Feature, Signature
+from runcard.serving.images import image_schema, read_image
+
+# What training refuses too: it is a slip or a mark for missing.
+LARGEST = 1e30
+MAX_NAMED = 20  # mistakes in one answer, and categories in one description
+
+# pydantic's kind of error → what was expected.
+EXPECTED = {
+    "float_type": "a number",
+    "float_parsing": "a number",
+    "finite_number": "a finite number",
+    "greater_than_equal": f"a number between -{LARGEST:g} and {LARGEST:g}",
+    "less_than_equal": f"a number between -{LARGEST:g} and {LARGEST:g}",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+    "string_type": "a text",
+    "model_type": "an object with the fields of one row",
+    "model_attributes_type": "an object with the fields of one row",
+}
+
+
+class RowsError(Exception):
+    """A body that holds no rows of the signature.
+
+    Attributes:
+        message: What is wrong, in one line.
+        mistakes: ``row``, ``field`` and ``message`` of each thing that is wrong; empty if the body is no JSON.
+    """
+
+    def __init__(self, message: str, mistakes: list[dict[str, Any]]) -> None:
+        self.message = message
+        self.mistakes = mistakes
+        super().__init__(message)
+
+
+class Reader:
+    """Reads request bodies: one row as an object, or many as an array of objects.
+
+    Attributes:
+        model: The pydantic model of one row.
+    """
+
+    def __init__(self, signature: Signature) -> None:
+        self._names = [feature.name for feature in signature.features]
+        self.model = row_model(signature)
+        self._one: TypeAdapter[Any] = TypeAdapter(self.model)
+        self._many: TypeAdapter[Any] = TypeAdapter(list[self.model])  # type: ignore[name-defined]
+
+    def read(self, body: bytes) -> tuple[list[Fields], bool]:
+        """The rows of a body.
+
+        Returns:
+            The rows by the features' names, and whether the body was an array of them.
+
+        Raises:
+            RowsError: If it is no JSON, or a field is missing, unknown or of another kind.
+        """
+        many = body.lstrip()[:1] == b"["
+        try:
+            read = (self._many if many else self._one).validate_json(body)
+        except ValidationError as error:
+            raise self._explained(error, many=many) from None
+        return [dict(zip(self._names, vars(row).values(), strict=True)) for row in (read if many else [read])], many
+
+    def _explained(self, error: ValidationError, *, many: bool) -> RowsError:
+        details = error.errors(include_url=False)
+        if details[0]["type"] == "json_invalid":
+            return RowsError(f"the body is no JSON: {details[0]['ctx']['error']}", [])
+        mistakes = [self._mistake(detail, many=many) for detail in details]
+        more = f" (and {len(mistakes) - 1} more)" if len(mistakes) > 1 else ""
+        first = mistakes[0]
+        where = f"row {first['row']}, " if many and first["row"] is not None else ""
+        named = f"field {first['field']!r}: " if first["field"] is not None else ""
+        return RowsError(f"{where}{named}{first['message']}{more}", mistakes[:MAX_NAMED])
+
+    def _mistake(self, detail: ErrorDetails, *, many: bool) -> dict[str, Any]:
+        place = list(detail["loc"])
+        row = place.pop(0) if many and place else None
+        field = str(place[0]) if place else None
+        return {"row": row, "field": field, "message": self._message(detail, field)}
+
+    def _message(self, detail: ErrorDetails, field: str | None) -> str:
+        kind = detail["type"]
+        if kind == "missing":
+            return "is missing; send null if it is unknown"
+        if kind == "extra_forbidden":
+            near = nearest(field or "", self._names)
+            return "there is no such field" + (f"; did you mean {near[0]!r}?" if near else "")
+        if kind == "value_error":
+            return str(detail["ctx"]["error"])
+        return f"must be {EXPECTED.get(kind, detail['msg'])}, not {_kind_of(detail['input'])}"
+
+
+def row_model(signature: Signature) -> type[BaseModel]:
+    """The pydantic model of one row; every field has to be there, and may be null."""
+    # Fields go by number inside: a column may be called anything, `class` or `model_config` too.
+    fields: dict[str, Any] = {
+        f"f{place}": (_annotation(feature), Field(alias=feature.name, description=describe(feature)))
+        for place, feature in enumerate(signature.features)
+    }
+    config = ConfigDict(extra="forbid", allow_inf_nan=False, title="Row")
+    return create_model("Row", __config__=config, **fields)
+
+
+def describe(feature: Feature) -> str:
+    """What a field holds, in one line."""
+    if feature.kind == "category":
+        listed = ", ".join(feature.categories[:MAX_NAMED]) + (", …" if len(feature.categories) > MAX_NAMED else "")
+        return f"one of: {listed}"
+    seen = f"; {feature.low:g} to {feature.high:g} in training" if feature.low is not None else ""
+    if feature.kind == "image":
+        size = "×".join(map(str, feature.shape))
+        return f"image of {size} (channels, height, width): nested lists or a base64 PNG{seen}"
+    return "true or false" if feature.kind == "boolean" else f"number{seen}"
+
+
+def _annotation(feature: Feature) -> Any:
+    if feature.kind == "image":
+        schema = WithJsonSchema(image_schema(feature))
+        return Annotated[Any, BeforeValidator(_or_null(lambda value: read_image(value, feature))), schema]
+    if feature.kind == "category":
+        text: Any = Annotated[str, Field(strict=True, examples=list(feature.categories[:MAX_NAMED]))]
+        if _are_codes(feature.categories):
+            text = Annotated[text, BeforeValidator(_code)]
+        return text | None
+    if feature.kind == "boolean":
+        return bool | None
+    return Annotated[float, Field(strict=True, ge=-LARGEST, le=LARGEST)] | None
+
+
+def _or_null(read: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return lambda value: None if value is None else read(value)
+
+
+def _are_codes(categories: Sequence[str]) -> bool:
+    """Whether the texts are whole numbers, as postal codes are; then a number in JSON means the same."""
+    return bool(categories) and all(text.isdecimal() for text in categories)
+
+
+def _code(value: Any) -> Any:
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _kind_of(value: Any) -> str:
+    """What was sent, without sending it back."""
+    for kind, name in ((bool, "true or false"), (int | float, "a number"), (str, "a text"), (list, "an array")):
+        if isinstance(value, kind):
+            return name
+    return "null" if value is None else "an object"

@@ -1,0 +1,273 @@
+"""Request bodies: what is answered, what is refused, and in which words."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import runcard
+from runcard.data.signature import Feature, Signature, Target
+from runcard.packaging.bundle import open_bundle
+from runcard.serving.openapi import openapi
+from runcard.serving.page import page
+from runcard.serving.predictor import Predictor
+from runcard.serving.rows import Reader, RowsError
+from tests.conftest import Made
+
+GOOD: dict[str, Any] = {"age": 45.0, "city": "Ulm", "member": True, "spent": 100.0}
+
+
+@pytest.fixture(scope="module")
+def table(table_made: Made) -> Predictor:
+    return Predictor(open_bundle(table_made.bundle.path), table_made.bundle.tag)
+
+
+@pytest.fixture(scope="module")
+def digits(digits_made: Made) -> Predictor:
+    return Predictor(open_bundle(digits_made.bundle.path), digits_made.bundle.tag)
+
+
+def ask(predictor: Predictor, body: Any) -> Any:
+    return predictor.predict(body if isinstance(body, bytes) else json.dumps(body).encode())
+
+
+def refused(predictor: Predictor, body: Any) -> RowsError:
+    with pytest.raises(RowsError) as caught:
+        ask(predictor, body)
+    return caught.value
+
+
+def png(pixels: Any, mode: str = "L") -> str:
+    buffer = io.BytesIO()
+    Image.fromarray(np.asarray(pixels, dtype=np.uint8), mode).save(buffer, "PNG")
+    return base64.b64encode(buffer.getvalue()).decode()
+
+
+def test_an_answer(table: Predictor) -> None:
+    answer = ask(table, GOOD)
+    assert list(answer) == ["prediction_id", "model_version", "class", "probabilities", "warnings"]
+    assert answer["class"] in ("yes", "no")
+    assert set(answer["probabilities"]) == {"yes", "no"}
+    assert sum(answer["probabilities"].values()) == pytest.approx(1)
+    assert max(answer["probabilities"], key=answer["probabilities"].get) == answer["class"]
+    assert (answer["model_version"], answer["warnings"]) == (table.version, [])
+    assert answer["prediction_id"] != ask(table, GOOD)["prediction_id"]
+
+
+def test_many_rows_are_answered_as_each_alone(table: Predictor) -> None:
+    rows = [GOOD, GOOD | {"age": 20}, GOOD | {"city": None}]
+    together, alone = ask(table, rows), [ask(table, row) for row in rows]
+    assert [answer["class"] for answer in together] == [answer["class"] for answer in alone]
+    for one, other in zip(together, alone, strict=True):
+        assert one["probabilities"] == pytest.approx(other["probabilities"], abs=1e-6)
+    assert len({answer["prediction_id"] for answer in together}) == 3
+    assert ask(table, []) == []
+    assert len(ask(table, [GOOD] * 3000)) == 3000
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"age": None}, "age is missing"),
+        ({"city": None}, "city is missing"),
+        ({"spent": None}, "spent is missing, which no training row lacked"),
+        ({"city": "Rom"}, "city 'Rom' was never seen in training"),
+        ({"city": ""}, "city '' was never seen in training"),
+        ({"age": 212}, "age 212 is outside"),
+        ({"age": -1e30}, "age -1e+30 is outside"),
+    ],
+)
+def test_what_training_never_saw_is_answered_with_a_warning(
+    change: dict[str, Any], says: str, table: Predictor
+) -> None:
+    answer = ask(table, GOOD | change)
+    assert len(answer["warnings"]) == 1
+    assert answer["warnings"][0].startswith(says)
+    assert 0 <= answer["probabilities"]["yes"] <= 1
+
+
+def test_warnings_belong_to_their_row(table: Predictor) -> None:
+    warned = [answer["warnings"] for answer in ask(table, [GOOD, GOOD | {"age": 212, "member": None}, GOOD])]
+    assert [len(found) for found in warned] == [0, 2, 0]
+
+
+@pytest.mark.parametrize(
+    ("change", "field", "says"),
+    [
+        ({"age": "45"}, "age", "must be a number, not a text"),
+        ({"age": True}, "age", "must be a number, not true or false"),
+        ({"age": [45]}, "age", "must be a number, not an array"),
+        ({"age": {}}, "age", "must be a number, not an object"),
+        ({"age": 1e31}, "age", "must be a number between"),
+        ({"city": 3}, "city", "must be a text, not a number"),
+        ({"city": ["Ulm"]}, "city", "must be a text, not an array"),
+        ({"member": "perhaps"}, "member", "must be true or false, not a text"),
+        ({"member": 2}, "member", "must be true or false, not a number"),
+        ({"agee": 45}, "agee", "there is no such field; did you mean 'age'?"),
+        ({"churned": "yes"}, "churned", "there is no such field"),
+    ],
+)
+def test_a_wrong_field_is_named(change: dict[str, Any], field: str, says: str, table: Predictor) -> None:
+    error = refused(table, GOOD | change)
+    assert [(mistake["field"], mistake["row"]) for mistake in error.mistakes] == [(field, None)]
+    assert error.mistakes[0]["message"].startswith(says)
+    assert error.message == f"field {field!r}: {error.mistakes[0]['message']}"
+    (mistake,) = refused(table, [GOOD, GOOD | change]).mistakes
+    assert (mistake["row"], mistake["field"]) == (1, field)
+
+
+@pytest.mark.parametrize("field", list(GOOD))
+def test_a_missing_field_is_named(field: str, table: Predictor) -> None:
+    (mistake,) = refused(table, {name: value for name, value in GOOD.items() if name != field}).mistakes
+    assert (mistake["field"], mistake["message"]) == (field, "is missing; send null if it is unknown")
+
+
+def test_all_mistakes_of_a_request_at_once(table: Predictor) -> None:
+    error = refused(table, {"age": "x", "agee": 1, "city": None})
+    assert {mistake["field"] for mistake in error.mistakes} == {"age", "agee", "member", "spent"}
+    assert "(and 3 more)" in error.message
+    assert len(refused(table, [{}] * 1000).mistakes) == 20
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b" ",
+        b"{",
+        b"[",
+        b"nonsense",
+        b'{"age": NaN}',
+        b'{"age": 1,}',
+        b"\xff\xfe",
+        b"[" * 100_000,
+        b'{"age": Infinity}',
+    ],
+    ids=["empty", "blank", "open", "list", "words", "nan", "comma", "bytes", "deep", "infinity"],
+)
+def test_malformed_json(body: bytes, table: Predictor) -> None:
+    error = refused(table, body)
+    assert "JSON" in error.message or "number" in error.message
+    assert len(error.message) < 200
+
+
+@pytest.mark.parametrize("body", [1, "text", None, True, [1], [None], [[GOOD]]])
+def test_json_that_is_no_row(body: Any, table: Predictor) -> None:
+    assert "an object with the fields of one row" in refused(table, body).message
+
+
+def test_nothing_that_was_sent_comes_back(table: Predictor) -> None:
+    error = refused(table, GOOD | {"age": "secret"})
+    assert "secret" not in json.dumps([error.message, error.mistakes])
+
+
+def test_lenient_only_where_training_was(table: Predictor) -> None:
+    for value in (1, 0, "yes", "no", "true", "false"):
+        assert ask(table, GOOD | {"member": value})["class"]
+
+
+def test_codes_may_be_sent_as_numbers() -> None:
+    reader = Reader(Signature((Feature("zip", "category", categories=("1067", "89073")),), Target("y", "regression")))
+    assert reader.read(b'{"zip": 1067}') == ([{"zip": "1067"}], False)
+    assert reader.read(b'[{"zip": "1067"}]') == ([{"zip": "1067"}], True)
+    with pytest.raises(RowsError, match="must be a text"):
+        reader.read(b'{"zip": true}')
+
+
+def test_columns_may_be_called_anything() -> None:
+    names = ("class", "model_config", "f0", "a b (cm)", "_x", "")
+    signature = Signature(
+        tuple(Feature(name, "number", low=0.0, high=1.0) for name in names), Target("y", "regression")
+    )
+    row = dict.fromkeys(names, 0.5)
+    assert Reader(signature).read(json.dumps(row).encode()) == ([row], False)
+
+
+def test_images_as_lists(digits: Predictor, digits_made: Made) -> None:
+    rows, _ = runcard.tested_rows(digits_made.run.path)
+    answers = ask(digits, rows[:50])
+    image = rows[0]["image"]
+    assert ask(digits, {"image": [image]})["class"] == answers[0]["class"]
+    whole = [[int(pixel) for pixel in line] for line in image]
+    assert ask(digits, {"image": whole})["class"] == answers[0]["class"]
+    assert [answer["warnings"] for answer in answers] == [[]] * 50
+
+
+def test_images_as_png(digits: Predictor, digits_made: Made) -> None:
+    rows, _ = runcard.tested_rows(digits_made.run.path)
+    drawn = [png(np.round(np.array(row["image"]) * 255 / 16)) for row in rows]
+    answers = ask(digits, [{"image": text} for text in drawn])
+    assert [answer["class"] for answer in answers] == [answer["class"] for answer in ask(digits, rows)]
+    assert ask(digits, {"image": f"data:image/png;base64,{drawn[0]}"})["class"] == answers[0]["class"]
+    colours = np.repeat(np.round(np.array(rows[0]["image"]) * 255 / 16)[..., np.newaxis], 3, axis=2)
+    assert ask(digits, {"image": png(colours, "RGB")})["class"] == answers[0]["class"]
+
+
+def test_an_image_that_is_not_there_or_too_bright(digits: Predictor) -> None:
+    assert ask(digits, {"image": None})["warnings"] == ["image is missing, which no training row lacked"]
+    bright = ask(digits, {"image": np.full((8, 8), 99).tolist()})
+    assert bright["warnings"] == ["image has pixels outside 0…16 seen in training"]
+
+
+@pytest.mark.parametrize(
+    ("image", "says"),
+    [
+        (np.zeros((9, 8)).tolist(), "must be an image of 1×8×8 (channels, height, width), not 1×9×8"),
+        (np.zeros((3, 8, 8)).tolist(), "must be an image of 1×8×8 (channels, height, width), not 3×8×8"),
+        ([0] * 64, "must be an image of 1×8×8 (channels, height, width), not 64"),
+        (np.zeros((1, 1, 8, 8)).tolist(), "must be an image of 1×8×8"),
+        ([[0] * 8] * 7 + [[0] * 7], "all rows of one length"),
+        ([["0"] * 8] * 8, "nested lists of numbers"),
+        ([[None] * 8] * 8, "nested lists of numbers"),
+        ([[1e99] * 8] * 8, "nested lists of numbers"),
+        ([[True] * 8] * 8, "nested lists of numbers"),
+        ([], "must be an image"),
+        (7, "must be nested lists of numbers or a base64 PNG"),
+        ({"a": 1}, "must be nested lists of numbers or a base64 PNG"),
+        ("no base64!", "this text is no PNG"),
+        (base64.b64encode(b"GIF89a").decode(), "this text is no PNG"),
+        ("", "this text is no PNG"),
+        (png(np.zeros((10, 12))), "must be a picture of 8×8 pixels, not 12×10"),
+        (png(np.zeros((8, 8)))[:60], "this one breaks off"),
+    ],
+)
+def test_an_image_that_is_refused(image: Any, says: str, digits: Predictor) -> None:
+    error = refused(digits, {"image": image})
+    assert error.mistakes[0]["field"] == "image"
+    assert says in error.mistakes[0]["message"]
+
+
+def test_a_broken_off_png(digits: Predictor) -> None:
+    whole = base64.b64decode(png(np.random.default_rng(0).integers(0, 255, (8, 8))))
+    for length in range(len(whole) - 40):  # what follows the pixels is no loss
+        assert "PNG" in refused(digits, {"image": base64.b64encode(whole[:length]).decode()}).message
+
+
+def test_openapi_names_the_fields(table: Predictor, digits: Predictor) -> None:
+    described = openapi(table, [GOOD, GOOD])
+    row = described["components"]["schemas"]["Row"]
+    assert list(row["properties"]) == list(GOOD) == row["required"]
+    assert row["additionalProperties"] is False
+    assert row["properties"]["city"]["anyOf"][0]["examples"] == ["Bonn", "Köln", "Ulm"]
+    assert "in training" in row["properties"]["age"]["description"]
+    answer = described["components"]["schemas"]["Answer"]
+    assert set(answer["required"]) == set(ask(table, GOOD))
+    assert answer["properties"]["class"]["enum"] == ["no", "yes"]
+    image = openapi(digits, [{"image": None}] * 2)["components"]["schemas"]["Row"]["properties"]["image"]["anyOf"]
+    assert [form.get("type") for form in image] == ["array", "string", "null"]
+    json.dumps(described)
+
+
+def test_the_page_escapes_what_the_data_holds(table: Predictor) -> None:
+    text = page(table, [GOOD | {"city": "</script><script>alert(1)</script>"}])
+    assert "<script>alert" not in text
+    for name in GOOD:
+        assert f'data-name="{name}"' in text
+    assert "http://" not in text
+    assert "https://" not in text

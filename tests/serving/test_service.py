@@ -1,0 +1,262 @@
+"""Real ``bentoml serve`` processes over HTTP."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tarfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+import runcard
+from tests.conftest import HANG_S, Command, Made
+from tests.servers import BIN, ROOT, Service, bentoml_serve, free_port, starting, wait_until_ready
+
+# On SIGUSR1 a process writes down which modules it has loaded and from where.
+WITNESS = """
+import json, os, signal, sys
+def write(*_):
+    loaded = {name: getattr(module, "__file__", None) for name, module in list(sys.modules.items())}
+    path = os.path.join(os.environ["WITNESS"], str(os.getpid()))
+    with open(path + ".part", "w") as file:
+        json.dump({"words": sys.orig_argv, "modules": loaded}, file)
+    os.rename(path + ".part", path + ".json")
+signal.signal(signal.SIGUSR1, write)
+"""
+HEAVY = {"torch", "pytorch_lightning", "lightning_fabric", "torchmetrics", "hydra", "omegaconf", "optuna", "sklearn"}
+HEAVY |= {"polars", "matplotlib", "onnx", "onnxscript"}
+GOOD = {"age": 45.0, "city": "Ulm", "member": True, "spent": 100.0}
+
+
+@pytest.fixture(scope="module")
+def service(table_made: Made) -> Iterator[Service]:
+    """The table's bundle, served from the project's folder by ``bentofile.yaml``."""
+    with bentoml_serve(ROOT, RUNCARD_BUNDLE=table_made.bundle.tag) as running:
+        yield running
+
+
+@pytest.fixture
+def lone_store(away: Path, table_made: Made) -> Path:
+    """A store of its own with one bundle in it, which may be damaged."""
+    home = away / "home"
+    name, _, version = table_made.bundle.tag.partition(":")
+    shutil.copytree(table_made.bundle.path, home / "models" / name / version)
+    (home / "models" / name / "latest").write_text(version)
+    return home
+
+
+def witnesses(service: Service, folder: Path) -> list[dict[str, Any]]:
+    """What each process of a service has loaded; see ``WITNESS``."""
+    main = psutil.Process(service.process.pid)
+    processes = [main, *main.children(recursive=True)]
+    for process in processes:
+        process.send_signal(signal.SIGUSR1)
+    wanted = [folder / f"{process.pid}.json" for process in processes]
+    started = time.monotonic()
+    while not all(path.is_file() for path in wanted):
+        assert time.monotonic() - started < HANG_S
+        time.sleep(0.02)
+    return [json.loads(path.read_text()) for path in wanted]
+
+
+def test_a_tables_test_rows_are_served_as_they_were_evaluated(service: Service, table_made: Made) -> None:
+    rows, truth = runcard.tested_rows(table_made.run.path)
+    assert any(value is None for row in rows for value in row.values())
+    status, answers = service.post(rows)
+    assert status == 200
+    right = sum(answer["class"] == label for answer, label in zip(answers, truth, strict=True))
+    assert right / len(truth) == table_made.run.metrics["test/accuracy"]
+    alone = [service.post(row)[1]["class"] for row in rows]
+    assert alone == [answer["class"] for answer in answers]
+
+
+def test_images_test_rows_are_served_as_they_were_evaluated(digits_made: Made, away: Path) -> None:
+    port = free_port()
+    words = [str(BIN / "runcard"), "serve", digits_made.bundle.tag, "--port", str(port), "--json"]
+    with starting(words, away, port) as service:
+        wait_until_ready(service)
+        rows, truth = runcard.tested_rows(digits_made.run.path)
+        answers = [service.post(row)[1] for row in rows]
+        right = sum(answer["class"] == label for answer, label in zip(answers, truth, strict=True))
+        assert right / len(truth) == digits_made.run.metrics["test/accuracy"]
+        assert {answer["model_version"] for answer in answers} == {digits_made.bundle.tag}
+        said = [line for line in service.log.read_text().splitlines() if line.startswith("{")]
+        assert json.loads(said[0]) == {"bundle": digits_made.bundle.tag, "url": service.url}
+
+
+def test_health_and_metrics(service: Service) -> None:
+    service.post(GOOD)
+    assert [service.get(path)[0] for path in ("/livez", "/readyz", "/metrics")] == [200] * 3
+    assert 'endpoint="/predict"' in service.get("/metrics")[1]
+
+
+def test_status_codes(service: Service) -> None:
+    assert service.post(GOOD | {"age": 212, "city": None})[0] == 200
+    status, said = service.post(GOOD | {"age": "old"})
+    assert status == 400
+    assert said["mistakes"] == [{"row": None, "field": "age", "message": "must be a number, not a text"}]
+    assert service.post(b"{")[0] == 400
+    assert service.get("/predict")[0] == 405
+    assert service.get("/nowhere")[0] == 404
+    status, answers = service.post([GOOD] * 2000)  # long enough to go to another thread
+    assert (status, len(answers)) == (200, 2000)
+
+
+def test_pages(service: Service, table_made: Made) -> None:
+    status, page = service.get("/")
+    assert status == 200
+    assert 'data-name="city"' in page
+    described = json.loads(service.get("/openapi.json")[1])
+    assert described["info"]["version"] == table_made.bundle.tag
+    assert list(described["components"]["schemas"]["Row"]["properties"]) == list(GOOD)
+    assert json.loads(service.get("/docs.json")[1]) == described
+    assert service.get("/docs")[0] == service.get("/static_content/swagger-ui-bundle.js")[0] == 200
+
+
+def test_neither_process_loads_what_trains(table_made: Made, away: Path) -> None:
+    (away / "sitecustomize.py").write_text(WITNESS)
+    variables = {"PYTHONPATH": str(away), "WITNESS": str(away), "RUNCARD_BUNDLE": table_made.bundle.tag}
+    with bentoml_serve(ROOT, **variables) as service:
+        assert service.post(GOOD)[0] == 200
+        seen = witnesses(service, away)
+    workers = [process for process in seen if "_bentoml_impl.worker.service" in process["words"]]
+    assert (len(workers), len(seen)) == (1, 2)
+    assert {"onnxruntime", "runcard.serving.service"} <= set(workers[0]["modules"])
+    for process in seen:
+        assert not HEAVY & set(process["modules"]), process["words"]
+
+
+def test_runcard_serve_loads_no_torch_before_it_becomes_bentoml(lone_store: Path, installed: Command) -> None:
+    script = (
+        "import sys, runcard.serving.launch as launch\n"
+        f"launch.prepare(None, '127.0.0.1', {free_port()})\n"
+        f"print(sorted({HEAVY!r} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env={**os.environ, "BENTOML_HOME": str(lone_store)},
+        capture_output=True,
+        text=True,
+        timeout=HANG_S,
+    )
+    assert done.stdout.strip() == "[]", done.stderr
+
+
+@pytest.mark.parametrize("name", ["model.onnx", "transforms.json", "model.yaml", "manifest.json"])
+def test_a_damaged_bundle_is_never_ready(name: str, lone_store: Path, away: Path) -> None:
+    (file,) = lone_store.glob(f"models/*/*/{name}")
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+    port = free_port()
+    for words, code in (
+        ([str(BIN / "bentoml"), "serve", "-p", str(port)], 1),
+        ([str(BIN / "runcard"), "serve", "--port", str(port)], 2),
+    ):
+        with starting(words, ROOT if code == 1 else away, port, BENTOML_HOME=str(lone_store)) as service:
+            assert service.process.wait(HANG_S) == code
+            said = service.log.read_text()
+            assert name in said
+            assert "Traceback" not in said
+            assert not service.ready
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ([], "make one with `runcard package RUN`"),
+        (["nothing:here"], "there is no bundle nothing:here"),
+        (["UPPER CASE!"], "there is no bundle"),
+    ],
+)
+def test_there_is_no_bundle(words: list[str], says: str, away: Path) -> None:
+    done = subprocess.run(
+        [BIN / "runcard", "serve", *words],
+        env={**os.environ, "BENTOML_HOME": str(away / "home")},
+        capture_output=True,
+        text=True,
+        timeout=HANG_S,
+    )
+    assert (done.returncode, says in done.stderr) == (2, True), done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "says"),
+    [
+        ("127.0.0.1", None, "in use"),
+        ("203.0.113.7", "3000", "cannot listen"),
+        ("127.0.0.1", "99999", "from 1 to 65535"),
+    ],
+)
+def test_an_address_that_cannot_be_had(
+    host: str, port: str | None, says: str, table_made: Made, command: Command
+) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        wanted = port or str(taken.getsockname()[1])
+        said = command("serve", table_made.bundle.tag, "--host", host, "--port", wanted)
+    assert (said.code, says in said.err, "--port" in said.err) == (2, True, True), said.err
+
+
+def test_the_newest_is_served_unless_another_is_named(lone_store: Path, table_made: Made, digits_made: Made) -> None:
+    name, _, version = digits_made.bundle.tag.partition(":")
+    shutil.copytree(digits_made.bundle.path, lone_store / "models" / name / version)
+    newest = max((table_made, digits_made), key=lambda made: (made.bundle.path / "model.yaml").stat().st_mtime)
+    with bentoml_serve(ROOT, BENTOML_HOME=str(lone_store)) as service:
+        assert json.loads(service.get("/openapi.json")[1])["info"]["version"] == newest.bundle.tag
+
+
+@pytest.mark.slow
+def test_a_bento_serves_from_an_unpacked_copy(lone_store: Path, table_made: Made, away: Path) -> None:
+    environment = {**os.environ, "BENTOML_HOME": str(lone_store)}
+    build = [str(BIN / "bentoml"), "build", "-o", "tag"]
+    built = subprocess.run(build, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=HANG_S, check=True)
+    tag = built.stdout.strip().removeprefix("__tag__:")
+    archive = away / "packed.bento"
+    export = [str(BIN / "bentoml"), "export", tag, str(archive)]
+    subprocess.run(export, env=environment, capture_output=True, timeout=HANG_S, check=True)
+    unpacked = away / "unpacked"
+    with tarfile.open(archive) as packed:
+        packed.extractall(unpacked, filter="data")
+    shutil.rmtree(lone_store)
+    requirements = (unpacked / "env/python/requirements.txt").read_text()
+    assert "onnxruntime" in requirements
+    assert "torch" not in requirements
+    (away / "sitecustomize.py").write_text(WITNESS)
+    variables = {"PYTHONPATH": str(away), "WITNESS": str(away), "BENTOML_HOME": str(away / "other")}
+    with bentoml_serve(unpacked, **variables) as service:
+        rows, truth = runcard.tested_rows(table_made.run.path)
+        answers = service.post(rows)[1]
+        right = sum(answer["class"] == label for answer, label in zip(answers, truth, strict=True))
+        assert right / len(truth) == table_made.run.metrics["test/accuracy"]
+        assert {answer["model_version"] for answer in answers} == {table_made.bundle.tag}
+        seen = witnesses(service, away)
+    (worker,) = [process for process in seen if "_bentoml_impl.worker.service" in process["words"]]
+    for module, file in worker["modules"].items():
+        if module.startswith("runcard.") and file:
+            assert Path(file).is_relative_to(unpacked), module
+
+
+@pytest.mark.slow
+def test_a_bento_in_the_store_keeps_its_bundle(lone_store: Path, table_made: Made, digits_made: Made) -> None:
+    environment = {**os.environ, "BENTOML_HOME": str(lone_store), "RUNCARD_BUNDLE": table_made.bundle.tag}
+    build = [str(BIN / "bentoml"), "build"]
+    subprocess.run(build, cwd=ROOT, env=environment, capture_output=True, timeout=HANG_S, check=True)
+    name, _, version = digits_made.bundle.tag.partition(":")
+    shutil.copytree(digits_made.bundle.path, lone_store / "models" / name / version)
+    for chosen in (table_made, digits_made):
+        variables = {"BENTOML_HOME": str(lone_store), "RUNCARD_BUNDLE": chosen.bundle.tag}
+        with bentoml_serve(lone_store, target="runcard:latest", **variables) as service:
+            assert json.loads(service.get("/openapi.json")[1])["info"]["version"] == table_made.bundle.tag
