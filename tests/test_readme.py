@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from pathlib import Path
@@ -12,7 +13,8 @@ import runcard
 from runcard.card.compose import group_choices
 from runcard.cli.verbs import VERBS
 from runcard.evaluation.predictor import Run
-from tests.conftest import TINY, Command, customers
+from tests.conftest import TINY, Command, Made, customers
+from tests.servers import BIN, free_port, starting, wait_until_ready
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -31,7 +33,7 @@ def test_commands_are_found_and_cover_every_verb() -> None:
     assert {shlex.split(line)[1] for line in COMMANDS} == {verb.name for verb in VERBS}
 
 
-@pytest.mark.parametrize("line", COMMANDS)
+@pytest.mark.parametrize("line", [line for line in COMMANDS if not line.startswith("runcard serve")])
 def test_command_runs(line: str, command: Command) -> None:
     customers(100).write_csv("customers.csv")
     words = shlex.split(line)[1:]
@@ -39,10 +41,29 @@ def test_command_runs(line: str, command: Command) -> None:
         table = ["data=table", "data.path=customers.csv", "problem.target=churned"]
         run = command("fit", *table, *TINY, "--json").json["run"]
         words = [word.replace("$RUN", run) for word in words]
+    if "$STUDY" in line:
+        study = command("fit", "-m", "data=wine", *TINY[:2], "seed=1,2", "--json").json["study"]
+        words = [word.replace("$STUDY", study) for word in words]
     tiny = TINY[:2] if words[0] == "fit" else []
     said = command(*words, *tiny)
     assert said.code == 0, said.err
     assert said.out
+
+
+def test_the_service_answers_as_shown(table_made: Made, away: Path) -> None:
+    (line,) = [line for line in COMMANDS if line.startswith("runcard serve")]
+    port = free_port()
+    words = [*shlex.split(line)[1:], table_made.bundle.tag, "--port", str(port)]
+    body, answer = (json.loads(block) for kind, block in BLOCKS if kind == "json")
+    with starting([str(BIN / "runcard"), *words], away, port) as service:
+        wait_until_ready(service)
+        status, said = service.post(body)
+    assert status == 200
+    assert list(said) == list(answer)
+    assert list(said["probabilities"]) == list(answer["probabilities"])
+    assert [warning.partition(" is outside")[0] for warning in said["warnings"]] == [
+        warning.partition(" is outside")[0] for warning in answer["warnings"]
+    ]
 
 
 def test_scripts_that_are_named_exist() -> None:

@@ -86,7 +86,7 @@ class _Parser(argparse.ArgumentParser):
 def _parse(words: list[str]) -> tuple[Verb, argparse.Namespace]:
     parser = _Parser(
         prog="runcard",
-        description="Write an experiment as a card: check it, train it, evaluate it, predict with it.",
+        description="Write an experiment as a card: check it, train it, tune it, package it, serve it.",
         epilog=EPILOG,
     )
     parser.add_argument("--version", action="version", version=f"runcard {__version__}")

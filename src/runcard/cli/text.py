@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import os
 import sys
 from collections.abc import Iterator
@@ -12,10 +13,13 @@ from typing import TYPE_CHECKING
 
 from runcard.card.metrics import reaches
 from runcard.card.schema import Card
-from runcard.runs import dump_yaml
+from runcard.files import dump_yaml
+from runcard.runs import shown
 
 if TYPE_CHECKING:
+    from runcard.card.plan import Plan
     from runcard.evaluation.predictor import Run
+    from runcard.tuning.sweep import Study
 
 
 def card_text(card: Card) -> str:
@@ -39,17 +43,45 @@ def run_text(run: Run) -> str:
     return "\n".join(lines)
 
 
+def space_text(plan: Plan) -> str:
+    """What a sweep tries."""
+    settings, size = plan.settings, plan.size
+    trials = settings.n_trials if settings.n_trials is not None else int(size)
+    lines = [f"{trials} trials, sampler {settings.sampler}" + (f", of {int(size)} points" if size < math.inf else "")]
+    return "\n".join([*lines, *(f"  {key}: {values}" for key, values in plan.written_space.items())])
+
+
+def study_text(study: Study) -> str:
+    """Which trial won, with what, and what to do next."""
+    summary, best = study.summary, study.best
+    failed = summary["states"]["FAIL"]
+    where = _shown_path(Path(best["run"]))
+    lines = [
+        f"winner: trial {best['number']}, {summary['metric']} {best['value']:.4f}"
+        + (f" ({failed} of {len(summary['trials'])} trials failed; study.json says why)" if failed else ""),
+        *(f"  {key}={shown(value)}" for key, value in best["params"].items()),
+        f"run     {where}",
+        f"study   {_shown_path(study.folder.path)}",
+        f"next    runcard evaluate {where}",
+        f"        runcard package {_shown_path(study.folder.path)}",
+    ]
+    return "\n".join(lines)
+
+
 @contextlib.contextmanager
 def said_to_people() -> Iterator[None]:
     """Show on stderr what the line reports while it works; its details stay in the run's log."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setLevel(logging.INFO)
     logger = logging.getLogger("runcard")
+    level = logger.level
     logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
     try:
         yield
     finally:
         logger.removeHandler(handler)
+        logger.setLevel(level)
 
 
 def _shown_path(path: Path) -> str:

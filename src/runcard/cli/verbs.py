@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -48,7 +50,8 @@ def _add_card(parser: argparse.ArgumentParser) -> None:
     hydra.add_argument("--resolve", action="store_true", help="with --cfg: with interpolations filled in")
     hydra.add_argument("-i", "--info", nargs="?", const="all", metavar="WHAT", help="print how it was composed")
     hydra.add_argument("-sc", "--shell-completion", action="store_true", help="install=SHELL as override: completion")
-    hydra.add_argument("-m", "--multirun", action="store_true", help=argparse.SUPPRESS)
+    multirun = "a sweep: overrides may name many values, such as seed=1,2,3 or optimizer.lr=interval(1e-3,1e-1)"
+    hydra.add_argument("-m", "--multirun", action="store_true", help=multirun)
 
 
 def _add_run(parser: argparse.ArgumentParser) -> None:
@@ -59,6 +62,17 @@ def _add_predict(parser: argparse.ArgumentParser) -> None:
     _add_run(parser)
     parser.add_argument("rows", metavar="ROWS", help="a .csv, .tsv, .parquet, .json or .ndjson file")
     parser.add_argument("-o", "--output", default="answers.csv", metavar="FILE", help="default: answers.csv")
+
+
+def _add_package(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", metavar="RUN|STUDY", help="a run folder, or a study folder for its winner")
+
+
+def _add_serve(parser: argparse.ArgumentParser) -> None:
+    bundle = "name:version, or name for its newest version; default: the newest of all"
+    parser.add_argument("bundle", nargs="?", metavar="BUNDLE", help=bundle)
+    parser.add_argument("--host", default="127.0.0.1", help="the address to listen on; default: 127.0.0.1")
+    parser.add_argument("--port", type=int, default=3000, help="default: 3000")
 
 
 def _add_ls(parser: argparse.ArgumentParser) -> None:
@@ -73,12 +87,18 @@ def _add_doctor(parser: argparse.ArgumentParser) -> None:
 
 
 def check(arguments: argparse.Namespace) -> Result:
-    """Compose and judge a card."""
+    """Compose and judge a card, or a sweep with a card for each point that can be foreseen."""
     from runcard import api
-    from runcard.cli.text import card_text
+    from runcard.cli.text import card_text, space_text
 
     if _is_for_hydra(arguments):
         return _hydra(arguments)
+    if _is_sweep(arguments):
+        plan = api.load_sweep(arguments.overrides, arguments.config_dir)
+        for card in plan.unlike_in("data", "problem"):
+            api.check(card)
+        data = {"ok": True, "sweep": plan.settings.model_dump(mode="json"), "space": plan.written_space}
+        return Result(data, f"{space_text(plan)}\nthe sweep is right")
     card = api.load_card(arguments.overrides, arguments.config_dir)
     api.check(card)
     data = {"ok": True, "card": card.to_dict(), "origins": card.origins}
@@ -86,13 +106,20 @@ def check(arguments: argparse.Namespace) -> Result:
 
 
 def fit(arguments: argparse.Namespace) -> Result:
-    """Card → run."""
+    """Card → run, or study."""
     from runcard import api
-    from runcard.cli.text import run_text, said_to_people
+    from runcard.cli.text import run_text, said_to_people, study_text
 
     if _is_for_hydra(arguments):
         return _hydra(arguments)
     started = time.monotonic()
+    if _is_sweep(arguments):
+        from runcard.card.hydra_flags import multirun
+
+        with said_to_people():
+            study = multirun(arguments.overrides, arguments.config_dir)
+        data = {"study": str(study.folder.path), "best": study.best, "states": study.summary["states"]}
+        return Result(data | {"seconds": round(time.monotonic() - started, 3)}, study_text(study))
     card = api.load_card(arguments.overrides, arguments.config_dir)
     with said_to_people():
         run = api.fit(card, progress=True)
@@ -114,7 +141,7 @@ def predict(arguments: argparse.Namespace) -> Result:
     """Rows file → answers file."""
     from runcard import api
     from runcard.data.frames import check_output, write_frame
-    from runcard.runs import write_bytes
+    from runcard.files import write_bytes
 
     run = api.load_run(arguments.run)
     output = Path(arguments.output).expanduser().absolute()
@@ -128,6 +155,32 @@ def predict(arguments: argparse.Namespace) -> Result:
     lines = [*(f"warning: {warning}" for warning in warnings), f"{answers.height} answers in {output}"]
     data = {"answers": str(output), "rows": answers.height, "warnings": warnings, "run": str(run.path)}
     return Result(data, "\n".join(lines))
+
+
+def package(arguments: argparse.Namespace) -> Result:
+    """Run or study → bundle."""
+    from runcard import api
+
+    packaged = api.package(arguments.run)
+    data = {"bundle": packaged.tag, "path": str(packaged.path), "rows_compared": packaged.compared}
+    text = (
+        f"bundle  {packaged.tag}\nfolder  {packaged.path}\n"
+        f"answers as the run did on {packaged.compared} rows, to {packaged.deviation:.1e}\n"
+        "next    runcard serve, or bentoml serve in the project's folder"
+    )
+    return Result(data | {"deviation": packaged.deviation}, text)
+
+
+def serve(arguments: argparse.Namespace) -> Result:
+    """Bundle → service; comes back only with an error."""
+    from runcard.serving.launch import become_server, prepare
+
+    tag = prepare(arguments.bundle, arguments.host, arguments.port)
+    url = f"http://{arguments.host}:{arguments.port}"
+    print(f"serving {tag} on {url}", file=sys.stderr, flush=True)
+    if arguments.json:
+        print(json.dumps({"bundle": tag, "url": url}), flush=True)
+    become_server(tag, arguments.host, arguments.port)
 
 
 def ls(arguments: argparse.Namespace) -> Result:
@@ -153,9 +206,13 @@ def doctor(arguments: argparse.Namespace) -> Result:
     return Result({"ok": sound, "findings": findings}, text, 0 if sound else 3)
 
 
+def _is_sweep(arguments: argparse.Namespace) -> bool:
+    from runcard.card.sweep import is_sweep
+
+    return arguments.multirun or is_sweep(arguments.overrides, arguments.config_dir)
+
+
 def _is_for_hydra(arguments: argparse.Namespace) -> bool:
-    if arguments.multirun:
-        raise CardError("-m/--multirun: sweeps are not part of this version yet; run `runcard fit` once a value")
     return bool(arguments.cfg or arguments.info or arguments.shell_completion)
 
 
@@ -188,7 +245,7 @@ VERBS = (
     ),
     Verb(
         "fit",
-        "train a card's model and evaluate it: card to run",
+        "train a card's model and evaluate it: card to run; with -m or sweep=, card to study",
         "runcard fit experiment=digits_cnn seed=1",
         _add_card,
         fit,
@@ -207,6 +264,14 @@ VERBS = (
         _add_predict,
         predict,
     ),
+    Verb(
+        "package",
+        "put a run, or a study's winner, into BentoML's model store, proved to answer as the run did",
+        "runcard package studies/digits",
+        _add_package,
+        package,
+    ),
+    Verb("serve", "answer over HTTP with a bundle", "runcard serve --port 3000", _add_serve, serve),
     Verb("ls", "list the runs with their scores and how their cards differ", "runcard ls --sort best", _add_ls, ls),
     Verb("doctor", "say what this machine has, what is missing and what to do", "runcard doctor", _add_doctor, doctor),
 )
