@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 
 import torch
 
@@ -46,11 +46,11 @@ def fit_card(card: Card, data: Dataset, make_folder: Callable[[str], RunFolder],
     folder = make_folder(card.name)
     with logged(folder):
         _write_beginnings(folder, card, data)
-        level = logging.INFO if progress else logging.DEBUG
+        said, warned = (logging.INFO, logging.WARNING) if progress else (logging.DEBUG, logging.DEBUG)
         sizes = [len(data.indices(part)) for part in ("train", "validation", "test")]
-        log.log(level, "run %s: %d rows to learn from, %d to choose the epoch, %d to test", folder.path, *sizes)
+        log.log(said, "run %s: %d rows to learn from, %d to choose the epoch, %d to test", folder.path, *sizes)
         for note in data.rows.notes:
-            log.log(max(level, logging.WARNING) if progress else level, "%s", note)
+            log.log(warned, "%s", note)
         training = train(card, data, folder, progress=progress)
         run = open_trained(folder)
         metrics = evaluate(run, data, training, report=card.report)
@@ -92,11 +92,11 @@ def _write_beginnings(folder: RunFolder, card: Card, data: Dataset) -> None:
     files.write_bytes(folder.split, labels_to_parquet(data.split))
 
 
-@contextmanager
+@contextlib.contextmanager
 def logged(folder: RunFolder) -> Iterator[None]:
     """Keep what is logged, and how it ended, in the run's ``run.log``."""
     try:
-        handler = logging.FileHandler(folder.log, encoding="utf-8")
+        handler = _LogFile(folder.log, encoding="utf-8")
     except OSError as error:
         raise RunError(f"cannot write {folder.log}: {error.strerror or error}") from error
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
@@ -112,4 +112,12 @@ def logged(folder: RunFolder) -> Iterator[None]:
     finally:
         log.removeHandler(handler)
         log.setLevel(level)
-        handler.close()
+        with contextlib.suppress(OSError):  # a full disk
+            handler.close()
+
+
+class _LogFile(logging.FileHandler):
+    """On a full disk the log ends early; what is written for keeps says so, and in one line."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  # logging's own name
+        pass

@@ -237,6 +237,20 @@ def test_data_is_read_once(monkeypatch: pytest.MonkeyPatch, table: Path) -> None
     assert len(read) == once
 
 
+def test_a_disk_that_is_full_ends_the_sweep_in_one_line(away: Path) -> None:
+    limit = "resource.setrlimit(resource.RLIMIT_FSIZE, (120_000,) * 2)"
+    full = f"import os, resource, sys; {limit}; os.execv(sys.argv[1], sys.argv[1:])"
+    words = ["fit", "-m", "data=wine", "model=linear", *TINY[:2], "seed=range(0,500)", "sweep.name=big"]
+    done = subprocess.run(
+        [sys.executable, "-c", full, str(BIN / "runcard"), *words], capture_output=True, text=True, timeout=HANG_S
+    )
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.splitlines()[-1].startswith(f"runcard: cannot write {away}/studies/big/study.db: ")
+    assert "Traceback" not in done.stderr
+    summary = json.loads((away / "studies/big/study.json").read_text())
+    assert summary["states"]["COMPLETE"] == len(summary["trials"]) > 0
+
+
 def test_a_signal_ends_the_sweep_and_keeps_what_was_done(away: Path) -> None:
     words = [str(BIN / "runcard"), "fit", "-m", "data=wine", "seed=range(0,500)", "sweep.name=long"]
     with subprocess.Popen(words, stderr=subprocess.PIPE, text=True, cwd=away) as process:

@@ -17,12 +17,14 @@ from optuna.distributions import (
     FloatDistribution,
     IntDistribution,
 )
-from optuna.exceptions import ExperimentalWarning
+from optuna.exceptions import ExperimentalWarning, StorageInternalError
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 from optuna.storages import RDBStorage
+from sqlalchemy.exc import SQLAlchemyError
 
 from runcard.card.schema import Sweep
 from runcard.card.space import Dimension
+from runcard.errors import RunError
 from runcard.studies import StudyFolder
 
 # Trials at random before the estimator has something to learn from; with few trials in all, a third of them.
@@ -40,6 +42,9 @@ def new_study(folder: StudyFolder, settings: Sweep, *, maximize: bool, trials: i
         settings: Sampler and seed.
         maximize: Whether more is better.
         trials: How many are planned.
+
+    Raises:
+        RunError: If the database cannot be written.
     """
     with _quietly():
         # Connected by hand: in an URL a path with a question mark would end there.
@@ -52,6 +57,8 @@ def new_study(folder: StudyFolder, settings: Sweep, *, maximize: bool, trials: i
                 study_name=folder.path.name,
                 direction="maximize" if maximize else "minimize",
             )
+        except (StorageInternalError, SQLAlchemyError) as error:
+            raise RunError(f"cannot write {folder.database}: {_first_cause(error)}") from error
         finally:
             storage.remove_session()
             storage.engine.dispose()
@@ -84,6 +91,13 @@ def _quietly() -> Iterator[None]:
             yield
     finally:
         optuna.logging.set_verbosity(level)
+
+
+def _first_cause(error: BaseException) -> BaseException:
+    """SQLite's own words, such as ``database or disk is full``."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return error
 
 
 def _sampler(settings: Sweep, trials: int) -> BaseSampler:

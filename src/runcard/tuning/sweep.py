@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import math
 from collections.abc import Callable, Iterator, Mapping
@@ -66,10 +67,11 @@ def run_sweep(plan: Plan, metric: str, fit: Fit) -> Study:
         files.write_text(folder.cards / f"{name}.yaml", files.dump_yaml(content))
     log.info("study %s: %d trials, %s decides", folder.path, trials, metric)
     with new_study(folder, plan.settings, maximize=maximizes(metric), trials=trials) as study:
-        for point in _first(plan, trials):
-            study.enqueue_trial(encoded(point))
         summary = _write_summary(folder, plan, metric, study)
+        named = _named(plan)
         for _ in range(trials):
+            for point in itertools.islice(named, 1):
+                study.enqueue_trial(encoded(point))
             _try(study, plan, folder, metric, fit)
             summary = _write_summary(folder, plan, metric, study)
             _report(summary, trials)
@@ -86,10 +88,10 @@ def _count(plan: Plan) -> int:
     return int(min(plan.size, plan.settings.n_trials or plan.size))
 
 
-def _first(plan: Plan, trials: int) -> Iterator[Mapping[str, Any]]:
-    """The points to begin with: of a grid all; else the card's own, so that a sweep never ends below it."""
+def _named(plan: Plan) -> Iterator[Mapping[str, Any]]:
+    """The points that no sampler chooses: of a grid all; else the card's own, so that a sweep never ends below it."""
     if plan.settings.sampler == "grid":
-        yield from (point for point, _ in zip(plan.points(), range(trials), strict=False))
+        yield from plan.points()
     elif plan.own:
         yield plan.own
 
