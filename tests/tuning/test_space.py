@@ -151,6 +151,20 @@ def test_groups_are_composed_once_and_later_edits_change_nothing(away: Path) -> 
     assert [card.name for card in cards] == ["wine-linear"] * 2 + ["wine-own"] * 2
 
 
+@pytest.mark.parametrize(
+    ("words", "name"),
+    [
+        (["data=wine", "seed=1,2"], "wine-mlp"),
+        (["data=wine", "model=linear,mlp"], "wine"),
+        (["data=wine,diabetes", "model=linear"], "sweep"),
+        (["name=mine", "model=linear,mlp"], "mine"),
+        (["name=a-x,a-y"], "a"),
+    ],
+)
+def test_a_study_is_called_by_what_its_cards_share(words: list[str], name: str) -> None:
+    assert runcard.load_sweep(words).name == name
+
+
 def test_a_saved_card_can_be_swept() -> None:
     saved = runcard.load_card(["data=wine", "seed=5"])
     Path("card.yaml").write_text(yaml.safe_dump(saved.to_dict()))

@@ -91,8 +91,10 @@ class Plan:
 
     @property
     def name(self) -> str:
-        """The card's name, by which a study is called that has none of its own."""
-        return self.card({d.key: d.corners[0] for d in self.space}).name
+        """What the cards' names have in common, by which a study is called that has no name of its own."""
+        names = [card.name.split("-") for card in self.unlike_in("name")]
+        shared = itertools.takewhile(lambda parts: len(set(parts)) == 1, zip(*names, strict=False))
+        return "-".join(parts[0] for parts in shared) or "sweep"
 
 
 def judge_ahead(plan: Plan) -> None:
