@@ -1,4 +1,4 @@
-"""Send a run's test rows to the service, one request a row, and compare the answers with the labels.
+"""Send a classifier's test rows to the service, one request a row, and compare the answers with the labels.
 
 python scripts/ask.py RUN http://127.0.0.1:3000
 """

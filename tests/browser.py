@@ -76,7 +76,11 @@ class Browser:
     def complaints(self) -> list[str]:
         """What the browser's console says of the page's own faults, since it was last asked."""
         found = self._call("POST", "/se/log", {"type": "browser"})
-        return [entry["message"] for entry in found if entry["level"] == "SEVERE" and "400" not in entry["message"]]
+        return [
+            entry["message"]
+            for entry in found
+            if entry["level"] == "SEVERE" and "status of 400" not in entry["message"]
+        ]
 
     def close(self) -> None:
         """Close the window."""

@@ -6,12 +6,15 @@ imports nothing heavy.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hydra.core.config_store import ConfigStore
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
+
+from runcard.errors import CardError
 
 if TYPE_CHECKING:
     from runcard.tuning.sweep import Study
@@ -21,9 +24,20 @@ class RuncardSweeper(Sweeper):
     """One study of a card: Hydra gives the overrides, Runcard composes, checks, tries and names the winner."""
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        """Take from Hydra where the user's own groups lie; a trial is a fit of the card, whatever the task is."""
-        sources = config.hydra.runtime.config_sources
-        own = [source.path for source in sources if source.schema == "file" and source.provider != "main"]
+        """Take from Hydra where the user's own groups lie; a trial is a fit of the card, whatever the task is.
+
+        Raises:
+            CardError: If Hydra was given other groups than the sweep will read.
+        """
+        from runcard.card.compose import shipped_conf
+
+        folders = [source for source in config.hydra.runtime.config_sources if source.schema == "file"]
+        own = [folder.path for folder in folders if folder.provider != "main"]
+        # What it would not read it must not seem to have read.
+        others = [folder.path for folder in folders if folder.provider == "main"]
+        unread = [path for path in others if Path(path).resolve() != shipped_conf().resolve()] + own[1:]
+        if unread:
+            raise CardError(f"a sweep reads the shipped groups and one folder beside them, and not {unread[0]}")
         self._config_dir: str | None = own[0] if own else None
 
     def sweep(self, arguments: list[str]) -> Study:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from runcard import files, runs, studies
 from runcard.card import check as judge
+from runcard.card.metrics import reaches
 from runcard.card.schema import Card
 from runcard.card.targets import build
 from runcard.runs import RunFolder
@@ -52,6 +53,20 @@ def check(card: Card) -> None:
         DataError: If the file is missing or unreadable.
     """
     build(card.data).check_columns(card.problem.target)
+
+
+def check_sweep(plan: Plan) -> None:
+    """As ``check``, for every card of a sweep that can be foreseen; and that its trials can be compared.
+
+    Raises:
+        CardError: If one names a column that is not there, or the trials do not share what decides.
+        DataError: If a file is missing or unreadable.
+    """
+    from runcard.tuning.objective import objective
+
+    for card in plan.unlike_in("data", "problem"):
+        check(card)
+    objective(plan, lambda card: card.problem.task)
 
 
 def load_sweep(overrides: Sequence[str], config_dir: str | Path | None = None) -> Plan:
@@ -118,7 +133,10 @@ def sweep(overrides: Sequence[str], config_dir: str | Path | None = None) -> Stu
     def fit_trial(card: Card, folder: RunFolder) -> dict[str, float]:
         return fit_card(card, datasets.of(card), lambda _: folder).metrics
 
-    return run_sweep(plan, objective(plan, datasets), fit_trial)
+    # Reading also finds out, before the first trial, that there is nothing to learn from.
+    metric = objective(plan, lambda card: datasets.of(card).signature.target.task)
+    assert metric is not None  # for every task is known now
+    return run_sweep(plan, metric, fit_trial)
 
 
 def load_run(path: str | Path) -> Run:
@@ -174,7 +192,20 @@ def package(path: str | Path) -> Packaged:
     from runcard.packaging.package import package as package_run
 
     run = load_run(studies.winner(path).path if studies.is_study(path) else path)
+    _say_what_is_short(run, path)
     return package_run(run, _restored(run))
+
+
+def _say_what_is_short(run: Run, path: str | Path) -> None:
+    """Log why someone may not want to serve this run yet."""
+    metric, least = run.card.problem.metric, run.card.problem.least_value
+    score = run.metrics.get(f"test/{metric}")
+    if least is not None and score is not None and not reaches(metric, score, least):
+        log.warning("%s is %.4f on the test rows, and the least acceptable is %.4f", metric, score, least)
+    if studies.is_study(path):
+        done, wanted = studies.progress(path)
+        if done < wanted:
+            log.warning("the study was stopped after %d of %d trials; this is the best of them", done, wanted)
 
 
 def tested_rows(path: str | Path) -> tuple[list[dict[str, Any]], list[Any]]:

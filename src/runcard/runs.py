@@ -203,7 +203,9 @@ def differing_keys(cards: list[dict[str, Any]]) -> list[str]:
 
 def shown(value: Any) -> str:
     """A value of a card, for people: of a number six digits are enough."""
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+    if isinstance(value, str):
+        return value
+    return f"{value:.6g}" if isinstance(value, float) else json.dumps(value, ensure_ascii=False)
 
 
 def _with_checkpoints(path: Path) -> RunFolder:

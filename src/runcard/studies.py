@@ -78,11 +78,29 @@ def winner(path: str | Path) -> RunFolder:
     Raises:
         RunError: If the folder holds no study, or the study no finished trial.
     """
-    place = Path(path).absolute()
-    folder = StudyFolder(place.parent if place.name == "study.json" else place)
+    folder = _open(path)
     best = folder.read().get("best")
     if best is None:
         raise RunError(f"the study {folder.path} has no winner: none of its trials is finished")
     if not isinstance(best, dict) or not isinstance(best.get("number"), int):
         raise RunError(f"{folder.summary} is damaged: best must hold a trial's number")
     return runs.open_run(folder.trial(best["number"]).path)
+
+
+def progress(path: str | Path) -> tuple[int, int]:
+    """How many of a study's trials are over, and how many it was to have.
+
+    Raises:
+        RunError: If the folder holds no study.
+    """
+    folder = _open(path)
+    content = folder.read()
+    done, wanted = content.get("trials"), content.get("n_trials")
+    if not isinstance(done, list) or not isinstance(wanted, int):
+        raise RunError(f"{folder.summary} is damaged: trials must be a list, and n_trials a number")
+    return len(done), wanted
+
+
+def _open(path: str | Path) -> StudyFolder:
+    place = Path(path).absolute()
+    return StudyFolder(place.parent if place.name == "study.json" else place)

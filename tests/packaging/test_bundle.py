@@ -15,16 +15,17 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from safetensors import safe_open
 from torch import nn
 
 import runcard
 from runcard.data.fields import to_columns, to_fields
-from runcard.data.signature import Feature, Signature, Target
+from runcard.data.signature import Columns, Feature, Signature, Target
 from runcard.errors import BundleError, ParityError
 from runcard.packaging import package as packaging
 from runcard.packaging import store
-from runcard.packaging.bundle import GRAPH, open_bundle, seal, verify
+from runcard.packaging.bundle import GRAPH, Bundle, open_bundle, seal, verify
 from runcard.packaging.export import to_onnx
 from tests.conftest import TINY, Command, Made
 
@@ -142,6 +143,35 @@ def test_one_changed_byte_is_noticed_and_the_file_named(name: str, table_made: M
         open_bundle(folder)
 
 
+def test_a_manifest_that_names_nothing_is_not_enough(table_made: Made, away: Path) -> None:
+    folder = away / "bundle"
+    shutil.copytree(table_made.bundle.path, folder)
+    (folder / "metrics.json").write_text("{}")
+    (folder / "manifest.json").write_text("{}")
+    (folder / "manifest.sha256").write_text(hashlib.sha256(b"{}").hexdigest() + "\n")
+    with pytest.raises(BundleError, match="does not name"):
+        open_bundle(folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("model.onnx", b"no graph"),
+        ("signature.json", b"[]"),
+        ("reference.json", b'{"rows": [{}], "answers": [[0, 1]]}'),
+    ],
+)
+def test_what_this_version_cannot_read(name: str, content: bytes, table_made: Made, away: Path) -> None:
+    folder = away / "bundle"
+    shutil.copytree(table_made.bundle.path, folder)
+    (folder / name).write_bytes(content)
+    for sealed in ("manifest.json", "manifest.sha256"):
+        (folder / sealed).unlink()
+    seal(folder)
+    with pytest.raises(BundleError, match="cannot be read by this version"):
+        open_bundle(folder)
+
+
 def test_a_manifest_made_to_fit_is_still_not_enough(table_made: Made, away: Path) -> None:
     folder = away / "bundle"
     shutil.copytree(table_made.bundle.path, folder)
@@ -167,6 +197,64 @@ def test_a_bundle_that_would_answer_otherwise_is_not_packaged(
     said = command("package", str(table_made.run.path))
     assert (said.code, "Nothing was packaged" in said.err) == (3, True), said.err
     assert {str(model.tag) for model in bentoml.models.list()} == before
+
+
+@pytest.mark.parametrize("answer", [np.nan, np.inf])
+def test_an_answer_that_is_no_number_is_not_packaged(
+    answer: float, table_made: Made, monkeypatch: pytest.MonkeyPatch, command: Command
+) -> None:
+    answered = Bundle.answer
+
+    def odd_ones_are_lost(self: Bundle, columns: Columns) -> NDArray[np.float64]:
+        answers = answered(self, columns)
+        answers[-1] = answer
+        return answers
+
+    monkeypatch.setattr(Bundle, "answer", odd_ones_are_lost)
+    said = command("package", str(table_made.run.path))
+    assert (said.code, "Nothing was packaged" in said.err) == (3, True), said.err
+
+
+@pytest.mark.parametrize("change", ["cut", "empty", "beyond", "nan"])
+def test_predictions_that_are_not_the_runs(change: str, table_made: Made, away: Path, command: Command) -> None:
+    shutil.copytree(table_made.run.path, away / "run")
+    path = away / "run/predictions.parquet"
+    frame = pl.read_parquet(path)
+    changed = {
+        "cut": frame.head(3),
+        "empty": frame.head(0),
+        "beyond": frame.with_columns(row=pl.col("row") + 10_000),
+        "nan": frame.with_columns(pl.lit(np.nan).alias("probability_yes")),
+    }
+    changed[change].write_parquet(path)
+    said = command("package", "run")
+    assert (said.code, "predictions.parquet is damaged" in said.err) == (2, True), said.err
+
+
+def test_an_outlier_in_the_test_rows_is_no_reason_to_refuse(away: Path, command: Command) -> None:
+    random = np.random.default_rng(0)
+    columns = dict(zip("xzw", random.normal(size=(3, 400)), strict=True))
+    truth = 3 * columns["x"] + random.normal(size=400)
+    columns["x"][3] = 1e5
+    pl.DataFrame(columns | {"y": truth}).write_csv("rows.csv")
+    words = ["data=table", "data.path=rows.csv", "problem.target=y", "trainer.max_epochs=20", "report=false", "--json"]
+    run = command("fit", *words).json["run"]
+    split = pl.read_parquet(Path(run) / "split.parquet")
+    assert split.row(3)[-1] == "test"
+    said = command("package", run, "--json")
+    assert said.code == 0, said.err
+    assert said.json["deviation"] <= 1e-5
+
+
+def test_what_is_short_is_said(command: Command) -> None:
+    words = ["data=wine", "model=linear", *TINY[:2], "problem.least_value=1.0", "seed=1,2"]
+    study = command("fit", "-m", *words, "--json").json["study"]
+    summary = json.loads((Path(study) / "study.json").read_text())
+    (Path(study) / "study.json").write_text(json.dumps(summary | {"n_trials": 200}))
+    said = command("package", study)
+    assert said.code == 0
+    assert "the least acceptable is 1.0000" in said.err
+    assert "stopped after 2 of 200 trials" in said.err
 
 
 class _Scaled(nn.Module):

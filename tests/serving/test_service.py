@@ -106,6 +106,8 @@ def test_status_codes(service: Service) -> None:
     assert status == 400
     assert said["mistakes"] == [{"row": None, "field": "age", "message": "must be a number, not a text"}]
     assert service.post(b"{")[0] == 400
+    status, said = service.post(b" " * (17 << 20))
+    assert (status, "16 MiB" in said["error"]) == (413, True)
     assert service.get("/predict")[0] == 405
     assert service.get("/nowhere")[0] == 404
     status, answers = service.post([GOOD] * 2000)  # long enough to go to another thread
@@ -210,6 +212,54 @@ def test_an_address_that_cannot_be_had(
     assert (said.code, says in said.err, "--port" in said.err) == (2, True, True), said.err
 
 
+def test_models_of_other_makers_are_passed_over(lone_store: Path, table_made: Made, away: Path) -> None:
+    for name, text in (("theirs", "name: [unclosed"), ("empty", "")):
+        folder = lone_store / "models" / name / "abc"
+        folder.mkdir(parents=True)
+        (folder / "model.yaml").write_text(text)
+    port = free_port()
+    with starting(
+        [str(BIN / "runcard"), "serve", "--port", str(port)], away, port, BENTOML_HOME=str(lone_store)
+    ) as service:
+        wait_until_ready(service)
+        assert service.post(GOOD)[1]["model_version"] == table_made.bundle.tag
+
+
+def test_modules_in_the_working_directory_are_not_the_services(table_made: Made, away: Path) -> None:
+    for name in ("jinja2", "select", "files", "onnxruntime"):
+        (away / f"{name}.py").write_text("raise SystemExit('not this one')")
+    port = free_port()
+    words = [str(BIN / "runcard"), "serve", table_made.bundle.tag, "--port", str(port)]
+    with starting(words, away, port) as service:
+        wait_until_ready(service)
+        assert service.post(GOOD)[0] == 200
+
+
+def test_stdout_is_for_the_one_json_object(table_made: Made, away: Path) -> None:
+    port = free_port()
+    words = [str(BIN / "runcard"), "serve", table_made.bundle.tag, "--port", str(port), "--json"]
+    with starting(["bash", "-c", 'exec "$@" 2>/dev/null', "bash", *words], away, port) as service:
+        wait_until_ready(service)
+        assert service.post(GOOD)[0] == 200
+        said = service.log.read_text()
+    assert json.loads(said) == {"bundle": table_made.bundle.tag, "url": service.url}
+
+
+def test_a_client_that_hangs_up_leaves_no_traceback(service: Service) -> None:
+    host, port = service.url.removeprefix("http://").split(":")
+    for _ in range(5):
+        with socket.create_connection((host, int(port))) as connection:
+            connection.sendall(b"POST /predict HTTP/1.1\r\nHost: here\r\nContent-Length: 1000\r\n\r\n{")
+    assert service.post(GOOD)[0] == 200
+    assert "Traceback" not in service.log.read_text()
+
+
+def test_wrong_rows_by_the_thousand_are_refused_at_once(service: Service) -> None:
+    status, said = service.post(b"[" + b"{}," * 1_000_000 + b"{}]")
+    assert (status, len(said["mistakes"])) == (400, len(GOOD))
+    assert psutil.Process(service.process.pid).children()[0].memory_info().rss < 1 << 30
+
+
 def test_the_newest_is_served_unless_another_is_named(lone_store: Path, table_made: Made, digits_made: Made) -> None:
     name, _, version = digits_made.bundle.tag.partition(":")
     shutil.copytree(digits_made.bundle.path, lone_store / "models" / name / version)
@@ -250,6 +300,18 @@ def test_a_bento_serves_from_an_unpacked_copy(lone_store: Path, table_made: Made
 
 
 @pytest.mark.slow
+def test_a_bento_does_not_mind_what_else_is_in_the_store(lone_store: Path, table_made: Made, digits_made: Made) -> None:
+    environment = {**os.environ, "BENTOML_HOME": str(lone_store)}
+    build = [str(BIN / "bentoml"), "build"]
+    subprocess.run(build, cwd=ROOT, env=environment, capture_output=True, timeout=HANG_S, check=True)
+    name, _, version = digits_made.bundle.tag.partition(":")
+    shutil.copytree(digits_made.bundle.path, lone_store / "models" / name / version)
+    (lone_store / "models" / name / version / "bundle.json").write_text("{}")
+    with bentoml_serve(lone_store, target="runcard-service:latest", BENTOML_HOME=str(lone_store)) as service:
+        assert json.loads(service.get("/openapi.json")[1])["info"]["version"] == table_made.bundle.tag
+
+
+@pytest.mark.slow
 def test_a_bento_in_the_store_keeps_its_bundle(lone_store: Path, table_made: Made, digits_made: Made) -> None:
     environment = {**os.environ, "BENTOML_HOME": str(lone_store), "RUNCARD_BUNDLE": table_made.bundle.tag}
     build = [str(BIN / "bentoml"), "build"]
@@ -258,5 +320,5 @@ def test_a_bento_in_the_store_keeps_its_bundle(lone_store: Path, table_made: Mad
     shutil.copytree(digits_made.bundle.path, lone_store / "models" / name / version)
     for chosen in (table_made, digits_made):
         variables = {"BENTOML_HOME": str(lone_store), "RUNCARD_BUNDLE": chosen.bundle.tag}
-        with bentoml_serve(lone_store, target="runcard:latest", **variables) as service:
+        with bentoml_serve(lone_store, target="runcard-service:latest", **variables) as service:
             assert json.loads(service.get("/openapi.json")[1])["info"]["version"] == table_made.bundle.tag

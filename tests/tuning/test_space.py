@@ -81,6 +81,26 @@ def test_values_come_back_as_they_were(values: list[object]) -> None:
         (["optimizer.lr=interval(0,.inf)", "sweep=tpe"], "optimizer.lr"),
         (["seed=range(3,1)"], "names no value to try"),
         (["seed=range(0,1000000)"], "names more than 10000 values"),
+        (["seed=" + ",".join(map(str, range(10_001)))], "names more than 10000 values"),
+        (["seed=range(0,5,0)"], "a step that is not 0"),
+        (["seed=range(nan,1)"], "must have finite ends"),
+        (["seed=range(0,1,nan)"], "must have finite ends"),
+        (["optimizer.lr=range(inf,inf)"], "must have finite ends"),
+        (["optimizer.lr=interval(-1e308,1e308)"], "a finite way between them"),
+        (["seed=int(interval(1.5,3.5))"], "must have whole numbers as ends"),
+        (["seed=int(interval(start=1,end=3.5))"], "must have whole numbers as ends"),
+        (["optimizer.lr=interval(1e-3,1e-2),1"], "holds a range or an interval among its values"),
+        (["optimizer.lr=interval(1e-3,1e-2"], "a bracket that is not closed"),
+        (["trainer.gradient_clip_norm=choice(null,1.0)"], "as in key=null,1"),
+        (["optimizer.lr=intervall(1,2)"], "Did you mean interval?"),
+        (["seed=glob(*)"], "seed is no group"),
+        (["optimizer={lr: 0.1},{lr: 0.2}"], "a group has choices by name"),
+        (["seed=1,2", "seed=3"], "seed is given twice"),
+        (["seed=1,2", "seed=3,4"], "seed is given twice"),
+        (["model=mlp,linear", "model=mlp"], "model is given twice"),
+        (["sweep=tpe", "sweep.space={model.dropout: 0.1}"], "names one value, 0.1, and nothing to try"),
+        (["optimizer.lr=0,0.0"], "names a value twice"),
+        (["seed=1,true"], "names a value twice"),
         (["seed=1,1"], "names a value twice: 1"),
         (["seed=shuffle(1,2)"], "shuffle has no meaning here"),
         (["model=mlp,cnm"], "there is no model=cnm"),
@@ -125,6 +145,47 @@ def test_the_files_space_is_narrowed_key_by_key() -> None:
     plan = runcard.load_sweep(["sweep=tpe", "optimizer.weight_decay=0.1", "sweep.space.seed=[1,2]"])
     assert list(plan.written_space) == ["optimizer.lr", "seed"]
     assert plan.card({"optimizer.lr": 0.1, "seed": 2}).optimizer.weight_decay == 0.1
+
+
+def test_a_mapping_on_the_command_line_fixes_what_is_in_it() -> None:
+    plan = runcard.load_sweep(["sweep=tpe", "optimizer={lr: 0.1}"])
+    assert list(plan.written_space) == ["optimizer.weight_decay"]
+    assert plan.card({"optimizer.weight_decay": 0.1}).optimizer.lr == 0.1
+
+
+def test_a_sweep_that_was_chosen_may_be_taken_back() -> None:
+    assert runcard.load_sweep(["sweep=tpe", "~sweep", "seed=1,2"]).settings.sampler == "grid"
+
+
+def test_an_optional_group_may_be_left_out_in_some_trials() -> None:
+    plan = runcard.load_sweep(["data=wine", "debug=null,fast"])
+    limits = [plan.card(point).trainer.limit_batches for point in plan.points()]
+    assert limits[0] is None
+    assert limits[1] is not None
+    assert [name for name, _ in plan.composed()] == ["null", "fast"]
+
+
+def test_more_groups_than_can_be_composed() -> None:
+    words = ["model=glob(*)", "optimizer=glob(*)", "data=glob(*)", "trainer=glob(*)", "logger=glob(*)"]
+    with pytest.raises(CardError, match="combinations of groups"):
+        runcard.load_sweep(words)
+
+
+def test_a_long_list_of_numbers_is_judged_by_its_ends() -> None:
+    seeds = ",".join(map(str, range(3000)))
+    assert runcard.load_sweep([f"seed={seeds}"]).size == 3000
+    for wrong in ("-1", "2.5"):
+        with pytest.raises(CardError, match=f"not {wrong}"):
+            runcard.load_sweep([f"seed={seeds},{wrong},7000"])
+
+
+def test_a_file_of_ones_own_needs_only_what_differs() -> None:
+    Path("mine/sweep").mkdir(parents=True)
+    Path("mine/sweep/own.yaml").write_text(
+        "# @package _global_\nhydra:\n  mode: MULTIRUN\nsweep:\n  sampler: grid\n  space:\n    seed: 1,2\n"
+    )
+    plan = runcard.load_sweep(["sweep=own"], "mine")
+    assert (plan.trials, plan.settings.studies_dir) == (2, "studies")
 
 
 def test_m_alone_takes_the_sampler_that_fits() -> None:

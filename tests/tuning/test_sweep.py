@@ -20,6 +20,7 @@ from hydra.plugins.sweeper import Sweeper
 
 import runcard
 from runcard import api
+from runcard.card.compose import shipped_conf
 from runcard.evaluation.predictor import Run
 from tests.conftest import HANG_S, TINY, Command
 from tests.servers import BIN
@@ -104,7 +105,7 @@ def test_a_grid_tries_every_point_in_order(command: Command) -> None:
     cards = [yaml.safe_load((Path(study) / str(number) / "card.yaml").read_text()) for number in range(6)]
     assert [card["seed"] for card in cards] == [1, 1, 2, 2, 3, 3]
     kept = sorted(path.name for path in (Path(study) / "cards").iterdir())
-    assert kept == ["card+linear.yaml", "card+mlp.yaml"]
+    assert kept == ["linear.yaml", "mlp.yaml"]
     for name in kept:
         assert runcard.load_card([str(Path(study) / "cards" / name)]).data.name == "wine"  # type: ignore[union-attr]
 
@@ -193,6 +194,19 @@ def test_hydras_own_multirun_comes_here_too(away: Path) -> None:
         shutil.rmtree("studies")
 
 
+def test_hydras_own_multirun_reads_no_other_groups_in_silence(away: Path) -> None:
+    shutil.copytree(shipped_conf(), away / "conf")
+    program = (
+        "import hydra\n@hydra.main(version_base='1.3', config_path='{away}/conf', config_name='config')\n"
+        "def main(cfg): pass\nmain()\n"
+    ).replace("{away}", str(away))
+    words = [sys.executable, "-c", program, "-m", "seed=1,2", "data=wine", *TINY[:2]]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=HANG_S)
+    assert done.returncode != 0
+    assert f"and not {away}/conf" in done.stderr
+    assert not (away / "studies").exists()
+
+
 def test_reports_if_they_are_asked_for(command: Command) -> None:
     said = command("fit", "-m", "data=wine", *TINY[:2], "seed=1,2", "report=true", "--json")
     assert Path(said.json["best"]["run"], "report.html").is_file()
@@ -213,6 +227,45 @@ def test_check_looks_at_the_whole_space(command: Command) -> None:
     assert command("check", "sweep=tpe", "--json").json["space"]["optimizer.lr"] == "tag(log, interval(1e-4, 1e-1))"
     assert command("check", "-m", "model.hidden=[0],[1]").code == 2
     assert not Path("studies").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["data=wine", "seed=1,2", "sweep.metric=val/los"], "nobody logs 'val/los'"),
+        (["data=wine,diabetes"], "the trials are judged by val/accuracy and val/r2"),
+        (["data=table", "data.path=nowhere.csv", "problem.target=y", "seed=1,2"], "there is no file"),
+    ],
+)
+def test_check_finds_what_fit_would(words: list[str], says: str, command: Command) -> None:
+    said = command("check", "-m", *words)
+    assert (said.code != 0, says in said.err) == (True, True), said.err
+
+
+def test_trials_are_listed_as_runs(command: Command) -> None:
+    command("fit", "-m", "data=wine", *TINY[:2], "seed=1,2", "sweep.name=mine")
+    rows = command("ls", "--runs-dir", "studies", "--name", "mine", "--json").json["runs"]
+    assert [(Path(row["run"]).name, row["state"]) for row in rows] == [("1", "finished"), ("0", "finished")]
+
+
+def test_more_trials_than_points_is_said(command: Command) -> None:
+    words = ["sweep=random", "seed=1,2", "optimizer.lr=0.1", "optimizer.weight_decay=0.1", "sweep.n_trials=3"]
+    said = command("fit", *words, "data=wine", *TINY[:2])
+    assert "the space has 2 points, so some are tried more than once" in said.err
+
+
+def test_values_of_a_range_are_those_that_were_written(command: Command) -> None:
+    words = ["sweep=random", *FEW, "model.dropout=range(0.1,0.9,0.1)", "sweep.n_trials=8", *TINY[:2], "--json"]
+    tried = {trial["params"]["model.dropout"] for trial in trials(command("fit", *words).json["study"])}
+    assert len(tried) > 2
+    assert tried <= {0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8}
+
+
+def test_what_was_left_out_of_the_data_is_said_once(table: Path, command: Command) -> None:
+    words = ["data=table", f"data.path={table}", "problem.target=churned", "data.kinds={city: ignore}"]
+    alone, many = (command("fit", *start, *words, *TINY).err for start in ([], ["-m", "seed=1,2"]))
+    notes = [line for line in alone.splitlines() if "left out" in line]
+    assert notes == [line for line in many.splitlines() if "left out" in line]
 
 
 def test_the_same_from_python(wine_run: Run) -> None:
@@ -266,6 +319,9 @@ def test_a_signal_ends_the_sweep_and_keeps_what_was_done(away: Path) -> None:
     assert "Traceback" not in rest
     summary = json.loads((away / "studies/long/study.json").read_text())
     assert summary["states"]["COMPLETE"] >= 3
+    assert summary["n_trials"] == 500
+    # The signal came in a trial, or between two.
+    assert {trial["error"] for trial in summary["trials"] if trial["state"] != "COMPLETE"} <= {"stopped by SIGTERM"}
     assert Path(summary["best"]["run"], "metrics.json").is_file()
     stored = optuna.load_study(study_name="long", storage=f"sqlite:///{away}/studies/long/study.db").trials
     assert not [trial for trial in stored if trial.state == optuna.trial.TrialState.RUNNING]

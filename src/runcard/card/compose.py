@@ -173,13 +173,14 @@ def divide(
     parsed: list[Override], options: dict[str, list[str]], mistakes: list[Mistake]
 ) -> tuple[list[str], list[Override]]:
     """Divide overrides into choices of a group, as text for Hydra, and values; a choice must exist."""
-    choices, values = [], []
+    choices: list[str] = []
+    values: list[Override] = []
     for override in parsed:
         group, value = override.key, override.value
         if group not in GROUPS or isinstance(value, dict):
             values.append(override)
         elif value is None and group in OPTIONAL_GROUPS:
-            continue
+            choices = [choice for choice in choices if not choice.startswith(f"{group}=")]
         elif value is None:
             hint = f"Choose one with {group}=NAME. {suggest('', options[group])}"
             mistakes.append(Mistake(group, "a card needs this section", f"override {override.text}", hint))

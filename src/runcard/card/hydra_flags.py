@@ -12,10 +12,12 @@ from typing import Any
 import hydra
 from hydra._internal.callbacks import Callbacks
 from hydra.core.plugins import Plugins
+from hydra.errors import HydraException
 from hydra.types import HydraContext, RunMode
 from omegaconf import DictConfig
 
 from runcard.card.compose import folders, loader, searchpath, shipped_conf
+from runcard.card.values import plain
 from runcard.errors import CardError
 
 
@@ -34,12 +36,18 @@ def answer(words: Sequence[str]) -> str:
     try:
         with contextlib.redirect_stdout(output), contextlib.redirect_stderr(complaint):
             main()
+    except HydraException as error:
+        raise CardError(_one_card(plain(error))) from error
     except SystemExit as error:
         if error.code:
-            raise CardError(complaint.getvalue().strip().partition("\n")[0] or "Hydra cannot compose this") from error
+            raise CardError(_one_card(complaint.getvalue().strip().partition("\n")[0])) from error
     finally:
         sys.argv = before
     return output.getvalue()
+
+
+def _one_card(complaint: str) -> str:
+    return f"{complaint or 'Hydra cannot compose this'}. Hydra's flags show one card: give each key one value."
 
 
 def multirun(overrides: Sequence[str], config_dir: str | None) -> Any:

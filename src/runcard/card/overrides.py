@@ -15,9 +15,13 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 
 from runcard.card.space import Dimension, SpaceError, dimension_of
+from runcard.card.spelling import suggest
 from runcard.errors import Mistake
 from runcard.files import parse_yaml
 
+# What Hydra's grammar knows; a value that begins like a call of it is no text.
+FUNCTIONS = ("choice", "range", "interval", "tag", "glob", "int", "float", "str", "bool", "sort", "shuffle")
+CALL = re.compile(r"(\w+)\((.*\)$)?", flags=re.DOTALL)
 SPELLED = re.compile(r"\+{0,2}([\w.]+)=(.*)", flags=re.DOTALL)
 
 
@@ -82,6 +86,14 @@ def _beyond_hydra(text: str, complaint: str) -> Override:
     if not spelled:
         raise SpaceError(f"cannot be read: {complaint}", "An override is key=value, group=choice or ~key.")
     key, value = spelled.groups()
+    if called := CALL.match(value):
+        name, whole = called.groups()
+        if name in FUNCTIONS:
+            hint = "Look for a bracket that is not closed; null stands between commas only, as in key=null,1."
+            raise SpaceError(f"cannot be read: {complaint}", hint)
+        if whole:
+            hint = f"{suggest(name, FUNCTIONS)} A text is quoted: '{key}=\"...\"'."
+            raise SpaceError(f"calls {name}, which does not exist", hint)
     if value[:1] not in ("[", "{", "'", '"'):
         return Override(key, value, False, text)
     try:

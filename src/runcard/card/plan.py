@@ -20,6 +20,9 @@ from runcard.runs import flatten
 
 # So many points are judged one by one; of a larger space each value once.
 MAX_JUDGED = 500
+NO_CHOICE = "null"  # of a group that a card can be without
+# Of the data, what changes neither its columns nor its target.
+CUTS = ("data.split", "data.batch_size")
 
 
 @dataclass(frozen=True)
@@ -49,14 +52,14 @@ class Plan:
         Raises:
             CardError: If the card refuses them.
         """
-        groups = tuple(str(values[key.key]) for key in self.space if key.key in GROUPS)
+        groups = tuple(choice_name(values[key.key]) for key in self.space if key.key in GROUPS)
         tried = [_typed(key, value) for key, value in values.items() if key not in GROUPS]
         return judge(self.templates[groups].with_values([_typed("report", False), *self.fixed, *tried]))
 
     def composed(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """The composed cards, each with a name made of the choices of the groups that are varied."""
         for choices_made, template in self.templates.items():
-            yield "+".join(("card", *choices_made)), template.with_values(self.fixed).values
+            yield "+".join(choices_made) or "base", template.with_values(self.fixed).values
 
     def points(self) -> Iterator[dict[str, Any]]:
         """Every combination of the values of a finite space, the last key fastest."""
@@ -73,16 +76,25 @@ class Plan:
         """Cards of the space, one for each different content of some of its sections or keys.
 
         Args:
-            sections: Such as ``data`` or ``trainer.monitor``.
+            sections: Such as ``data`` or ``trainer.monitor``; how rows are cut into parts and batches does not count.
         """
-        ends = [d.corners if d.key.startswith(sections) or d.key in GROUPS else d.corners[:1] for d in self.space]
+        ends = [d.corners if _counts(d.key, sections) or d.key in GROUPS else d.corners[:1] for d in self.space]
         names = [dimension.key for dimension in self.space]
-        cards = (self.card(dict(zip(names, values, strict=True))) for values in itertools.product(*ends))
+        points = itertools.islice(itertools.product(*ends), MAX_JUDGED)
         unlike: dict[str, Card] = {}
-        for card in cards:
+        for card in (self.card(dict(zip(names, values, strict=True))) for values in points):
             flat = flatten(card.to_dict())
-            unlike.setdefault(json.dumps([value for key, value in flat.items() if key.startswith(sections)]), card)
+            unlike.setdefault(json.dumps([value for key, value in flat.items() if _counts(key, sections)]), card)
         return list(unlike.values())
+
+    @property
+    def trials(self) -> int:
+        """How many will be run: as many as are wanted, and of a grid at most all."""
+        wanted = self.settings.n_trials
+        if self.settings.sampler == "grid":
+            return int(min(self.size, wanted or self.size))
+        assert wanted is not None
+        return wanted
 
     @property
     def written_space(self) -> dict[str, str]:
@@ -125,6 +137,15 @@ def _foreseen(plan: Plan) -> Iterator[dict[str, Any]]:
     for place, corners in enumerate(ends):
         for value in corners:
             yield {name: value if here == place else ends[here][0] for here, name in enumerate(names)}
+
+
+def choice_name(value: Any) -> str:
+    """A group's choice as Hydra writes it."""
+    return NO_CHOICE if value is None else str(value)
+
+
+def _counts(key: str, sections: tuple[str, ...]) -> bool:
+    return key.startswith(sections) and not key.startswith(CUTS)
 
 
 def _typed(key: str, value: Any) -> Override:

@@ -210,15 +210,15 @@ class NoLogger(Part):
 
 
 class Sweep(Section):
-    """How many runs of a card are tried; no part of the card itself."""
+    """How many runs of a card are tried; no part of the card itself, so what is usual need not be written."""
 
     sampler: Literal["tpe", "random", "grid"]
-    n_trials: Positive | None
-    seed: Annotated[int, Field(ge=0, lt=2**32)]
-    name: Name | None
-    studies_dir: Text
-    metric: Text | None
-    space: dict[str, str | list[Any]]
+    n_trials: Positive | None = None
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    name: Name | None = None
+    studies_dir: Text = "studies"
+    metric: Text | None = None
+    space: dict[str, Any]
 
 
 class Sweeping(Section):

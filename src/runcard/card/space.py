@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
@@ -20,6 +22,8 @@ from hydra.core.override_parser import types as hydra
 
 # More values than this are no list that anyone would try one by one.
 MAX_VALUES = 10_000
+TOO_MANY = f"names more than {MAX_VALUES} values"
+ENDS = re.compile(r"interval\(([^,()]+),([^,()]+)\)")
 
 
 @dataclass(frozen=True)
@@ -53,9 +57,9 @@ class Dimension:
 
     @property
     def corners(self) -> tuple[Any, ...]:
-        """The values that decide whether a card takes all: every choice, or both ends."""
+        """The values that decide whether a card takes all: every choice, or both ends of numbers of one type."""
         if self.low is None:
-            return self.values
+            return _ends(self.values) if all(type(value) in (int, float) for value in self.values) else self.values
         return (self.low,) if self.low == self.high else (self.low, self.high)
 
     def holds(self, value: Any) -> bool:
@@ -66,14 +70,19 @@ class Dimension:
         whole = isinstance(self.low, int)
         return number and self.low <= value <= self.high and (not whole or value == int(value))
 
-    def filled(self, choices: Iterable[str]) -> Dimension:
+    def filled(self, choices: Sequence[str] | None) -> Dimension:
         """The dimension of a group, with the choices that its pattern fits.
+
+        Args:
+            choices: Of the group; None: the key is no group.
 
         Raises:
             SpaceError: If none does.
         """
         if self.glob is None:
             return self
+        if choices is None:
+            raise SpaceError(f"{self.key} is no group, and a glob stands for the choices of one")
         found = tuple(self.glob.filter(list(choices)))
         if not found:
             raise SpaceError("fits none of the group's choices", f"There are: {', '.join(choices)}.")
@@ -89,6 +98,12 @@ class SpaceError(Exception):
         super().__init__(message)
 
 
+def _ends(values: tuple[float, ...]) -> tuple[float, ...]:
+    """The smallest and the largest, of whole numbers and of others."""
+    kinds = ([value for value in values if isinstance(value, kind)] for kind in (int, float))
+    return tuple(dict.fromkeys(end for kind in kinds if kind for end in (min(kind), max(kind))))
+
+
 def choices(key: str, text: str, values: Iterable[Any]) -> Dimension:
     """The dimension of listed values.
 
@@ -98,11 +113,18 @@ def choices(key: str, text: str, values: Iterable[Any]) -> Dimension:
     listed = tuple(values)
     if not listed:
         raise SpaceError("names no value to try")
-    written = [json.dumps(value, sort_keys=True, default=str) for value in listed]
-    doubled = sorted({text for text in written if written.count(text) > 1})
+    if len(listed) > MAX_VALUES:
+        raise SpaceError(TOO_MANY, "Choose int(interval(low,high)) instead.")
+    # As Optuna compares them: 0, 0.0 and false are one value to it.
+    count = Counter(_written(value) if isinstance(value, list | dict) else value for value in listed)
+    doubled = [_written(value) for value, times in count.items() if times > 1]
     if doubled:
         raise SpaceError(f"names a value twice: {', '.join(doubled)}")
     return Dimension(key, text, listed)
+
+
+def _written(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, sort_keys=True, default=str)
 
 
 def dimension_of(override: hydra.Override, text: str) -> Dimension:
@@ -133,8 +155,10 @@ def _interval(key: str, text: str, value: hydra.IntervalSweep) -> Dimension:
     log = "log" in value.tags
     assert low is not None
     assert high is not None
-    if not (math.isfinite(low) and math.isfinite(high)):
-        raise SpaceError("must have finite ends")
+    if not math.isfinite(high - low):
+        raise SpaceError("must have finite ends, and a finite way between them")
+    if isinstance(low, int) and any(not float(end.rpartition("=")[2]).is_integer() for end in _written_ends(text)):
+        raise SpaceError("must have whole numbers as ends; int(...) would cut off what is behind the point")
     if low > high:
         raise SpaceError(f"ends at {high}, below its beginning {low}")
     if log and low <= 0:
@@ -142,11 +166,21 @@ def _interval(key: str, text: str, value: hydra.IntervalSweep) -> Dimension:
     return Dimension(key, text, low=low, high=high, log=log)
 
 
+def _written_ends(text: str) -> tuple[str, ...]:
+    """The ends as they were written: Hydra has made whole numbers of them already."""
+    found = ENDS.search(text)
+    return found.groups() if found else ()
+
+
 def _range(key: str, text: str, value: hydra.RangeSweep) -> Dimension:
     assert value.start is not None
     assert value.stop is not None
-    if value.step == 0 or (value.stop - value.start) / value.step > MAX_VALUES:
-        raise SpaceError(f"names more than {MAX_VALUES} values", "Choose int(interval(low,high)) instead.")
+    if not all(math.isfinite(number) for number in (value.start, value.stop, value.step)):
+        raise SpaceError("must have finite ends and a finite step")
+    if value.step == 0:
+        raise SpaceError("must have a step that is not 0")
+    if (value.stop - value.start) / value.step > MAX_VALUES:
+        raise SpaceError(TOO_MANY, "Choose int(interval(low,high)) instead.")
     # As they are written: of binary numbers, 0.1 + 0.2 would be neither 0.3 nor below it.
     start, stop, step = (Decimal(repr(number)) for number in (value.start, value.stop, value.step))
     whole = all(isinstance(number, int) for number in (value.start, value.stop, value.step))
@@ -159,6 +193,8 @@ def _range(key: str, text: str, value: hydra.RangeSweep) -> Dimension:
 
 def _plain(value: Any) -> Any:
     """Lists, mappings and texts without the marks of Hydra's parser."""
+    if isinstance(value, hydra.Sweep | hydra.Glob):
+        raise SpaceError("holds a range or an interval among its values", "Give it alone, or list values only.")
     if isinstance(value, hydra.QuotedString):
         return value.text
     if isinstance(value, list):

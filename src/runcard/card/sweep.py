@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,13 +29,15 @@ from runcard.card.compose import (
 from runcard.card.explain import explain
 from runcard.card.origins import place_of
 from runcard.card.overrides import Override, parse_sweep
-from runcard.card.plan import Plan, each_once, judge_ahead
+from runcard.card.plan import NO_CHOICE, Plan, choice_name, each_once, judge_ahead
 from runcard.card.schema import Sweep, Sweeping
 from runcard.card.space import Dimension, SpaceError, choices
 from runcard.card.values import Composed, Template, lay_over
 from runcard.errors import CardError, Mistake
 from runcard.runs import flatten
 
+# Hydra takes a tenth of a second for each.
+MAX_COMPOSED = 200
 SAMPLED = ("tpe", "random")
 
 
@@ -68,13 +72,16 @@ def load_sweep(overrides: Sequence[str], config_dir: str | Path | None = None) -
     mistakes: list[Mistake] = []
     options = group_choices(config_dir)
     one, many = parse_sweep(words, mistakes)
+    # A file's space may be changed key by key.
+    many = [replace(dimension, key=dimension.key.removeprefix("sweep.space.")) for dimension in many]
     chosen, values = divide(one, options, mistakes)
     if saved:
         mistakes += _groups_of_saved(chosen, many)
         chosen = [choice for choice in chosen if choice.startswith("sweep=")]
     settings, own_space, place = _settings(chosen, values, many, config_dir, mistakes)
-    typed = {override.key for override in one} | {dimension.key for dimension in many}
-    space = _space([*(d for d in own_space if d.key not in typed), *many], options, mistakes)
+    mistakes += _given_twice(many, one)
+    typed = [*flatten({override.key: override.value for override in values}), *(dimension.key for dimension in many)]
+    space = _space([d for d in own_space if not _is_or_is_below(d.key, typed)] + many, options, mistakes)
     if not space and not mistakes:
         hint = "Name values to try, such as 'optimizer.lr=tag(log,interval(1e-4,1e-1))' or seed=1,2,3."
         mistakes.append(Mistake("sweep.space", "is empty: there is nothing to try", place, hint))
@@ -94,6 +101,17 @@ def _divide_saved(overrides: Sequence[str]) -> tuple[Path | None, Sequence[str]]
     if overrides and is_saved_card(overrides[0]):
         return Path(overrides[0]), overrides[1:]
     return None, overrides
+
+
+def _given_twice(many: Sequence[Dimension], one: Sequence[Override]) -> list[Mistake]:
+    """A key that is varied has no other word for it."""
+    keys = [dimension.key for dimension in many] + [override.key for override in one]
+    hint = "Leave one of them out."
+    return [Mistake(d.text, f"{d.key} is given twice", hint=hint) for d in many if keys.count(d.key) > 1]
+
+
+def _is_or_is_below(key: str, others: Sequence[str]) -> bool:
+    return any(key == other or key.startswith(f"{other}.") for other in others)
 
 
 def _groups_of_saved(chosen: Sequence[str], many: Sequence[Dimension]) -> list[Mistake]:
@@ -165,13 +183,11 @@ def _space(
     dimensions: list[Dimension], options: Mapping[str, list[str]], mistakes: list[Mistake]
 ) -> tuple[Dimension, ...]:
     """The dimensions, each once, the groups' choices among those that exist."""
-    # A file's space may be changed key by key on the command line.
-    named = [Dimension(**{**vars(d), "key": d.key.removeprefix("sweep.space.")}) for d in dimensions]
     found: dict[str, Dimension] = {}
-    for dimension in named:
+    for dimension in dimensions:
         key = dimension.key
         try:
-            found[key] = dimension.filled(options.get(key, ()))
+            found[key] = dimension.filled(options.get(key))
         except SpaceError as error:
             mistakes.append(Mistake(dimension.text, error.message, hint=error.hint))
             continue
@@ -179,9 +195,10 @@ def _space(
             mistakes.append(Mistake(dimension.text, "a sweep is gone about in one way; give one value"))
         elif key in GROUPS:
             one_each = [Override(key, value, False, f"{key}={value}") for value in found[key].values]
-            if not found[key].finite:
-                mistakes.append(Mistake(dimension.text, "names numbers, and a group has choices by name"))
-            divide(one_each, dict(options), mistakes)
+            if not found[key].finite or not all(isinstance(value, str | None) for value in found[key].values):
+                mistakes.append(Mistake(dimension.text, "names values, and a group has choices by name"))
+            else:
+                divide(one_each, dict(options), mistakes)
     return tuple(found.values())
 
 
@@ -205,10 +222,17 @@ def _templates(
         CardError: If one cannot be.
     """
     varied = [dimension for dimension in space if dimension.key in GROUPS]
+    count = math.prod(len(dimension.values) for dimension in varied)
+    if count > MAX_COMPOSED:
+        raise CardError(
+            f"sweep.space: names {count} combinations of groups, of which each is composed ahead, and "
+            f"{MAX_COMPOSED} are the most. Vary fewer groups, or make several sweeps."
+        )
     found: dict[tuple[str, ...], Template] = {}
     mistakes: list[Mistake] = []
-    for combination in itertools.product(*(dimension.values for dimension in varied)):
-        picked = [f"{dimension.key}={value}" for dimension, value in zip(varied, combination, strict=True)]
+    for combination in itertools.product(*(map(choice_name, dimension.values) for dimension in varied)):
+        named = [(dimension.key, name) for dimension, name in zip(varied, combination, strict=True)]
+        picked = [f"{key}={name}" for key, name in named if name != NO_CHOICE]
         found[combination] = _composed([*chosen, *picked], config_dir, mistakes)
     if mistakes:
         raise CardError(each_once(mistakes))

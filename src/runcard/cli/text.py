@@ -6,6 +6,7 @@ import contextlib
 import logging
 import math
 import os
+import shlex
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -45,9 +46,8 @@ def run_text(run: Run) -> str:
 
 def space_text(plan: Plan) -> str:
     """What a sweep tries."""
-    settings, size = plan.settings, plan.size
-    trials = settings.n_trials if settings.n_trials is not None else int(size)
-    lines = [f"{trials} trials, sampler {settings.sampler}" + (f", of {int(size)} points" if size < math.inf else "")]
+    of = f", of {int(plan.size)} points" if plan.size < math.inf else ""
+    lines = [f"{plan.trials} trials, sampler {plan.settings.sampler}{of}"]
     return "\n".join([*lines, *(f"  {key}: {values}" for key, values in plan.written_space.items())])
 
 
@@ -62,8 +62,8 @@ def study_text(study: Study) -> str:
         *(f"  {key}={shown(value)}" for key, value in best["params"].items()),
         f"run     {where}",
         f"study   {_shown_path(study.folder.path)}",
-        f"next    runcard evaluate {where}",
-        f"        runcard package {_shown_path(study.folder.path)}",
+        f"next    runcard evaluate {shlex.quote(where)}",
+        f"        runcard package {shlex.quote(_shown_path(study.folder.path))}",
     ]
     return "\n".join(lines)
 

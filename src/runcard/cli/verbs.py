@@ -69,7 +69,9 @@ def _add_package(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_serve(parser: argparse.ArgumentParser) -> None:
-    bundle = "name:version, or name for its newest version; default: the newest of all"
+    bundle = (
+        "name:version, or name for its newest version; default: the newest of all; `bentoml models list` lists them"
+    )
     parser.add_argument("bundle", nargs="?", metavar="BUNDLE", help=bundle)
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen on; default: 127.0.0.1")
     parser.add_argument("--port", type=int, default=3000, help="default: 3000")
@@ -95,9 +97,9 @@ def check(arguments: argparse.Namespace) -> Result:
         return _hydra(arguments)
     if _is_sweep(arguments):
         plan = api.load_sweep(arguments.overrides, arguments.config_dir)
-        for card in plan.unlike_in("data", "problem"):
-            api.check(card)
-        data = {"ok": True, "sweep": plan.settings.model_dump(mode="json"), "space": plan.written_space}
+        api.check_sweep(plan)
+        settings = plan.settings.model_dump(mode="json", exclude={"space", "n_trials"})
+        data = {"ok": True, "sweep": settings, "space": plan.written_space, "n_trials": plan.trials}
         return Result(data, f"{space_text(plan)}\nthe sweep is right")
     card = api.load_card(arguments.overrides, arguments.config_dir)
     api.check(card)
@@ -160,8 +162,10 @@ def predict(arguments: argparse.Namespace) -> Result:
 def package(arguments: argparse.Namespace) -> Result:
     """Run or study → bundle."""
     from runcard import api
+    from runcard.cli.text import said_to_people
 
-    packaged = api.package(arguments.run)
+    with said_to_people():
+        packaged = api.package(arguments.run)
     data = {"bundle": packaged.tag, "path": str(packaged.path), "rows_compared": packaged.compared}
     text = (
         f"bundle  {packaged.tag}\nfolder  {packaged.path}\n"
@@ -176,7 +180,8 @@ def serve(arguments: argparse.Namespace) -> Result:
     from runcard.serving.launch import become_server, prepare
 
     tag = prepare(arguments.bundle, arguments.host, arguments.port)
-    url = f"http://{arguments.host}:{arguments.port}"
+    host = f"[{arguments.host}]" if ":" in arguments.host else arguments.host
+    url = f"http://{host}:{arguments.port}"
     print(f"serving {tag} on {url}", file=sys.stderr, flush=True)
     if arguments.json:
         print(json.dumps({"bundle": tag, "url": url}), flush=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -17,6 +18,8 @@ from runcard.data.signature import Array, Rows, Signature, TaskOrAuto
 from runcard.data.split import PARTS, PartName, Split, split
 from runcard.data.transforms import Transforms
 from runcard.errors import CardError, DataError, RunError
+
+log = logging.getLogger("runcard")
 
 MIN_ROWS = 10
 
@@ -89,10 +92,14 @@ def load_dataset(card: Card) -> Dataset:
 
 
 class Datasets:
-    """The data of one card after another; read once for as long as the cards agree on it, as a sweep's trials do."""
+    """The data of one card after another; read once for as long as the cards agree on it, as a sweep's trials do.
+
+    What a user should know of it is logged, each note once.
+    """
 
     def __init__(self) -> None:
         self._key = ""
+        self._said: set[str] = set()
         self._data: Dataset | None = None
 
     def of(self, card: Card) -> Dataset:
@@ -102,6 +109,10 @@ class Datasets:
         if self._data is None or key != self._key:
             self._data, self._key = None, key
             self._data = load_dataset(card)
+            for note in self._data.rows.notes:
+                if note not in self._said:
+                    log.warning("%s", note)
+                self._said.add(note)
         return self._data
 
 

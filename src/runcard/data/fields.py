@@ -48,12 +48,17 @@ def missing(values: Array) -> NDArray[np.bool_]:
     return np.asarray(np.isnan(values).any(axis=tuple(range(1, values.ndim))))
 
 
+def number_text(value: float) -> str:
+    """A category that is given as a number; 3.0 is written as 3."""
+    return str(int(value)) if value.is_integer() and abs(value) < 2**53 else repr(value)
+
+
 def _said(feature: Feature, value: Any, what: str) -> str:
     if feature.kind == "category":
         return f"{feature.name} {value!r} was never seen in training"
     if feature.kind == "image":
         return f"{feature.name} has pixels {what}"
-    return f"{feature.name} {value:g} is {what}"
+    return f"{feature.name} {value:.10g} is {what}"
 
 
 def _listed(feature: Feature, values: Array) -> list[Any]:

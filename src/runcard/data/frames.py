@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from runcard.data.fields import number_text
 from runcard.data.signature import Array, Feature, Kind, Signature
 from runcard.errors import CardError, DataError
 
@@ -182,7 +183,8 @@ def boolean_values(column: pl.Series) -> NDArray[np.float64]:
 def text_values(column: pl.Series) -> NDArray[Any]:
     """``(rows,)`` texts, None for missing; 3.0 is written as 3, whatever the other rows hold."""
     if column.dtype.is_float():
-        return np.array([_number_text(value) for value in column.to_list()], dtype=object)
+        values = column.fill_nan(None).to_list()
+        return np.array([None if value is None else number_text(value) for value in values], dtype=object)
     return np.array(column.cast(pl.String).to_list(), dtype=object)
 
 
@@ -202,12 +204,6 @@ def values_of(column: pl.Series, kind: Kind) -> Array:
     if kind == "number":
         return number_values(column)
     return boolean_values(column) if kind == "boolean" else text_values(column)
-
-
-def _number_text(value: float | None) -> str | None:
-    if value is None or value != value:
-        return None
-    return str(int(value)) if value.is_integer() and abs(value) < 2**53 else repr(value)
 
 
 def _typed(column: pl.Series) -> pl.Series:

@@ -148,7 +148,7 @@ def surprises(signature: Signature, columns: Columns) -> dict[str, tuple[NDArray
         else:
             outside = np.logical_or(values < feature.low, values > feature.high)  # NaN is neither
             rows = np.asarray(outside.any(axis=tuple(range(1, values.ndim))))
-            what = f"outside {feature.low:g}…{feature.high:g} seen in training"
+            what = f"outside {feature.low:.10g}…{feature.high:.10g} seen in training"
         if rows.any():
             found[feature.name] = (rows, what)
     return found

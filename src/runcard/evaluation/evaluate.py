@@ -52,6 +52,8 @@ def read_predictions(run: Run) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         rows, answers = frame["row"].to_numpy(), frame.select(names).to_numpy().astype(np.float64)
     except (pl.exceptions.PolarsError, OSError) as error:
         raise RunError(f"cannot read {run.folder.predictions}: {str(error).splitlines()[0]}") from error
+    if not np.isfinite(answers).all():
+        raise RunError(f"{run.folder.predictions} is damaged: an answer in it is no finite number")
     return rows.astype(np.int64), answers if classes else answers[:, 0]
 
 

@@ -2,7 +2,7 @@
 
     model.onnx          the network, weights inside             model.safetensors  the weights alone
     signature.json      what goes in and comes out              transforms.json    rows to numbers, numbers to answers
-    reference.json      rows, and how the run answered them     bundle.json        name, problem, versions
+    reference.json      rows, and how the run answered them     bundle.json        name, problem, time, versions
     card.yaml           the card                                metrics.json       its scores
     manifest.json       SHA-256 of each file                    manifest.sha256    SHA-256 of the manifest
 
@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,10 @@ GRAPH, WEIGHTS = "model.onnx", "model.safetensors"
 SIGNATURE, TRANSFORMS, REFERENCE = "signature.json", "transforms.json", "reference.json"
 ABOUT, CARD, METRICS = "bundle.json", "card.yaml", "metrics.json"
 MANIFEST, SEAL = "manifest.json", "manifest.sha256"
-# How far an answer may be from the run's: a probability, or a number in deviations of the target.
+# What a manifest has to name; BentoML adds its own description.
+FILES = frozenset({GRAPH, WEIGHTS, SIGNATURE, TRANSFORMS, REFERENCE, ABOUT, CARD, METRICS})
+# How far an answer may be from the run's: a probability, or a number in deviations of the target; where that is
+# further from the mean than one deviation, as a share of that way.
 TOLERANCE = 1e-5
 # Rows at once; more would only take more memory.
 ANSWER_BATCH = 1024
@@ -42,20 +46,20 @@ class Bundle:
     """A bundle that has been verified and answers.
 
     Attributes:
-        path: Its folder.
         signature: What it takes and gives.
         transforms: How rows become numbers and outputs become answers.
-        about: Name, problem and versions.
-        metrics: The run's scores.
         session: The network.
+        about: Name, problem, time and versions.
+        metrics: The run's scores.
+        rows: The reference rows.
     """
 
-    path: Path
     signature: Signature
     transforms: Transforms
-    about: dict[str, Any]
-    metrics: dict[str, float]
     session: onnxruntime.InferenceSession
+    about: Mapping[str, Any] = field(default_factory=dict)
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    rows: Sequence[Fields] = ()
 
     def answer(self, columns: Columns) -> NDArray[np.float64]:
         """Probabilities ``(rows, classes)``, or numbers ``(rows,)`` in the target's unit."""
@@ -70,10 +74,20 @@ class Bundle:
         return np.concatenate(parts) if parts else np.empty((0, width), dtype=np.float32)
 
     def deviation(self, answers: NDArray[np.float64], expected: NDArray[np.float64]) -> float:
-        """The largest difference of two sets of answers, in the unit of ``TOLERANCE``; infinite if a class differs."""
-        if self.signature.target.classes and (answers.argmax(axis=1) != expected.argmax(axis=1)).any():
-            return float("inf")
-        return float(np.abs(answers - expected).max(initial=0.0)) / self.transforms.target.std
+        """The largest difference of two sets of answers, in the unit of ``TOLERANCE``.
+
+        Infinite if a class differs, or if an answer is no number.
+        """
+        apart = np.abs(answers - expected)
+        if self.signature.target.classes:
+            if (answers.argmax(axis=1) != expected.argmax(axis=1)).any():
+                return math.inf
+        else:
+            # An answer a thousand deviations from the mean is only known to as many digits as any other.
+            target = self.transforms.target
+            apart /= np.maximum(np.abs(expected - target.mean), target.std)
+        largest = float(apart.max(initial=0.0))
+        return math.inf if math.isnan(largest) else largest
 
 
 def open_bundle(path: Path) -> Bundle:
@@ -82,24 +96,23 @@ def open_bundle(path: Path) -> Bundle:
     Raises:
         BundleError: If a file is missing or changed, or this machine computes other answers.
     """
-    verify(path)
+    content = verify(path)
     try:
-        signature = Signature.from_dict(_read(path / SIGNATURE))
+        signature = Signature.from_dict(_parsed(content[SIGNATURE]))
+        reference = _parsed(content[REFERENCE])
         bundle = Bundle(
-            path,
             signature,
-            Transforms.from_dict(_read(path / TRANSFORMS), signature),
-            _read(path / ABOUT),
-            _read(path / METRICS),
-            load_graph((path / GRAPH).read_bytes()),
+            Transforms.from_dict(_parsed(content[TRANSFORMS]), signature),
+            load_graph(content[GRAPH]),
+            _parsed(content[ABOUT]),
+            _parsed(content[METRICS]),
+            reference["rows"],
         )
-        reference = _read(path / REFERENCE)
-        rows: Sequence[Fields] = reference["rows"]
-        expected = np.array(reference["answers"], dtype=np.float64)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        answers = bundle.answer(to_columns(signature, bundle.rows))
+        apart = bundle.deviation(answers, np.array(reference["answers"], dtype=np.float64))
+    except Exception as error:  # ONNX Runtime's errors share no class of their own
         raise BundleError(f"the bundle {path} cannot be read by this version: {error!r}") from error
-    apart = bundle.deviation(bundle.answer(to_columns(signature, rows)), expected)
-    if not apart <= TOLERANCE:
+    if apart > TOLERANCE:
         raise BundleError(
             f"the bundle {path} answers its reference rows differently on this machine: by {apart:.2g}, "
             f"and {TOLERANCE:g} is the most. Package the run again here."
@@ -119,46 +132,59 @@ def load_graph(graph: bytes) -> onnxruntime.InferenceSession:
 def seal(path: Path) -> None:
     """Write the manifest of all files that a folder holds; the last thing to be written."""
     files = sorted(file for file in path.rglob("*") if file.is_file())
-    manifest = {file.relative_to(path).as_posix(): _digest(file) for file in files}
-    (path / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
-    (path / SEAL).write_text(_digest(path / MANIFEST) + "\n", encoding="utf-8")
+    manifest = {file.relative_to(path).as_posix(): _digest(file.read_bytes()) for file in files}
+    text = json.dumps(manifest, indent=2) + "\n"
+    (path / MANIFEST).write_text(text, encoding="utf-8")
+    (path / SEAL).write_text(_digest(text.encode()) + "\n", encoding="utf-8")
 
 
-def verify(path: Path, *names: str) -> None:
-    """Compare files with the manifest.
+def verify(path: Path, *names: str) -> dict[str, bytes]:
+    """Read files and compare them with the manifest.
 
     Args:
         path: The bundle's folder.
         names: Only these files; none: every one.
 
+    Returns:
+        The files' content by name: what was compared, whatever happens to the files afterwards.
+
     Raises:
         BundleError: If one is missing or was changed; the message names it.
     """
     try:
-        sealed = (path / SEAL).read_text(encoding="utf-8")
-        if sealed != _digest(path / MANIFEST) + "\n":
-            raise BundleError(_changed(path, MANIFEST, f"it does not fit {SEAL}"))
-        manifest: dict[str, str] = _read(path / MANIFEST)
+        listing = (path / MANIFEST).read_bytes()
+        if (path / SEAL).read_text(encoding="utf-8") != _digest(listing) + "\n":
+            raise _damaged(path, MANIFEST, f"it does not fit {SEAL}")
+        manifest = _parsed(listing)
     except (OSError, ValueError) as error:
-        raise BundleError(_changed(path, f"{MANIFEST} or {SEAL}", str(error))) from error
-    for name in names or manifest:
-        file = path / name
-        if not file.is_file():
-            raise BundleError(_changed(path, name, "it is missing"))
-        if _digest(file) != manifest.get(name):
-            raise BundleError(_changed(path, name, f"its SHA-256 is not the one in {MANIFEST}"))
+        raise _damaged(path, f"{MANIFEST} or {SEAL}", str(error)) from error
+    for name in sorted(FILES - manifest.keys()):
+        raise _damaged(path, MANIFEST, f"it does not name {name}")
+    return {name: _read(path, name, manifest.get(name)) for name in names or manifest}
 
 
-def _changed(path: Path, name: str, how: str) -> str:
-    return f"the bundle {path} is damaged: {name} is not what was packaged ({how}). Package the run again."
-
-
-def _digest(file: Path) -> str:
-    return hashlib.sha256(file.read_bytes()).hexdigest()
-
-
-def _read(file: Path) -> dict[str, Any]:
-    content = json.loads(file.read_text(encoding="utf-8"))
-    if not isinstance(content, dict):
-        raise ValueError(f"{file.name} must hold a JSON object")
+def _read(path: Path, name: str, digest: str | None) -> bytes:
+    try:
+        content = (path / name).read_bytes()
+    except FileNotFoundError:
+        raise _damaged(path, name, "it is missing") from None
+    except OSError as error:
+        raise _damaged(path, name, str(error)) from error
+    if _digest(content) != digest:
+        raise _damaged(path, name, f"its SHA-256 is not the one in {MANIFEST}")
     return content
+
+
+def _damaged(path: Path, name: str, how: str) -> BundleError:
+    return BundleError(f"the bundle {path} is damaged: {name} is not what was packaged ({how}). Package the run again.")
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _parsed(content: bytes) -> dict[str, Any]:
+    parsed = json.loads(content)
+    if not isinstance(parsed, dict):
+        raise ValueError("a JSON object was expected")
+    return parsed

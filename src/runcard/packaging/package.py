@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ from runcard import environment
 from runcard.data.dataset import Dataset
 from runcard.data.fields import to_fields
 from runcard.data.signature import Array, Columns
-from runcard.errors import ParityError
+from runcard.errors import ParityError, RunError
 from runcard.evaluation.evaluate import read_predictions
 from runcard.evaluation.predictor import Run
 from runcard.packaging import bundle as layout
@@ -22,7 +24,6 @@ from runcard.packaging import store
 from runcard.packaging.bundle import TOLERANCE, Bundle, load_graph
 from runcard.packaging.export import to_onnx, to_safetensors
 
-MAX_COMPARED = 1000  # test rows
 MAX_ODD = 200
 REFERENCE_ROWS = 32  # of each sort; they are answered at every start of the service
 UNSEEN = "\N{REPLACEMENT CHARACTER} never seen"
@@ -57,13 +58,13 @@ def package(run: Run, data: Dataset) -> Packaged:
         RunError: If the run's stored predictions are damaged.
     """
     graph = to_onnx(run.model, run.transforms.input_shape(run.signature))
-    bundle = Bundle(Path(), run.signature, run.transforms, {}, {}, load_graph(graph))
-    rows, expected = read_predictions(run)
-    tested, odd = _rows_of(data.rows.columns, rows[:MAX_COMPARED]), odd_rows(run, data.rows.columns, rows)
-    parts = [(tested, expected[:MAX_COMPARED]), (odd, run.answer(odd))]
+    bundle = Bundle(run.signature, run.transforms, load_graph(graph))
+    parts = _compared(run, data)
     apart = max(bundle.deviation(bundle.answer(columns), answers) for columns, answers in parts)
-    if not apart <= TOLERANCE:
-        what = "another class" if np.isinf(apart) else f"answers up to {apart:.2g} apart, and {TOLERANCE:g} is the most"
+    if apart > TOLERANCE:
+        what = (
+            "another class" if math.isinf(apart) else f"answers up to {apart:.2g} apart, and {TOLERANCE:g} is the most"
+        )
         raise ParityError(f"the bundle would not answer as the run {run.path} did: {what}. Nothing was packaged.")
     reference = _reference(run, parts)
 
@@ -83,6 +84,19 @@ def package(run: Run, data: Dataset) -> Packaged:
 
     tag, path = store.add(run.card.name, write, labels={"task": run.signature.target.task})
     return Packaged(tag, path, sum(len(answers) for _, answers in parts), apart)
+
+
+def _compared(run: Run, data: Dataset) -> list[tuple[dict[str, Array], NDArray[np.float64]]]:
+    """Rows and how the run answered them: its test rows, as they were evaluated, and odd ones.
+
+    Raises:
+        RunError: If the stored predictions are damaged.
+    """
+    rows, expected = read_predictions(run)
+    if not np.array_equal(rows, data.indices("test")):
+        raise RunError(f"{run.folder.predictions} is damaged: it does not hold the run's test rows")
+    odd = odd_rows(run, data.rows.columns, rows)
+    return [(_rows_of(data.rows.columns, rows), expected), (odd, run.answer(odd))]
 
 
 def odd_rows(run: Run, columns: Columns, rows: NDArray[np.int64]) -> dict[str, Array]:
@@ -122,6 +136,7 @@ def _about(run: Run) -> dict[str, Any]:
     return {
         "name": run.card.name,
         "run": str(run.path),
+        "created": datetime.datetime.now(datetime.UTC).isoformat(),
         "metric": problem.metric,
         "problem": problem.model_dump(mode="json"),
         "versions": environment.versions(),

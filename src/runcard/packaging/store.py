@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -10,20 +11,19 @@ from pathlib import Path
 os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
 
 import bentoml
+from bentoml._internal.configuration.containers import BentoMLContainer
 from bentoml.exceptions import BentoMLException
 
 from runcard.errors import BundleError
-from runcard.packaging.bundle import MANIFEST, seal, verify
+from runcard.packaging.bundle import ABOUT, MANIFEST, open_bundle, seal, verify
 
 # Names the bundle to serve; the service sets it for its workers too, so that one that is started anew serves the same.
 BUNDLE = "RUNCARD_BUNDLE"
-# BentoML's own description of a stored model, which tells its age.
-DESCRIPTION = "model.yaml"
 MAX_NAME = 63  # of a name in BentoML's store
 
 
 def add(name: str, write: Callable[[Path], None], *, labels: dict[str, str]) -> tuple[str, Path]:
-    """Put a bundle into the store, sealed.
+    """Put a bundle into the store, sealed and opened once.
 
     Args:
         name: The card's name; the store adds a version.
@@ -32,12 +32,19 @@ def add(name: str, write: Callable[[Path], None], *, labels: dict[str, str]) -> 
 
     Returns:
         The tag, ``name:version``, and the folder.
+
+    Raises:
+        BundleError: If the store cannot be written, or what was written cannot be opened.
     """
-    with bentoml.models.create(_stored_name(name), labels={"made_by": "runcard", **labels}) as model:
-        folder = Path(model.path_of(""))
-        write(folder)
-        model.flush()  # type: ignore[no-untyped-call]  # the description has to be there to be sealed; leaving writes the same once more
-        seal(folder)
+    try:
+        with bentoml.models.create(_stored_name(name), labels={"made_by": "runcard", **labels}) as model:
+            folder = Path(model.path_of(""))
+            write(folder)
+            model.flush()  # type: ignore[no-untyped-call]  # the description has to be there to be sealed; leaving writes the same once more
+            seal(folder)
+            open_bundle(folder)
+    except OSError as error:
+        raise BundleError(f"cannot write into BentoML's model store {_folder()}: {error.strerror or error}") from error
     tag = str(model.tag)
     return tag, Path(bentoml.models.get(tag).path)
 
@@ -58,7 +65,7 @@ def find(tag: str | None = None) -> tuple[str, Path]:
         return _newest()
     try:
         model = bentoml.models.get(tag)
-    except (BentoMLException, ValueError) as error:
+    except (BentoMLException, ValueError, OSError) as error:
         raise BundleError(f"there is no bundle {tag}: {error}. `bentoml models list` lists them.") from error
     path = Path(model.path)
     if not (path / MANIFEST).is_file():
@@ -67,16 +74,27 @@ def find(tag: str | None = None) -> tuple[str, Path]:
 
 
 def _newest() -> tuple[str, Path]:
-    try:
-        models = [model for model in bentoml.models.list() if (Path(model.path) / MANIFEST).is_file()]
-    except Exception as error:  # whatever a damaged description makes BentoML stumble over
-        raise BundleError(f"BentoML's model store cannot be read: {error}; a {DESCRIPTION} in it is damaged") from error
-    if not models:
+    # BentoML's own list stops at the first model of whatever maker that has a damaged description.
+    bundles = [manifest.parent for manifest in _folder().glob(f"*/*/{MANIFEST}")]
+    if not bundles:
         raise BundleError("there is no bundle to serve: make one with `runcard package RUN`")
-    for model in models:
-        verify(Path(model.path), DESCRIPTION)  # a changed date would have an old bundle served
-    model = max(models, key=lambda model: model.creation_time)
-    return str(model.tag), Path(model.path)
+    path = max(bundles, key=_created)
+    return f"{path.parent.name}:{path.name}", path
+
+
+def _created(path: Path) -> str:
+    """When a bundle was made, as ISO 8601 in UTC; a changed date would have an old one served."""
+    tag = f"{path.parent.name}:{path.name}"
+    try:
+        return str(json.loads(verify(path, ABOUT)[ABOUT])["created"])
+    except BundleError as error:
+        raise BundleError(f"{error} Or remove it: bentoml models delete {tag}") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise BundleError(f"{tag} is no bundle of this version. Remove it: bentoml models delete {tag}") from error
+
+
+def _folder() -> Path:
+    return Path(BentoMLContainer.model_store_dir.get())
 
 
 def _stored_name(name: str) -> str:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from typing import Any
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from runcard.packaging.bundle import REFERENCE
 from runcard.serving.openapi import openapi
 from runcard.serving.page import docs_page, page
 from runcard.serving.predictor import Predictor
@@ -21,7 +19,8 @@ from runcard.serving.rows import RowsError
 log = logging.getLogger("runcard.serving")
 
 # A body of so many bytes holds so many rows that other requests should not wait for them.
-LONG_BODY = 64 * 1024
+LONG_BODY = 16 * 1024
+MAX_BODY = 16 << 20
 
 
 def make_app() -> Starlette:
@@ -38,8 +37,8 @@ def make_app() -> Starlette:
 
 def ready(app: Starlette, predictor: Predictor) -> None:
     """Give the application what answers, and make its pages, which are the same for everybody."""
-    rows = json.loads((predictor.bundle.path / REFERENCE).read_text(encoding="utf-8"))["rows"]
-    rows = sorted(rows, key=lambda row: sum(value is None for value in row.values()))  # whole ones make good examples
+    # Whole rows make good examples.
+    rows = sorted(map(dict, predictor.bundle.rows), key=lambda row: sum(value is None for value in row.values()))
     app.state.predictor = predictor
     app.state.openapi = openapi(predictor, rows)
     app.state.page = page(predictor, rows)
@@ -48,17 +47,43 @@ def ready(app: Starlette, predictor: Predictor) -> None:
 
 async def _predict(request: Request) -> Response:
     predictor: Predictor = request.app.state.predictor
-    body = await request.body()
     try:
+        body = await _body(request)
         if len(body) < LONG_BODY:
-            return JSONResponse(predictor.predict(body))
-        return JSONResponse(await run_in_threadpool(predictor.predict, body))
+            return _answered(predictor, body)
+        return await run_in_threadpool(_answered, predictor, body)
     except RowsError as error:
         return _refused(400, error.message, error.mistakes)
+    except BodyError as error:
+        return _refused(413, str(error), [])
+    except ClientDisconnect:
+        return Response(status_code=400)  # nobody listens any more
     except Exception:
         # Nothing of ours goes out, and BentoML would leave the client waiting for its timeout.
         log.exception("a fault in answering a request")
         return _refused(500, "a fault of the service; its log says more", [])
+
+
+class BodyError(Exception):
+    """A body that is too long."""
+
+
+async def _body(request: Request) -> bytes:
+    """The whole body.
+
+    Raises:
+        BodyError: As soon as it is too long.
+    """
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > MAX_BODY:
+            raise BodyError(f"the body is longer than {MAX_BODY >> 20} MiB; send fewer rows at once")
+    return bytes(body)
+
+
+def _answered(predictor: Predictor, body: bytes) -> Response:
+    return JSONResponse(predictor.predict(body))
 
 
 async def _page(request: Request) -> Response:

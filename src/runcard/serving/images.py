@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import io
-import warnings
+import itertools
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from PIL import Image
 from runcard.data.signature import Feature
 
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}
+NO_NUMBERS = "must be nested lists of numbers, all rows of one length"
 
 
 def read_image(value: Any, feature: Feature) -> NDArray[np.float32]:
@@ -22,7 +23,7 @@ def read_image(value: Any, feature: Feature) -> NDArray[np.float32]:
 
     Args:
         value: Nested lists, ``(height, width)`` if there is one channel; or a PNG as base64, with or without
-            ``data:image/png;base64,`` before it, whose 0 and 255 stand for the lowest and highest pixel of training.
+            ``data:image/png;base64,`` before it; its black is the lowest pixel of training, its white the highest.
         feature: The image's shape and range.
 
     Raises:
@@ -43,23 +44,37 @@ def image_schema(feature: Feature) -> dict[str, Any]:
 def _from_lists(value: Any, feature: Feature) -> NDArray[np.float32]:
     if not isinstance(value, list):
         raise ValueError("must be nested lists of numbers or a base64 PNG")
+    sent = _shape_of(value)
+    if len(sent) == 2:
+        value, sent = [value], (1, *sent)
+    if sent != feature.shape:
+        raise ValueError(f"must be an image of {_size(feature.shape)} (channels, height, width), not {_size(sent)}")
+    numbers = value
+    # Looked at before NumPy is: from lists of texts it would make an array of the longest text's width.
+    for size in feature.shape[1:]:
+        if not all(isinstance(part, list) and len(part) == size for part in numbers):
+            raise ValueError(NO_NUMBERS)
+        numbers = list(itertools.chain.from_iterable(numbers))
+    if not all(type(number) in (int, float) for number in numbers):
+        raise ValueError(NO_NUMBERS)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")  # an overflow
-            pixels = np.asarray(value)
-            if pixels.dtype.kind not in "iuf":
-                raise ValueError
-            pixels = pixels.astype(np.float32)
-    except (ValueError, TypeError, OverflowError, RuntimeWarning):
-        raise ValueError("must be nested lists of numbers, all rows of one length") from None
-    if pixels.ndim == 2:
-        pixels = pixels[np.newaxis]
-    if pixels.shape != feature.shape:
-        sent = "×".join(map(str, pixels.shape))
-        raise ValueError(f"must be an image of {_size(feature)} (channels, height, width), not {sent}")
+        with np.errstate(over="ignore"):  # to infinity
+            pixels = np.array(numbers, dtype=np.float64).astype(np.float32).reshape(feature.shape)
+    except OverflowError:
+        raise ValueError("must hold finite numbers") from None
     if not np.isfinite(pixels).all():
         raise ValueError("must hold finite numbers")
     return pixels
+
+
+def _shape_of(value: list[Any]) -> tuple[int, ...]:
+    """The shape of nested lists that are as long as their first ones."""
+    sizes = []
+    part: Any = value
+    while isinstance(part, list):
+        sizes.append(len(part))
+        part = part[0] if part else None
+    return tuple(sizes)
 
 
 def _from_png(value: str, feature: Feature) -> NDArray[np.float32]:
@@ -72,12 +87,28 @@ def _from_png(value: str, feature: Feature) -> NDArray[np.float32]:
     if image.size != (width, height):  # before a pixel is unpacked
         raise ValueError(f"must be a picture of {width}×{height} pixels, not {image.width}×{image.height}")
     try:
-        pixels = np.asarray(image.convert(MODES[channels]), dtype=np.float32).reshape(height, width, channels)
-    except (OSError, ValueError, SyntaxError):
+        image.load()
+    except Exception:  # Pillow lets through whatever its decoders stumble over
         raise ValueError("must be a whole PNG; this one breaks off or is damaged") from None
+    pixels = np.asarray(_plain(image, channels), dtype=np.float32).reshape(height, width, channels)
     low, high = feature.low or 0.0, feature.high or 0.0
     return (low + pixels.transpose(2, 0, 1) / 255 * (high - low)).astype(np.float32)
 
 
-def _size(feature: Feature) -> str:
-    return "×".join(map(str, feature.shape))
+def _plain(image: Image.Image, channels: int) -> Image.Image:
+    """The picture with 8 bits a channel and as many channels as the model takes.
+
+    Raises:
+        ValueError: If it has transparent parts, and the model no channel for them.
+    """
+    if image.mode.startswith("I"):  # 16 bits of gray, which Pillow would cut off at 255 instead of scaling
+        image = Image.fromarray(np.round(np.asarray(image) / 257).astype(np.uint8))
+    if channels != 4 and image.has_transparency_data:
+        image = image.convert("RGBA")
+        if image.getchannel("A").getextrema()[0] != 255:
+            raise ValueError("must be a picture without transparent parts")
+    return image.convert(MODES[channels])
+
+
+def _size(shape: tuple[int, ...]) -> str:
+    return "×".join(map(str, shape))

@@ -47,6 +47,10 @@ def prepare(tag: str | None, host: str, port: int) -> str:
 
 def become_server(tag: str, host: str, port: int) -> NoReturn:
     """Replace this process by BentoML, so that signals and the exit code are its own."""
+    _, path = find(tag)
     os.environ[BUNDLE] = tag
-    words = [sys.executable, "-m", "bentoml", "serve", SERVICE, "--host", host, "--port", str(port)]
-    os.execv(sys.executable, words)
+    # Python and BentoML would import from the working directory, where a jinja2.py may lie; a bundle holds no code.
+    os.environ["PYTHONSAFEPATH"] = "1"
+    os.dup2(2, 1)  # BentoML writes its log to stdout, which is for the one JSON object
+    words = [sys.executable, "-m", "bentoml", "serve", SERVICE, "--working-dir", str(path)]
+    os.execv(sys.executable, [*words, "--host", host, "--port", str(port)])

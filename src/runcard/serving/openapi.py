@@ -60,6 +60,7 @@ def _predict(rows: list[dict[str, Any]]) -> dict[str, Any]:
                 "description": "The body is no JSON, or a field is missing, unknown or of another kind.",
                 "content": {JSON: {"schema": _ref("Mistakes")}},
             },
+            "413": {"description": "The body is too long.", "content": {JSON: {"schema": _ref("Mistakes")}}},
         },
     }
 

@@ -9,7 +9,9 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    FailFast,
     Field,
+    StrictBool,
     TypeAdapter,
     ValidationError,
     WithJsonSchema,
@@ -18,7 +20,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 
 from runcard.card.spelling import nearest
-from runcard.data.fields import Fields
+from runcard.data.fields import Fields, number_text
 from runcard.data.signature import Feature, Signature
 from runcard.serving.images import image_schema, read_image
 
@@ -29,16 +31,14 @@ MAX_NAMED = 20  # mistakes in one answer, and categories in one description
 # pydantic's kind of error → what was expected.
 EXPECTED = {
     "float_type": "a number",
-    "float_parsing": "a number",
-    "finite_number": "a finite number",
-    "greater_than_equal": f"a number between -{LARGEST:g} and {LARGEST:g}",
-    "less_than_equal": f"a number between -{LARGEST:g} and {LARGEST:g}",
     "bool_type": "true or false",
-    "bool_parsing": "true or false",
     "string_type": "a text",
     "model_type": "an object with the fields of one row",
     "model_attributes_type": "an object with the fields of one row",
 }
+
+
+TOO_LARGE = ("finite_number", "greater_than_equal", "less_than_equal")
 
 
 class RowsError(Exception):
@@ -46,7 +46,8 @@ class RowsError(Exception):
 
     Attributes:
         message: What is wrong, in one line.
-        mistakes: ``row``, ``field`` and ``message`` of each thing that is wrong; empty if the body is no JSON.
+        mistakes: ``row``, ``field`` and ``message`` of what is wrong with the first wrong row; empty if the body is
+            no JSON.
     """
 
     def __init__(self, message: str, mistakes: list[dict[str, Any]]) -> None:
@@ -66,7 +67,9 @@ class Reader:
         self._names = [feature.name for feature in signature.features]
         self.model = row_model(signature)
         self._one: TypeAdapter[Any] = TypeAdapter(self.model)
-        self._many: TypeAdapter[Any] = TypeAdapter(list[self.model])  # type: ignore[name-defined]
+        # To the first wrong row: to explain each of a hundred thousand would keep everybody else waiting.
+        many: Any = Annotated[list[self.model], FailFast()]  # type: ignore[name-defined]
+        self._many: TypeAdapter[Any] = TypeAdapter(many)
 
     def read(self, body: bytes) -> tuple[list[Fields], bool]:
         """The rows of a body.
@@ -85,15 +88,16 @@ class Reader:
         return [dict(zip(self._names, vars(row).values(), strict=True)) for row in (read if many else [read])], many
 
     def _explained(self, error: ValidationError, *, many: bool) -> RowsError:
-        details = error.errors(include_url=False)
+        details = error.errors(include_url=False)[:MAX_NAMED]
         if details[0]["type"] == "json_invalid":
             return RowsError(f"the body is no JSON: {details[0]['ctx']['error']}", [])
         mistakes = [self._mistake(detail, many=many) for detail in details]
-        more = f" (and {len(mistakes) - 1} more)" if len(mistakes) > 1 else ""
+        count = error.error_count()
+        more = f" (and {count - 1} more)" if count > 1 else ""
         first = mistakes[0]
         where = f"row {first['row']}, " if many and first["row"] is not None else ""
         named = f"field {first['field']!r}: " if first["field"] is not None else ""
-        return RowsError(f"{where}{named}{first['message']}{more}", mistakes[:MAX_NAMED])
+        return RowsError(f"{where}{named}{first['message']}{more}", mistakes)
 
     def _mistake(self, detail: ErrorDetails, *, many: bool) -> dict[str, Any]:
         place = list(detail["loc"])
@@ -108,6 +112,8 @@ class Reader:
         if kind == "extra_forbidden":
             near = nearest(field or "", self._names)
             return "there is no such field" + (f"; did you mean {near[0]!r}?" if near else "")
+        if kind in TOO_LARGE:
+            return f"must be a number between -{LARGEST:g} and {LARGEST:g}"
         if kind == "value_error":
             return str(detail["ctx"]["error"])
         return f"must be {EXPECTED.get(kind, detail['msg'])}, not {_kind_of(detail['input'])}"
@@ -129,10 +135,13 @@ def describe(feature: Feature) -> str:
     if feature.kind == "category":
         listed = ", ".join(feature.categories[:MAX_NAMED]) + (", …" if len(feature.categories) > MAX_NAMED else "")
         return f"one of: {listed}"
-    seen = f"; {feature.low:g} to {feature.high:g} in training" if feature.low is not None else ""
+    seen = f"; {feature.low:.10g} to {feature.high:.10g} in training" if feature.low is not None else ""
     if feature.kind == "image":
         size = "×".join(map(str, feature.shape))
-        return f"image of {size} (channels, height, width): nested lists or a base64 PNG{seen}"
+        png = (
+            f", its black for {feature.low:.10g}, its white for {feature.high:.10g}" if feature.low is not None else ""
+        )
+        return f"image of {size} (channels, height, width): nested lists{seen}; or a base64 PNG{png}"
     return "true or false" if feature.kind == "boolean" else f"number{seen}"
 
 
@@ -142,11 +151,12 @@ def _annotation(feature: Feature) -> Any:
         return Annotated[Any, BeforeValidator(_or_null(lambda value: read_image(value, feature))), schema]
     if feature.kind == "category":
         text: Any = Annotated[str, Field(strict=True, examples=list(feature.categories[:MAX_NAMED]))]
-        if _are_codes(feature.categories):
-            text = Annotated[text, BeforeValidator(_code)]
+        if _are_numbers(feature.categories):
+            schema = WithJsonSchema({"type": ["string", "number"], "examples": list(feature.categories[:MAX_NAMED])})
+            text = Annotated[text, BeforeValidator(_as_text), schema]
         return text | None
     if feature.kind == "boolean":
-        return bool | None
+        return StrictBool | None
     return Annotated[float, Field(strict=True, ge=-LARGEST, le=LARGEST)] | None
 
 
@@ -154,13 +164,16 @@ def _or_null(read: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return lambda value: None if value is None else read(value)
 
 
-def _are_codes(categories: Sequence[str]) -> bool:
-    """Whether the texts are whole numbers, as postal codes are; then a number in JSON means the same."""
-    return bool(categories) and all(text.isdecimal() for text in categories)
+def _are_numbers(categories: Sequence[str]) -> bool:
+    """Whether the texts are numbers, as of classes 1, 2 and 3; then a number in JSON means the same."""
+    try:
+        return bool(categories) and all(number_text(float(text)) == text for text in categories)
+    except (ValueError, OverflowError):
+        return False
 
 
-def _code(value: Any) -> Any:
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+def _as_text(value: Any) -> Any:
+    return number_text(float(value)) if type(value) in (int, float) and abs(value) <= LARGEST else value
 
 
 def _kind_of(value: Any) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 from runcard.packaging import store  # isort: skip
 
 import bentoml
+import yaml
 from bentoml.exceptions import BentoMLException
 
 from runcard.errors import BundleError
@@ -24,13 +25,13 @@ TIMEOUT_S = 30
 
 
 def _chosen() -> str:
-    """The tag of the bundle that is asked for, else of the newest; whole, or the service does not start.
+    """The tag of the bundle to serve; whole, or the service does not start.
 
     Raises:
         BentoMLException: If there is none, or it is damaged; BentoML then says so in one line and ends.
     """
     try:
-        tag, path = store.find(os.environ.get(store.BUNDLE))
+        tag, path = store.find(_packed() or os.environ.get(store.BUNDLE) or None)
         verify(path)
     except BundleError as error:
         raise BentoMLException(str(error)) from None
@@ -38,10 +39,20 @@ def _chosen() -> str:
     return tag
 
 
+def _packed() -> str | None:
+    """Inside a Bento, where this file is three folders below its description: the tag of the bundle packed in it."""
+    description = Path(__file__).parents[3] / "bento.yaml"
+    if not description.is_file():
+        return None
+    content: dict[str, Any] = yaml.safe_load(description.read_text(encoding="utf-8"))
+    return str(content["services"][0]["models"][0]["tag"])
+
+
 app = make_app()
 
 
-@bentoml.service(name="runcard", traffic={"timeout": TIMEOUT_S})
+# Not the package's name: BentoML would take `runcard:latest` for the installed module and leave the Bento's code aside.
+@bentoml.service(name="runcard-service", traffic={"timeout": TIMEOUT_S})
 @bentoml.asgi_app(app, path="/")
 class Service:
     """Answers rows with the bundle."""
@@ -50,12 +61,5 @@ class Service:
     bundle = bentoml.models.BentoModel(_chosen())
 
     def __init__(self) -> None:
-        tag, path = self._stored()
+        tag, path = store.find(os.environ[store.BUNDLE])
         ready(app, Predictor(open_bundle(path), tag))
-
-    def _stored(self) -> tuple[str, Path]:
-        """The bundle that the Bento was built with; outside of a Bento, the one chosen at start."""
-        decorated: Any = Service  # by now BentoML's object, which knows its Bento
-        bento = decorated.bento
-        built_with = bento.info.all_models if bento is not None else []
-        return store.find(str(built_with[0].tag) if built_with else os.environ[store.BUNDLE])

@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
 from runcard.card.metrics import DEFAULT_METRIC
 from runcard.card.plan import Plan
 from runcard.card.schema import Card
 from runcard.card.spelling import suggest
-from runcard.data.dataset import Datasets
 from runcard.errors import CardError, Mistake
 
+if TYPE_CHECKING:
+    from runcard.data.signature import TaskOrAuto
 
-def objective(plan: Plan, datasets: Datasets) -> str:
+
+def objective(plan: Plan, task_of: Callable[[Card], TaskOrAuto]) -> str | None:
     """The number that every trial logs and that decides, such as ``val/accuracy``.
 
     Args:
         plan: The sweep.
-        datasets: Read from, where the metric follows from the data.
+        task_of: What a card's data is good for; ``auto`` if that is not known before it is read.
+
+    Returns:
+        The number's name; None if it follows from data that is not known yet.
 
     Raises:
-        CardError: If the trials do not share a metric, or none of them logs the one that the sweep names.
-        DataError: If the data cannot be read.
+        CardError: If the trials do not share a metric, or one of them does not log the one that the sweep names.
     """
-    logged = [_logged(card, datasets) for card in plan.unlike_in("data", "problem", "trainer.monitor")]
+    cards = plan.unlike_in("data", "problem", "trainer.monitor")
+    logged = [names for names in (_logged(card, task_of(card)) for card in cards) if names]
     named = plan.settings.metric
     if named is not None:
         silent = [names for names in logged if named not in names]
@@ -32,14 +40,16 @@ def objective(plan: Plan, datasets: Datasets) -> str:
     if len(metrics) > 1:
         hint = "Name one for all with problem.metric=NAME, or sweep.metric=val/loss."
         raise CardError([Mistake("problem.metric", f"the trials are judged by {' and '.join(metrics)}", hint=hint)])
-    return metrics[0]
+    return metrics[0] if metrics else None
 
 
-def _logged(card: Card, datasets: Datasets) -> list[str]:
-    """The validation numbers of a card's run, the problem's metric first."""
-    # Reading also finds out, before the first trial, that there is nothing to learn from.
-    task = datasets.of(card).signature.target.task
-    metric = DEFAULT_METRIC[task] if card.problem.metric == "auto" else card.problem.metric
+def _logged(card: Card, task: TaskOrAuto) -> list[str]:
+    """The validation numbers of a card's run, the problem's metric first; none if that is not known yet."""
+    metric: str = card.problem.metric
+    if metric == "auto":
+        if task == "auto":
+            return []
+        metric = DEFAULT_METRIC[task]
     return list(dict.fromkeys([f"val/{metric}", "val/loss", card.trainer.monitor]))
 
 

@@ -76,8 +76,8 @@ def encoded(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def decoded(space: Sequence[Dimension], params: Mapping[str, Any]) -> dict[str, Any]:
     """A point as the card takes it, from what Optuna stored."""
-    listed = {dimension.key: {_encode(value): value for value in dimension.values} for dimension in space}
-    return {key: listed[key].get(value, value) for key, value in params.items()}
+    by_key = {dimension.key: dimension for dimension in space}
+    return {key: _decode(by_key[key], value) for key, value in params.items()}
 
 
 @contextlib.contextmanager
@@ -118,3 +118,10 @@ def _distribution(dimension: Dimension) -> BaseDistribution:
 
 def _encode(value: Any) -> Any:
     return json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else value
+
+
+def _decode(dimension: Dimension, stored: Any) -> Any:
+    if dimension.low is not None:
+        # Of a range with steps Optuna counts up to 0.30000000000000004, where 0.3 was written and judged.
+        return min(dimension.values, key=lambda value: abs(value - stored)) if dimension.finite else stored
+    return next(value for value in dimension.values if _encode(value) == stored)

@@ -61,31 +61,28 @@ def run_sweep(plan: Plan, metric: str, fit: Fit) -> Study:
         RunError: If the study folder cannot be made or written.
         TrainingError: If not one trial was finished.
     """
-    trials = _count(plan)
+    trials = plan.trials
     folder = studies.create(plan.settings.studies_dir, plan.settings.name, plan.name)
     for name, content in plan.composed():
         files.write_text(folder.cards / f"{name}.yaml", files.dump_yaml(content))
     log.info("study %s: %d trials, %s decides", folder.path, trials, metric)
+    if trials > plan.size:
+        log.warning("the space has %d points, so some are tried more than once; sweep=grid tries each once", plan.size)
     with new_study(folder, plan.settings, maximize=maximizes(metric), trials=trials) as study:
         summary = _write_summary(folder, plan, metric, study)
         named = _named(plan)
         for _ in range(trials):
             for point in itertools.islice(named, 1):
                 study.enqueue_trial(encoded(point))
-            _try(study, plan, folder, metric, fit)
-            summary = _write_summary(folder, plan, metric, study)
+            try:
+                _try(study, plan, folder, metric, fit)
+            finally:  # a signal too ends with a summary of what was done
+                summary = _write_summary(folder, plan, metric, study)
             _report(summary, trials)
     if summary["best"] is None:
         first = summary["trials"][0]["error"]
         raise TrainingError(f"none of the {trials} trials of {folder.path} was finished; the first: {first}")
     return Study(folder, summary)
-
-
-def _count(plan: Plan) -> int:
-    if plan.settings.sampler != "grid":
-        assert plan.settings.n_trials is not None
-        return plan.settings.n_trials
-    return int(min(plan.size, plan.settings.n_trials or plan.size))
 
 
 def _named(plan: Plan) -> Iterator[Mapping[str, Any]]:
@@ -128,6 +125,7 @@ def _write_summary(folder: StudyFolder, plan: Plan, metric: str, study: optuna.S
         "study": str(folder.path),
         "metric": metric,
         "direction": "maximize" if sign > 0 else "minimize",
+        "n_trials": plan.trials,
         "sampler": plan.settings.sampler,
         "seed": plan.settings.seed,
         "space": plan.written_space,
