@@ -93,7 +93,7 @@ def test_sweep_goes_with_every_model_and_optimizer(path: Path, model: str, comma
 
 @pytest.mark.parametrize("path", sorted((CONF / "sweep").glob("*.yaml")), ids=name)
 def test_sweep_tries_one_step(path: Path) -> None:
-    study = runcard.sweep([f"sweep={path.stem}", "data=wine", *TINY[:2], "sweep.n_trials=2"])
+    study = runcard.sweep(runcard.load_sweep([f"sweep={path.stem}", "data=wine", *TINY[:2], "sweep.n_trials=2"]))
     assert study.summary["sampler"] == path.stem
     assert study.summary["states"] == {"COMPLETE": 2, "FAIL": 0}
 

@@ -44,7 +44,7 @@ class RuncardSweeper(Sweeper):
         """Run the study that the overrides describe."""
         from runcard import api
 
-        return api.sweep(arguments, self._config_dir)
+        return api.sweep(api.load_sweep(arguments, self._config_dir))
 
 
 # A plain mapping: Hydra executes this file before the module is known by name, which a dataclass does not survive.

@@ -3,12 +3,24 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from runcard.api import check, evaluate, fit, load_card, load_run, load_sweep, package, sweep, tested_rows
+    from runcard.api import (
+        check,
+        check_sweep,
+        evaluate,
+        fit,
+        load_card,
+        load_run,
+        load_sweep,
+        package,
+        sweep,
+        tested_rows,
+    )
 
 __version__ = "0.1.0"
 __all__ = [
     "__version__",
     "check",
+    "check_sweep",
     "evaluate",
     "fit",
     "load_card",

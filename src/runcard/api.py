@@ -107,18 +107,17 @@ def fit(card: Card, *, progress: bool = False) -> Run:
     return fit_card(card, load_dataset(card), lambda name: runs.create(card.runs_dir, name), progress=progress)
 
 
-def sweep(overrides: Sequence[str], config_dir: str | Path | None = None) -> Study:
+def sweep(plan: Plan) -> Study:
     """Try many cards and name the best.
 
     Args:
-        overrides: As for ``load_sweep``.
-        config_dir: A folder with groups of your own.
+        plan: From ``load_sweep``.
 
     Returns:
         The study; ``study.best`` is the winner.
 
     Raises:
-        CardError: If the card, the sweep or its space is wrong; nothing was tried.
+        CardError: If the trials cannot be compared; nothing was tried.
         DataError: If the rows cannot be learned from; nothing was tried.
         RunError: If the study folder cannot be made or written.
         TrainingError: If not one trial was finished.
@@ -128,7 +127,7 @@ def sweep(overrides: Sequence[str], config_dir: str | Path | None = None) -> Stu
     from runcard.tuning.objective import objective
     from runcard.tuning.sweep import run_sweep
 
-    plan, datasets = load_sweep(overrides, config_dir), Datasets()
+    datasets = Datasets()
 
     def fit_trial(card: Card, folder: RunFolder) -> dict[str, float]:
         return fit_card(card, datasets.of(card), lambda _: folder).metrics

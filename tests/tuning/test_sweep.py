@@ -19,7 +19,6 @@ from hydra.core.plugins import Plugins
 from hydra.plugins.sweeper import Sweeper
 
 import runcard
-from runcard import api
 from runcard.card.compose import shipped_conf
 from runcard.evaluation.predictor import Run
 from tests.conftest import HANG_S, TINY, Command
@@ -269,7 +268,7 @@ def test_what_was_left_out_of_the_data_is_said_once(table: Path, command: Comman
 
 
 def test_the_same_from_python(wine_run: Run) -> None:
-    study = api.sweep(["data=wine", *TINY[:2], "seed=1,2"])
+    study = runcard.sweep(runcard.load_sweep(["data=wine", *TINY[:2], "seed=1,2"]))
     assert study.best["number"] in (0, 1)
     assert runcard.load_run(study.best["run"]).card.data == wine_run.card.data
 
@@ -286,7 +285,7 @@ def test_data_is_read_once(monkeypatch: pytest.MonkeyPatch, table: Path) -> None
     words = ["data=table", f"data.path={table}", "problem.target=churned", *TINY[:2]]
     runcard.fit(runcard.load_card([*words, "report=false"]))
     once, read[:] = len(read), []
-    api.sweep([*words, "seed=1,2,3,4"])
+    runcard.sweep(runcard.load_sweep([*words, "seed=1,2,3,4"]))
     assert len(read) == once
 
 

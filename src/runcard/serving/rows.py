@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import itertools
+from collections.abc import Callable, Collection, Sequence
 from typing import Annotated, Any
 
 from pydantic import (
@@ -17,7 +18,7 @@ from pydantic import (
     WithJsonSchema,
     create_model,
 )
-from pydantic_core import ErrorDetails
+from pydantic_core import ErrorDetails, from_json
 
 from runcard.card.spelling import nearest
 from runcard.data.fields import Fields, number_text
@@ -84,39 +85,56 @@ class Reader:
         try:
             read = (self._many if many else self._one).validate_json(body)
         except ValidationError as error:
-            raise self._explained(error, many=many) from None
-        return [dict(zip(self._names, vars(row).values(), strict=True)) for row in (read if many else [read])], many
+            raise self._explained(error, body, many=many) from None
+        rows = read if many else [read]
+        for place, row in enumerate(rows):
+            if row.model_extra:
+                raise _refused(self._unknown(row.model_extra, place if many else None), len(row.model_extra))
+        return [dict(zip(self._names, vars(row).values(), strict=True)) for row in rows], many
 
-    def _explained(self, error: ValidationError, *, many: bool) -> RowsError:
-        details = error.errors(include_url=False)[:MAX_NAMED]
+    def _explained(self, error: ValidationError, body: bytes, *, many: bool) -> RowsError:
+        details = error.errors(include_url=False)
         if details[0]["type"] == "json_invalid":
             return RowsError(f"the body is no JSON: {details[0]['ctx']['error']}", [])
-        mistakes = [self._mistake(detail, many=many) for detail in details]
-        count = error.error_count()
-        more = f" (and {count - 1} more)" if count > 1 else ""
-        first = mistakes[0]
-        where = f"row {first['row']}, " if many and first["row"] is not None else ""
-        named = f"field {first['field']!r}: " if first["field"] is not None else ""
-        return RowsError(f"{where}{named}{first['message']}{more}", mistakes)
+        mistakes = [self._mistake(detail, many=many) for detail in details[:MAX_NAMED]]
+        row, content = mistakes[0]["row"], from_json(body)
+        content = content[row] if many else content
+        extra = {name for name in content if name not in self._names} if isinstance(content, dict) else {}
+        return _refused([*mistakes, *self._unknown(extra, row)], len(details) + len(extra))
+
+    def _unknown(self, names: Collection[str], row: int | None) -> list[dict[str, Any]]:
+        """A mistake for each of the first fields that the signature does not know."""
+        mistakes = []
+        for name in itertools.islice(names, MAX_NAMED):
+            near = nearest(name, self._names)
+            message = "there is no such field" + (f"; did you mean {near[0]!r}?" if near else "")
+            mistakes.append({"row": row, "field": name, "message": message})
+        return mistakes
 
     def _mistake(self, detail: ErrorDetails, *, many: bool) -> dict[str, Any]:
         place = list(detail["loc"])
         row = place.pop(0) if many and place else None
-        field = str(place[0]) if place else None
-        return {"row": row, "field": field, "message": self._message(detail, field)}
+        return {"row": row, "field": str(place[0]) if place else None, "message": _message(detail)}
 
-    def _message(self, detail: ErrorDetails, field: str | None) -> str:
-        kind = detail["type"]
-        if kind == "missing":
-            return "is missing; send null if it is unknown"
-        if kind == "extra_forbidden":
-            near = nearest(field or "", self._names)
-            return "there is no such field" + (f"; did you mean {near[0]!r}?" if near else "")
-        if kind in TOO_LARGE:
-            return f"must be a number between -{LARGEST:g} and {LARGEST:g}"
-        if kind == "value_error":
-            return str(detail["ctx"]["error"])
-        return f"must be {EXPECTED.get(kind, detail['msg'])}, not {_kind_of(detail['input'])}"
+
+def _refused(mistakes: list[dict[str, Any]], count: int) -> RowsError:
+    """The error for the first of so many mistakes in one row."""
+    first = mistakes[0]
+    where = f"row {first['row']}, " if first["row"] is not None else ""
+    named = f"field {first['field']!r}: " if first["field"] is not None else ""
+    more = f" (and {count - 1} more)" if count > 1 else ""
+    return RowsError(f"{where}{named}{first['message']}{more}", mistakes[:MAX_NAMED])
+
+
+def _message(detail: ErrorDetails) -> str:
+    kind = detail["type"]
+    if kind == "missing":
+        return "is missing; send null if it is unknown"
+    if kind in TOO_LARGE:
+        return f"must be a number between -{LARGEST:g} and {LARGEST:g}"
+    if kind == "value_error":
+        return str(detail["ctx"]["error"])
+    return f"must be {EXPECTED.get(kind, detail['msg'])}, not {_kind_of(detail['input'])}"
 
 
 def row_model(signature: Signature) -> type[BaseModel]:
@@ -126,7 +144,9 @@ def row_model(signature: Signature) -> type[BaseModel]:
         f"f{place}": (_annotation(feature), Field(alias=feature.name, description=describe(feature)))
         for place, feature in enumerate(signature.features)
     }
-    config = ConfigDict(extra="forbid", allow_inf_nan=False, title="Row")
+    # Unknown fields are collected, and refused by the reader: pydantic would make an error of each, by the thousand.
+    closed: Any = {"additionalProperties": False}
+    config = ConfigDict(extra="allow", allow_inf_nan=False, title="Row", json_schema_extra=closed)
     return create_model("Row", __config__=config, **fields)
 
 
