@@ -225,6 +225,20 @@ def test_models_of_other_makers_are_passed_over(lone_store: Path, table_made: Ma
         assert service.post(GOOD)[1]["model_version"] == table_made.bundle.tag
 
 
+def test_a_damaged_bundle_stands_only_for_itself(lone_store: Path, table_made: Made, digits_made: Made) -> None:
+    name, _, version = digits_made.bundle.tag.partition(":")
+    other = lone_store / "models" / name / version
+    shutil.copytree(digits_made.bundle.path, other)
+    (other / "bundle.json").write_text("{}")
+    script = "from runcard.packaging.store import find; print(find()[0])"
+    ages = {"older": (1, table_made.bundle.tag), "newer": (2**31, digits_made.bundle.tag)}
+    for seconds, expected in ages.values():
+        os.utime(other / "manifest.json", (seconds, seconds))
+        words, environment = [sys.executable, "-c", script], {**os.environ, "BENTOML_HOME": str(lone_store)}
+        done = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=HANG_S, check=True)
+        assert done.stdout.strip() == expected
+
+
 def test_modules_in_the_working_directory_are_not_the_services(table_made: Made, away: Path) -> None:
     for name in ("jinja2", "select", "files", "onnxruntime"):
         (away / f"{name}.py").write_text("raise SystemExit('not this one')")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import os
 from collections.abc import Callable
@@ -78,19 +79,21 @@ def _newest() -> tuple[str, Path]:
     bundles = [manifest.parent for manifest in _folder().glob(f"*/*/{MANIFEST}")]
     if not bundles:
         raise BundleError("there is no bundle to serve: make one with `runcard package RUN`")
-    path = max(bundles, key=_created)
+    path = max(bundles, key=_made_at)
     return f"{path.parent.name}:{path.name}", path
 
 
-def _created(path: Path) -> str:
-    """When a bundle was made, as ISO 8601 in UTC; a changed date would have an old one served."""
-    tag = f"{path.parent.name}:{path.name}"
+def _made_at(path: Path) -> float:
+    """When a bundle was made, in seconds since 1970.
+
+    A damaged one is as old as its manifest: an old one is passed over, while the newest has to be refused, and not an
+    older one served in its place.
+    """
     try:
-        return str(json.loads(verify(path, ABOUT)[ABOUT])["created"])
-    except BundleError as error:
-        raise BundleError(f"{error} Or remove it: bentoml models delete {tag}") from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise BundleError(f"{tag} is no bundle of this version. Remove it: bentoml models delete {tag}") from error
+        created: str = json.loads(verify(path, ABOUT)[ABOUT])["created"]
+        return datetime.datetime.fromisoformat(created).timestamp()
+    except (BundleError, ValueError, KeyError, TypeError):
+        return (path / MANIFEST).stat().st_mtime
 
 
 def _folder() -> Path:
