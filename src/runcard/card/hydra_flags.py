@@ -47,7 +47,9 @@ def answer(words: Sequence[str]) -> str:
 
 
 def _one_card(complaint: str) -> str:
-    return f"{complaint or 'Hydra cannot compose this'}. Hydra's flags show one card: give each key one value."
+    several = "Ambiguous" in complaint or "--multirun" in complaint
+    hint = ". Hydra's flags show one card: give each key one value." if several else ""
+    return f"{complaint or 'Hydra cannot compose this'}{hint}"
 
 
 def multirun(overrides: Sequence[str], config_dir: str | None) -> Any:

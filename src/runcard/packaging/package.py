@@ -62,9 +62,8 @@ def package(run: Run, data: Dataset) -> Packaged:
     parts = _compared(run, data)
     apart = max(bundle.deviation(bundle.answer(columns), answers) for columns, answers in parts)
     if apart > TOLERANCE:
-        what = (
-            "another class" if math.isinf(apart) else f"answers up to {apart:.2g} apart, and {TOLERANCE:g} is the most"
-        )
+        further = f"answers up to {apart:.2g} apart, and {TOLERANCE:g} is the most"
+        what = "another class, or an answer that is no number" if math.isinf(apart) else further
         raise ParityError(f"the bundle would not answer as the run {run.path} did: {what}. Nothing was packaged.")
     reference = _reference(run, parts)
 

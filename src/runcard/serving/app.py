@@ -20,6 +20,7 @@ log = logging.getLogger("runcard.serving")
 
 # A body of so many bytes holds so many rows that other requests should not wait for them.
 LONG_BODY = 16 * 1024
+# A longer one is refused: read, it takes many times its length in memory.
 MAX_BODY = 16 << 20
 
 
