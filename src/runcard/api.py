@@ -55,8 +55,11 @@ def check(card: Card) -> None:
     build(card.data).check_columns(card.problem.target)
 
 
-def check_sweep(plan: Plan) -> None:
+def check_sweep(plan: Plan) -> str | None:
     """As ``check``, for every card of a sweep that can be foreseen; and that its trials can be compared.
+
+    Returns:
+        What decides, such as ``val/accuracy``; None if that follows from the data, which is not read.
 
     Raises:
         CardError: If one names a column that is not there, or the trials do not share what decides.
@@ -66,7 +69,7 @@ def check_sweep(plan: Plan) -> None:
 
     for card in plan.unlike_in("data", "problem"):
         check(card)
-    objective(plan, lambda card: card.problem.task)
+    return objective(plan, lambda card: card.problem.task)
 
 
 def load_sweep(overrides: Sequence[str], config_dir: str | Path | None = None) -> Plan:

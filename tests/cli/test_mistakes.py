@@ -225,8 +225,9 @@ def test_a_missing_package_is_named(command: Command, monkeypatch: pytest.Monkey
     finished(said.code, said.out, said.err, 2, "pip install 'runcard[wandb]'")
 
 
+@pytest.mark.parametrize("times", [1, 2])
 @pytest.mark.parametrize(("signum", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
-def test_signals_end_a_fit(signum: signal.Signals, code: int) -> None:
+def test_signals_end_a_fit(signum: signal.Signals, code: int, times: int) -> None:
     program = [str(Path(sys.executable).with_name("runcard")), "fit", "data=wine", "trainer.max_epochs=1000000"]
     patience = ["trainer.early_stopping.patience=null"]
     with subprocess.Popen([*program, *patience], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
@@ -235,7 +236,8 @@ def test_signals_end_a_fit(signum: signal.Signals, code: int) -> None:
             assert process.poll() is None, process.stderr and process.stderr.read()
             assert time.monotonic() < give_up
             time.sleep(0.05)
-        os.kill(process.pid, signum)
+        for _ in range(times):
+            os.kill(process.pid, signum)
         out, err = process.communicate(timeout=HANG_S)
     finished(process.returncode, out, err, code, f"stopped by {signum.name}")
     nothing_to_trust()

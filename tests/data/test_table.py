@@ -14,7 +14,8 @@ import pytest
 
 import runcard
 from runcard.data.dataset import load_dataset, restore
-from runcard.data.frames import NULL_VALUES, column_names, read_frame, text_values, write_frame
+from runcard.data.frames import NULL_VALUES, column_names, columns_of, read_frame, text_values, write_frame
+from runcard.data.signature import Feature, Signature, Target
 from runcard.data.table import KindOrIgnore, Table, guess_kind
 from runcard.errors import CardError, DataError, RunError
 from tests.conftest import customers
@@ -282,3 +283,20 @@ def test_a_number_too_large_to_compute_with_is_named() -> None:
 def test_the_target_has_no_kind() -> None:
     with pytest.raises(CardError, match="this is the target"):
         table(write("x,y\n1,a\n2,b\n"), y="category").check_columns("y")
+
+
+def test_a_category_that_is_given_as_a_number_is_found_by_its_value() -> None:
+    features = (
+        Feature("float", "category", categories=("0.1", "1.0", "2.0")),
+        Feature("flag", "category", categories=("False", "True")),
+        Feature("code", "category", categories=("01", "1")),
+    )
+    signature = Signature(features, Target("y", "regression"))
+    rows = {"float": [1.0, 0.1, 7.0, None], "flag": [True, False, None, True], "code": [1, 1, 2, None]}
+    for schema in ({"float": pl.Float64}, {"float": pl.Float32}):
+        columns = columns_of(pl.DataFrame(rows, schema_overrides=schema), signature)
+        assert columns["float"].tolist() == ["1.0", "0.1", "7", None]
+        assert columns["flag"].tolist() == ["True", "False", None, "True"]
+        assert columns["code"].tolist() == ["1", "1", "2", None]
+    texts = columns_of(pl.DataFrame({"float": ["1"], "flag": ["true"], "code": ["01"]}), signature)
+    assert [values.tolist() for values in texts.values()] == [["1"], ["true"], ["01"]]

@@ -186,6 +186,10 @@ def test_a_truth_value_is_true_or_false(value: Any, table: Predictor) -> None:
         (("-1", "0", "1"), b"1.0", "1"),
         (("1.5", "2.5"), b"2.5", "2.5"),
         (("1.5", "2.5"), b"7", "7"),
+        (("0.5", "1.0"), b"1", "1.0"),
+        (("0.5", "1.0"), b"0.50", "0.5"),
+        (("1.1", "1.10"), b"1.1", None),
+        (("False", "True"), b"1", None),
         (("01067", "89073"), b"1067", None),
         (("1", "one"), b"1", None),
         (("1", "2"), b"true", None),
@@ -228,6 +232,8 @@ def test_images_as_png(digits: Predictor, digits_made: Made) -> None:
     answers = ask(digits, [{"image": text} for text in drawn])
     assert [answer["class"] for answer in answers] == [answer["class"] for answer in ask(digits, rows)]
     assert ask(digits, {"image": f"data:image/png;base64,{drawn[0]}"})["class"] == answers[0]["class"]
+    lines = "\n".join(drawn[0][start : start + 76] for start in range(0, len(drawn[0]), 76))
+    assert ask(digits, {"image": f"{lines}\n"})["class"] == answers[0]["class"]
     colours = np.repeat(np.round(np.array(rows[0]["image"]) * 255 / 16)[..., np.newaxis], 3, axis=2)
     assert ask(digits, {"image": png(colours, "RGB")})["class"] == answers[0]["class"]
 

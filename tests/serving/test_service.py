@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -217,6 +218,7 @@ def test_models_of_other_makers_are_passed_over(lone_store: Path, table_made: Ma
         folder = lone_store / "models" / name / "abc"
         folder.mkdir(parents=True)
         (folder / "model.yaml").write_text(text)
+        (folder / "manifest.json").write_text("{}")
     port = free_port()
     with starting(
         [str(BIN / "runcard"), "serve", "--port", str(port)], away, port, BENTOML_HOME=str(lone_store)
@@ -229,14 +231,44 @@ def test_a_damaged_bundle_stands_only_for_itself(lone_store: Path, table_made: M
     name, _, version = digits_made.bundle.tag.partition(":")
     other = lone_store / "models" / name / version
     shutil.copytree(digits_made.bundle.path, other)
-    (other / "bundle.json").write_text("{}")
     script = "from runcard.packaging.store import find; print(find()[0])"
-    ages = {"older": (1, table_made.bundle.tag), "newer": (2**31, digits_made.bundle.tag)}
-    for seconds, expected in ages.values():
-        os.utime(other / "manifest.json", (seconds, seconds))
+    description = (other / "model.yaml").read_text()
+    for year, expected in (("1999", table_made.bundle.tag), ("2999", digits_made.bundle.tag)):
+        (other / "bundle.json").write_text("{}")
+        (other / "model.yaml").write_text(re.sub(r"creation_time: .\d{4}", f"creation_time: '{year}", description))
         words, environment = [sys.executable, "-c", script], {**os.environ, "BENTOML_HOME": str(lone_store)}
         done = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=HANG_S, check=True)
         assert done.stdout.strip() == expected
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "manifest.sha256", "transforms.json", "bundle.json", "model.yaml"])
+def test_the_newest_that_lacks_a_file_is_refused(
+    name: str, lone_store: Path, table_made: Made, digits_made: Made
+) -> None:
+    folder, _, version = digits_made.bundle.tag.partition(":")
+    other = lone_store / "models" / folder / version
+    shutil.copytree(digits_made.bundle.path, other)
+    newer = max(
+        (table_made, digits_made),
+        key=lambda made: json.loads((made.bundle.path / "bundle.json").read_text())["created"],
+    )
+    (lone_store / "models" / newer.bundle.tag.replace(":", "/") / name).unlink()
+    words = [str(BIN / "runcard"), "serve", "--port", str(free_port())]
+    environment = {**os.environ, "BENTOML_HOME": str(lone_store)}
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=HANG_S)
+    assert (done.returncode, newer.bundle.tag.partition(":")[2] in done.stderr) == (2, True), done.stderr
+    assert "manifest" in done.stderr if "manifest" in name else name in done.stderr
+
+
+@pytest.mark.parametrize("text", ["{", "", "name: 1"])
+def test_a_description_that_bentoml_cannot_read(text: str, lone_store: Path, table_made: Made) -> None:
+    (file,) = lone_store.glob("models/*/*/model.yaml")
+    file.write_text(text)
+    environment = {**os.environ, "BENTOML_HOME": str(lone_store)}
+    for words in ([], [table_made.bundle.tag], ["table-mlp"]):
+        command = [str(BIN / "runcard"), "serve", *words, "--port", str(free_port())]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=HANG_S)
+        assert (done.returncode, "fault" in done.stderr, "Traceback" in done.stderr) == (2, False, False), done.stderr
 
 
 def test_modules_in_the_working_directory_are_not_the_services(table_made: Made, away: Path) -> None:

@@ -87,12 +87,28 @@ def test_values_come_back_as_they_were(values: list[object]) -> None:
         (["seed=range(0,1,nan)"], "must have finite ends"),
         (["optimizer.lr=range(inf,inf)"], "must have finite ends"),
         (["optimizer.lr=interval(-1e308,1e308)"], "a finite way between them"),
-        (["seed=int(interval(1.5,3.5))"], "must have whole numbers as ends"),
-        (["seed=int(interval(start=1,end=3.5))"], "must have whole numbers as ends"),
+        (["seed=int(interval(1.5,3.5))"], "must hold whole numbers"),
+        (["seed=int(interval(start=1,end=3.5))"], "must hold whole numbers"),
+        (["seed=int(interval (1,3.9))"], "must hold whole numbers"),
+        (["seed=int(choice(1.5,2.7))"], "must hold whole numbers"),
+        (["seed=int(range(0.5,3))"], "must hold whole numbers"),
+        (["seed=tag(log,int(interval(1.5,3)))"], "must hold whole numbers"),
+        (["optimizer.lr=choice(interval(1e-3,1e-2),0.1)"], "Values are named by choice(a,b)"),
+        (["optimizer.lr=interval(a,b)"], "Values are named by choice(a,b)"),
+        (["optimizer.lr= intervall (1,2)"], "Did you mean interval"),
+        (["optimizer.lr=[1e-3,1e-2]"], "What was typed names one value each: optimizer.lr=[1e-3,1e-2]"),
+        (
+            ["trainer.early_stopping={patience: 3},{patience: 4}", "trainer.early_stopping.patience=5,6"],
+            "trainer.early_stopping.patience is given twice",
+        ),
+        (
+            ["trainer.early_stopping={patience: 3},{patience: 4}", "trainer.early_stopping.patience=5"],
+            "trainer.early_stopping.patience is given twice",
+        ),
         (["optimizer.lr=interval(1e-3,1e-2),1"], "holds a range or an interval among its values"),
         (["optimizer.lr=interval(1e-3,1e-2"], "a bracket that is not closed"),
         (["trainer.gradient_clip_norm=choice(null,1.0)"], "as in key=null,1"),
-        (["optimizer.lr=intervall(1,2)"], "Did you mean interval?"),
+        (["optimizer.lr=intervall(1,2)"], "Did you mean interval"),
         (["seed=glob(*)"], "seed is no group"),
         (["optimizer={lr: 0.1},{lr: 0.2}"], "a group has choices by name"),
         (["seed=1,2", "seed=3"], "seed is given twice"),
@@ -127,6 +143,24 @@ def test_a_space_that_is_refused(words: list[str], says: str) -> None:
     with pytest.raises(CardError) as caught:
         runcard.load_sweep(words)
     assert says in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "data.path=tag(1).csv",
+        "data.path=range(1)_x.csv",
+        "data.path=int(old)/a.csv",
+        "data.path=rows (1).csv",
+        "problem.goal=sort(a) of things",
+        "problem.goal=count(x)",
+        "problem.goal=range(s) of things: nice",
+    ],
+)
+def test_texts_with_brackets_are_texts(text: str) -> None:
+    mistakes: list[Mistake] = []
+    (one,), many = parse_sweep([text], mistakes)
+    assert (one.value, many, mistakes) == (text.partition("=")[2], [], [])
 
 
 def test_all_mistakes_at_once_and_each_once() -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,9 @@ from hydra.core.plugins import Plugins
 from hydra.plugins.sweeper import Sweeper
 
 import runcard
+from runcard import files
 from runcard.card.compose import shipped_conf
+from runcard.errors import Stopped
 from runcard.evaluation.predictor import Run
 from tests.conftest import HANG_S, TINY, Command
 from tests.servers import BIN
@@ -241,6 +245,12 @@ def test_check_finds_what_fit_would(words: list[str], says: str, command: Comman
     assert (said.code != 0, says in said.err) == (True, True), said.err
 
 
+def test_check_says_what_decides(table: Path, command: Command) -> None:
+    assert "the sweep is right; val/accuracy decides" in command("check", "-m", "data=wine", "seed=1,2").out
+    words = ["data=table", f"data.path={table}", "problem.target=churned,city"]
+    assert "as far as can be told before the data is read" in command("check", "-m", *words).out
+
+
 def test_trials_are_listed_as_runs(command: Command) -> None:
     command("fit", "-m", "data=wine", *TINY[:2], "seed=1,2", "sweep.name=mine")
     rows = command("ls", "--runs-dir", "studies", "--name", "mine", "--json").json["runs"]
@@ -287,6 +297,59 @@ def test_data_is_read_once(monkeypatch: pytest.MonkeyPatch, table: Path) -> None
     once, read[:] = len(read), []
     runcard.sweep(runcard.load_sweep([*words, "seed=1,2,3,4"]))
     assert len(read) == once
+
+
+@pytest.mark.parametrize("where", ["ask", "tell", "set_user_attr", "summary", "two at once"])
+def test_a_signal_while_the_study_is_written_waits(
+    where: str, monkeypatch: pytest.MonkeyPatch, command: Command, away: Path
+) -> None:
+    calls = 0
+
+    def disturbed(original: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any, **settings: Any) -> Any:
+            nonlocal calls
+            calls += 1
+            if calls == 3:
+                for _ in range(2 if where == "two at once" else 1):
+                    signal.raise_signal(signal.SIGTERM)
+            return original(*arguments, **settings)
+
+        return call
+
+    place: Any = {"summary": files, "set_user_attr": optuna.Trial}.get(where, optuna.Study)
+    name = {"summary": "write_json", "two at once": "ask"}.get(where, where)
+    monkeypatch.setattr(place, name, disturbed(getattr(place, name)))
+    space = "optimizer.lr=1e38,2e38,3e38,1.5e38" if where == "set_user_attr" else "seed=1,2,3,4,5"
+    with pytest.raises(Stopped), stopping():
+        runcard.sweep(runcard.load_sweep(["data=wine", "model=linear", *TINY[:2], space, "sweep.name=cut"]))
+    stored = optuna.load_study(study_name="cut", storage=f"sqlite:///{away}/studies/cut/study.db").trials
+    states = [trial.state.name for trial in stored if trial.state.name != "WAITING"]
+    assert "RUNNING" not in states
+    written = json.loads(Path("studies/cut/study.json").read_text())
+    assert [trial["state"] for trial in written["trials"]] == states
+    for trial in written["trials"]:
+        assert (trial["state"] == "COMPLETE") == Path(trial["run"], "metrics.json").is_file()
+
+
+@contextlib.contextmanager
+def stopping() -> Iterator[None]:
+    def stop(number: int, _: object) -> None:
+        raise Stopped(number)
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def test_nothing_is_left_of_a_study_that_did_not_begin(monkeypatch: pytest.MonkeyPatch, command: Command) -> None:
+    words = ["fit", "-m", "data=wine", *TINY[:2], "seed=1,2", "sweep.name=mine"]
+    with monkeypatch.context() as broken:
+        broken.setattr(optuna, "create_study", lambda **_: 1 / 0)
+        assert command(*words).code == 1
+    assert not Path("studies/mine").exists()
+    assert command(*words).code == 0
 
 
 def test_a_disk_that_is_full_ends_the_sweep_in_one_line(away: Path) -> None:

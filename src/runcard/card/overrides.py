@@ -15,13 +15,14 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 
 from runcard.card.space import Dimension, SpaceError, dimension_of
-from runcard.card.spelling import suggest
+from runcard.card.spelling import nearest
 from runcard.errors import Mistake
 from runcard.files import parse_yaml
 
 # What Hydra's grammar knows; a value that begins like a call of it is no text.
 FUNCTIONS = ("choice", "range", "interval", "tag", "glob", "int", "float", "str", "bool", "sort", "shuffle")
-CALL = re.compile(r"(\w+)\((.*\)$)?", flags=re.DOTALL)
+# To its end, or without one; what goes on behind it is a text, such as tag(1).csv.
+CALL = re.compile(r"\s*(\w+)\s*\(([^)]*|.*\)\s*)$", flags=re.DOTALL)
 SPELLED = re.compile(r"\+{0,2}([\w.]+)=(.*)", flags=re.DOTALL)
 
 
@@ -87,16 +88,30 @@ def _beyond_hydra(text: str, complaint: str) -> Override:
         raise SpaceError(f"cannot be read: {complaint}", "An override is key=value, group=choice or ~key.")
     key, value = spelled.groups()
     if called := CALL.match(value):
-        name, whole = called.groups()
-        if name in FUNCTIONS:
-            hint = "Look for a bracket that is not closed; null stands between commas only, as in key=null,1."
-            raise SpaceError(f"cannot be read: {complaint}", hint)
-        if whole:
-            hint = f"{suggest(name, FUNCTIONS)} A text is quoted: '{key}=\"...\"'."
-            raise SpaceError(f"calls {name}, which does not exist", hint)
+        _refuse_call(called[1], value, complaint)
     if value[:1] not in ("[", "{", "'", '"'):
         return Override(key, value, False, text)
     try:
         return Override(key, parse_yaml(value), False, text)
     except (yaml.YAMLError, RecursionError):
         raise SpaceError(f"cannot be read: {complaint}", "Look for a bracket or a quote that is not closed.") from None
+
+
+def _refuse_call(name: str, value: str, complaint: str) -> None:
+    """Say what is wrong with a call that Hydra cannot read.
+
+    Raises:
+        SpaceError: If it is meant as a call: of a function that exists, or nearly.
+    """
+    quoted = "A text is quoted: 'key=\"...\"'."
+    if name not in FUNCTIONS:
+        near = nearest(name, FUNCTIONS)
+        if near:
+            raise SpaceError(f"calls {name}, which does not exist", f"Did you mean {' or '.join(near)}? {quoted}")
+        return
+    hint = "Values are named by choice(a,b), range(low,end,step), interval(low,high), int(...) and tag(log,...)."
+    if value.count("(") != value.count(")"):
+        hint = "Look for a bracket that is not closed."
+    elif "null" in value:
+        hint = "null stands between commas only, as in key=null,1."
+    raise SpaceError(f"cannot be read: {complaint}", f"{hint} {quoted}")

@@ -23,7 +23,9 @@ from hydra.core.override_parser import types as hydra
 # More values than this are no list that anyone would try one by one.
 MAX_VALUES = 10_000
 TOO_MANY = f"names more than {MAX_VALUES} values"
-ENDS = re.compile(r"interval\(([^,()]+),([^,()]+)\)")
+# Hydra has cut off what is behind the point before we see a number.
+CUT = re.compile(r"^[^=]*=\s*(tag\s*\(\s*log\s*,\s*)?int\s*\(")
+NUMBER = re.compile(r"(?<![\w.])[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 
 
 @dataclass(frozen=True)
@@ -134,6 +136,8 @@ def dimension_of(override: hydra.Override, text: str) -> Dimension:
         SpaceError: If it names nothing, or what has no meaning here.
     """
     key, value = override.key_or_group, override.value()
+    if CUT.match(text) and not all(float(number).is_integer() for number in NUMBER.findall(text)):
+        raise SpaceError("must hold whole numbers; int(...) would cut off what is behind the point")
     if isinstance(value, hydra.Glob):
         return Dimension(key, text, glob=value)
     assert isinstance(value, hydra.Sweep)
@@ -157,19 +161,11 @@ def _interval(key: str, text: str, value: hydra.IntervalSweep) -> Dimension:
     assert high is not None
     if not math.isfinite(high - low):
         raise SpaceError("must have finite ends, and a finite way between them")
-    if isinstance(low, int) and any(not float(end.rpartition("=")[2]).is_integer() for end in _written_ends(text)):
-        raise SpaceError("must have whole numbers as ends; int(...) would cut off what is behind the point")
     if low > high:
         raise SpaceError(f"ends at {high}, below its beginning {low}")
     if log and low <= 0:
         raise SpaceError(f"must begin above 0, not at {low}, to be drawn on a logarithmic scale")
     return Dimension(key, text, low=low, high=high, log=log)
-
-
-def _written_ends(text: str) -> tuple[str, ...]:
-    """The ends as they were written: Hydra has made whole numbers of them already."""
-    found = ENDS.search(text)
-    return found.groups() if found else ()
 
 
 def _range(key: str, text: str, value: hydra.RangeSweep) -> Dimension:

@@ -79,11 +79,14 @@ def load_sweep(overrides: Sequence[str], config_dir: str | Path | None = None) -
         mistakes += _groups_of_saved(chosen, many)
         chosen = [choice for choice in chosen if choice.startswith("sweep=")]
     settings, own_space, place = _settings(chosen, values, many, config_dir, mistakes)
-    mistakes += _given_twice(many, one)
-    typed = [*flatten({override.key: override.value for override in values}), *(dimension.key for dimension in many)]
+    leaves = list(flatten({override.key: override.value for override in values}))
+    mistakes += _given_twice(many, [*leaves, *(override.key for override in one if override.key in GROUPS)])
+    typed = [*leaves, *(dimension.key for dimension in many)]
     space = _space([d for d in own_space if not _is_or_is_below(d.key, typed)] + many, options, mistakes)
     if not space and not mistakes:
+        given = [override.text for override in values if not _of_sweep(override)][:3]
         hint = "Name values to try, such as 'optimizer.lr=tag(log,interval(1e-4,1e-1))' or seed=1,2,3."
+        hint += f" What was typed names one value each: {', '.join(given)}." if given else ""
         mistakes.append(Mistake("sweep.space", "is empty: there is nothing to try", place, hint))
     mistakes += _unfit(settings, space)
     if mistakes:
@@ -103,11 +106,17 @@ def _divide_saved(overrides: Sequence[str]) -> tuple[Path | None, Sequence[str]]
     return None, overrides
 
 
-def _given_twice(many: Sequence[Dimension], one: Sequence[Override]) -> list[Mistake]:
-    """A key that is varied has no other word for it."""
-    keys = [dimension.key for dimension in many] + [override.key for override in one]
-    hint = "Leave one of them out."
-    return [Mistake(d.text, f"{d.key} is given twice", hint=hint) for d in many if keys.count(d.key) > 1]
+def _given_twice(many: Sequence[Dimension], others: Sequence[str]) -> list[Mistake]:
+    """A key that is varied has no other word for it, nor has a key above or below it."""
+    keys = [*(dimension.key for dimension in many), *others]
+    found = []
+    for place, dimension in enumerate(many):
+        for other in [*keys[:place], *keys[place + 1 :]]:
+            both_values = dimension.key not in GROUPS and other not in GROUPS
+            near = _is_or_is_below(other, [dimension.key]) or _is_or_is_below(dimension.key, [other])
+            if other == dimension.key or (both_values and near):
+                found.append(Mistake(dimension.text, f"{other} is given twice", hint="Leave one of them out."))
+    return found
 
 
 def _is_or_is_below(key: str, others: Sequence[str]) -> bool:

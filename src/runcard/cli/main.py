@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import math
 import os
 import signal
 import sys
+import time
 import traceback
 from collections.abc import Iterator, Sequence
 from typing import Any, NoReturn
@@ -15,6 +17,10 @@ from typing import Any, NoReturn
 from runcard import __version__
 from runcard.cli.verbs import VERBS, Verb
 from runcard.errors import CardError, RuncardError, Stopped
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+# Who stops a process often tells its group too, so that it hears it twice; a person who means it waits longer.
+ONCE_S = 1.0
 
 EPILOG = """\
 start here:
@@ -35,6 +41,8 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
             code = run(words)
             sys.stdout.flush()
     except Stopped as error:
+        for signum in SIGNALS:  # the way out is short, and a traceback on it would say nothing
+            signal.signal(signum, signal.SIG_IGN)
         code = _failed(error, error.exit_code, f"{error}; a run that was under way is unfinished", words)
     except BrokenPipeError:
         # Whoever read our output, `head` say, has enough. Python must not complain while it closes the pipe.
@@ -134,11 +142,15 @@ def _failed(error: BaseException, code: int, text: str, words: Sequence[str]) ->
 @contextlib.contextmanager
 def _signals() -> Iterator[None]:
     """Turn Ctrl-C and SIGTERM into ``Stopped``, which unwinds everything and knows its exit code."""
+    stopped = -math.inf
 
     def stop(signum: int, _: object) -> None:
-        raise Stopped(signum)
+        nonlocal stopped
+        if time.monotonic() - stopped > ONCE_S:
+            stopped = time.monotonic()
+            raise Stopped(signum)
 
-    before = {signum: signal.signal(signum, stop) for signum in (signal.SIGINT, signal.SIGTERM)}
+    before = {signum: signal.signal(signum, stop) for signum in SIGNALS}
     try:
         yield
     finally:

@@ -30,6 +30,9 @@ class Result:
     exit_code: int = 0
 
 
+UNREAD = "the sweep is right, as far as can be told before the data is read: what decides follows from it"
+
+
 @dataclass(frozen=True)
 class Verb:
     """One verb of the command line."""
@@ -97,10 +100,11 @@ def check(arguments: argparse.Namespace) -> Result:
         return _hydra(arguments)
     if _is_sweep(arguments):
         plan = api.load_sweep(arguments.overrides, arguments.config_dir)
-        api.check_sweep(plan)
+        metric = api.check_sweep(plan)
         settings = plan.settings.model_dump(mode="json", exclude={"space", "n_trials"})
-        data = {"ok": True, "sweep": settings, "space": plan.written_space, "n_trials": plan.trials}
-        return Result(data, f"{space_text(plan)}\nthe sweep is right")
+        data = {"ok": True, "sweep": settings, "space": plan.written_space, "n_trials": plan.trials, "metric": metric}
+        decides = f"the sweep is right; {metric} decides" if metric else UNREAD
+        return Result(data, f"{space_text(plan)}\n{decides}")
     card = api.load_card(arguments.overrides, arguments.config_dir)
     api.check(card)
     data = {"ok": True, "card": card.to_dict(), "origins": card.origins}

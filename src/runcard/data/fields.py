@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,6 +12,8 @@ from numpy.typing import NDArray
 from runcard.data.signature import Array, Columns, Feature, Signature, surprises
 
 Fields = Mapping[str, Any]
+# A code with leading zeros is a text.
+NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][-+]?\d{1,3})?")
 
 
 def to_fields(signature: Signature, columns: Columns) -> list[dict[str, Any]]:
@@ -51,6 +54,22 @@ def missing(values: Array) -> NDArray[np.bool_]:
 def number_text(value: float) -> str:
     """A category that is given as a number; 3.0 is written as 3."""
     return str(int(value)) if value.is_integer() and abs(value) < 2**53 else repr(value)
+
+
+def by_value(categories: Sequence[str]) -> dict[str, str]:
+    """How to find a number or a truth value, written plainly, among categories; a text is found by itself.
+
+    Returns:
+        Plain text → the category, such as ``1`` → ``1.0``; empty if a category is neither, or two are the same.
+    """
+    found = {plain: text for text in categories if (plain := _plain(text))}
+    return found if len(found) == len(categories) else {}
+
+
+def _plain(text: str) -> str:
+    if text.lower() in ("true", "false"):
+        return text.lower()
+    return number_text(float(text)) if NUMBER.fullmatch(text) else ""
 
 
 def _said(feature: Feature, value: Any, what: str) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from runcard.data.fields import number_text
+from runcard.data.fields import by_value, number_text
 from runcard.data.signature import Array, Feature, Kind, Signature
 from runcard.errors import CardError, DataError
 
@@ -131,12 +131,18 @@ def columns_of(frame: pl.DataFrame, signature: Signature) -> dict[str, Array]:
     if absent:
         listed = ", ".join(map(repr, absent[:5])) + (" …" if len(absent) > 5 else "")
         raise DataError(f"the rows lack {len(absent)} of the model's {len(signature.features)} columns: {listed}")
-    return {
-        feature.name: _image_values(frame[feature.name], feature)
-        if feature.kind == "image"
-        else values_of(frame[feature.name], feature.kind)
-        for feature in signature.features
-    }
+    return {feature.name: _feature_values(frame[feature.name], feature) for feature in signature.features}
+
+
+def _feature_values(column: pl.Series, feature: Feature) -> Array:
+    if feature.kind == "image":
+        return _image_values(column, feature)
+    values = values_of(column, feature.kind)
+    if feature.kind == "category" and column.dtype != pl.String:
+        # A file of texts may have been learned from, and a table of numbers is to be answered.
+        names = by_value(feature.categories)
+        values = np.array([names.get(value, value) for value in values], dtype=object)
+    return values
 
 
 def number_values(column: pl.Series) -> NDArray[np.float64]:
@@ -183,6 +189,8 @@ def boolean_values(column: pl.Series) -> NDArray[np.float64]:
 def text_values(column: pl.Series) -> NDArray[Any]:
     """``(rows,)`` texts, None for missing; 3.0 is written as 3, whatever the other rows hold."""
     if column.dtype.is_float():
+        if column.dtype == pl.Float32:
+            column = column.cast(pl.String).cast(pl.Float64)  # 0.1, and not 0.10000000149011612
         values = column.fill_nan(None).to_list()
         return np.array([None if value is None else number_text(value) for value in values], dtype=object)
     return np.array(column.cast(pl.String).to_list(), dtype=object)

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import json
+import math
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 # BentoML reports each use to its makers; a user who wants that says so.
 os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
 
 import bentoml
+import yaml
 from bentoml._internal.configuration.containers import BentoMLContainer
-from bentoml.exceptions import BentoMLException
 
 from runcard.errors import BundleError
-from runcard.packaging.bundle import ABOUT, MANIFEST, open_bundle, seal, verify
+from runcard.packaging.bundle import ABOUT, MANIFEST, SEAL, TRANSFORMS, open_bundle, seal
 
 # Names the bundle to serve; the service sets it for its workers too, so that one that is started anew serves the same.
 BUNDLE = "RUNCARD_BUNDLE"
+DESCRIPTION = "model.yaml"  # BentoML's own, of every model
 MAX_NAME = 63  # of a name in BentoML's store
 
 
@@ -66,7 +70,7 @@ def find(tag: str | None = None) -> tuple[str, Path]:
         return _newest()
     try:
         model = bentoml.models.get(tag)
-    except (BentoMLException, ValueError, OSError) as error:
+    except Exception as error:  # BentoML lets through what its parts stumble over in a damaged description
         raise BundleError(f"there is no bundle {tag}: {error}. `bentoml models list` lists them.") from error
     path = Path(model.path)
     if not (path / MANIFEST).is_file():
@@ -75,8 +79,9 @@ def find(tag: str | None = None) -> tuple[str, Path]:
 
 
 def _newest() -> tuple[str, Path]:
-    # BentoML's own list stops at the first model of whatever maker that has a damaged description.
-    bundles = [manifest.parent for manifest in _folder().glob(f"*/*/{MANIFEST}")]
+    # BentoML's own list stops at the first model of whatever maker that has a damaged description. Two files tell a
+    # bundle, so that one which lacks either is still seen.
+    bundles = {file.parent for name in (SEAL, TRANSFORMS) for file in _folder().glob(f"*/*/{name}")}
     if not bundles:
         raise BundleError("there is no bundle to serve: make one with `runcard package RUN`")
     path = max(bundles, key=_made_at)
@@ -84,16 +89,21 @@ def _newest() -> tuple[str, Path]:
 
 
 def _made_at(path: Path) -> float:
-    """When a bundle was made, in seconds since 1970.
+    """When a bundle was made, in seconds since 1970: the later one of its two dates; infinite if neither can be read.
 
-    A damaged one is as old as its manifest: an old one is passed over, while the newest has to be refused, and not an
-    older one served in its place.
+    A damaged bundle that may be the newest is to be chosen and refused, and no older one served in its place; one that
+    is old is passed over.
     """
-    try:
-        created: str = json.loads(verify(path, ABOUT)[ABOUT])["created"]
-        return datetime.datetime.fromisoformat(created).timestamp()
-    except (BundleError, ValueError, KeyError, TypeError):
-        return (path / MANIFEST).stat().st_mtime
+    dates = [math.inf]
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        dates.append(_seconds(json.loads((path / ABOUT).read_bytes())["created"]))
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError, yaml.YAMLError):
+        dates.append(_seconds(yaml.safe_load((path / DESCRIPTION).read_bytes())["creation_time"]))
+    return max(dates[1:] or dates)
+
+
+def _seconds(date: Any) -> float:
+    return datetime.datetime.fromisoformat(str(date)).timestamp()
 
 
 def _folder() -> Path:

@@ -80,7 +80,8 @@ def _shape_of(value: list[Any]) -> tuple[int, ...]:
 def _from_png(value: str, feature: Feature) -> NDArray[np.float32]:
     channels, height, width = feature.shape
     try:
-        content = base64.b64decode(value.partition(",")[2] if value.startswith("data:") else value, validate=True)
+        text = value.partition(",")[2] if value.startswith("data:") else value
+        content = base64.b64decode("".join(text.split()), validate=True)  # some programs break the lines
         image = Image.open(io.BytesIO(content), formats=["PNG"])
     except (binascii.Error, OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         raise ValueError("must be nested lists of numbers or a base64 PNG; this text is no PNG") from None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping
 from typing import Annotated, Any
 
 from pydantic import (
@@ -21,7 +21,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails, from_json
 
 from runcard.card.spelling import nearest
-from runcard.data.fields import Fields, number_text
+from runcard.data.fields import Fields, by_value, number_text
 from runcard.data.signature import Feature, Signature
 from runcard.serving.images import image_schema, read_image
 
@@ -171,9 +171,10 @@ def _annotation(feature: Feature) -> Any:
         return Annotated[Any, BeforeValidator(_or_null(lambda value: read_image(value, feature))), schema]
     if feature.kind == "category":
         text: Any = Annotated[str, Field(strict=True, examples=list(feature.categories[:MAX_NAMED]))]
-        if _are_numbers(feature.categories):
+        names = by_value(feature.categories)
+        if names.keys() - {"true", "false"}:
             schema = WithJsonSchema({"type": ["string", "number"], "examples": list(feature.categories[:MAX_NAMED])})
-            text = Annotated[text, BeforeValidator(_as_text), schema]
+            text = Annotated[text, BeforeValidator(lambda value: _as_text(value, names)), schema]
         return text | None
     if feature.kind == "boolean":
         return StrictBool | None
@@ -184,16 +185,11 @@ def _or_null(read: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return lambda value: None if value is None else read(value)
 
 
-def _are_numbers(categories: Sequence[str]) -> bool:
-    """Whether the texts are numbers, as of classes 1, 2 and 3; then a number in JSON means the same."""
-    try:
-        return bool(categories) and all(number_text(float(text)) == text for text in categories)
-    except (ValueError, OverflowError):
-        return False
-
-
-def _as_text(value: Any) -> Any:
-    return number_text(float(value)) if type(value) in (int, float) and abs(value) <= LARGEST else value
+def _as_text(value: Any, names: Mapping[str, str]) -> Any:
+    if type(value) not in (int, float) or not abs(value) <= LARGEST:
+        return value
+    plain = number_text(float(value))
+    return names.get(plain, plain)
 
 
 def _kind_of(value: Any) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import logging
 import math
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,7 @@ from runcard.card.schema import Card
 from runcard.errors import RuncardError, TrainingError
 from runcard.runs import RunFolder, shown
 from runcard.studies import StudyFolder
+from runcard.tuning.interrupts import HeldBack
 from runcard.tuning.storage import decoded, distributions, encoded, new_study
 
 log = logging.getLogger("runcard")
@@ -61,28 +63,40 @@ def run_sweep(plan: Plan, metric: str, fit: Fit) -> Study:
         RunError: If the study folder cannot be made or written.
         TrainingError: If not one trial was finished.
     """
-    trials = plan.trials
-    folder = studies.create(plan.settings.studies_dir, plan.settings.name, plan.name)
+    with HeldBack() as signals:
+        folder = studies.create(plan.settings.studies_dir, plan.settings.name, plan.name)
+        try:
+            summary = _run_trials(plan, folder, metric, fit, signals)
+        except BaseException:
+            if not folder.summary.is_file():  # nothing was begun, and the name is free again
+                shutil.rmtree(folder.path, ignore_errors=True)
+            raise
+    if summary["best"] is None:
+        first = summary["trials"][0]["error"]
+        raise TrainingError(f"none of the {plan.trials} trials of {folder.path} was finished; the first: {first}")
+    return Study(folder, summary)
+
+
+def _run_trials(plan: Plan, folder: StudyFolder, metric: str, fit: Fit, signals: HeldBack) -> dict[str, Any]:
+    """All trials; the last summary."""
     for name, content in plan.composed():
         files.write_text(folder.cards / f"{name}.yaml", files.dump_yaml(content))
-    log.info("study %s: %d trials, %s decides", folder.path, trials, metric)
-    if trials > plan.size:
-        log.warning("the space has %d points, so some are tried more than once; sweep=grid tries each once", plan.size)
-    with new_study(folder, plan.settings, maximize=maximizes(metric), trials=trials) as study:
+    with new_study(folder, plan.settings, maximize=maximizes(metric), trials=plan.trials) as study:
         summary = _write_summary(folder, plan, metric, study)
+        log.info("study %s: %d trials, %s decides", folder.path, plan.trials, metric)
+        if plan.trials > plan.size:
+            hint = "so some are tried more than once; sweep=grid tries each once"
+            log.warning("the space has %d points, %s", plan.size, hint)
         named = _named(plan)
-        for _ in range(trials):
+        for _ in range(plan.trials):
             for point in itertools.islice(named, 1):
                 study.enqueue_trial(encoded(point))
             try:
-                _try(study, plan, folder, metric, fit)
+                _try(study, plan, folder, metric, fit, signals)
             finally:  # a signal too ends with a summary of what was done
                 summary = _write_summary(folder, plan, metric, study)
-            _report(summary, trials)
-    if summary["best"] is None:
-        first = summary["trials"][0]["error"]
-        raise TrainingError(f"none of the {trials} trials of {folder.path} was finished; the first: {first}")
-    return Study(folder, summary)
+            _report(summary, plan.trials)
+    return summary
 
 
 def _named(plan: Plan) -> Iterator[Mapping[str, Any]]:
@@ -93,13 +107,14 @@ def _named(plan: Plan) -> Iterator[Mapping[str, Any]]:
         yield plan.own
 
 
-def _try(study: optuna.Study, plan: Plan, folder: StudyFolder, metric: str, fit: Fit) -> None:
+def _try(study: optuna.Study, plan: Plan, folder: StudyFolder, metric: str, fit: Fit, signals: HeldBack) -> None:
     """One trial; what goes wrong in it is recorded and costs this trial only."""
     trial = study.ask(distributions(plan.space))
     run = folder.trial(trial.number)
     try:
         card = plan.card(decoded(plan.space, trial.params))
-        value = fit(card, runs.create_at(run)).get(metric, math.nan)
+        with signals.let_through():
+            value = fit(card, runs.create_at(run)).get(metric, math.nan)
         if not math.isfinite(value):
             raise TrainingError(f"{metric} is not defined on these rows")
     except Exception as error:
