@@ -63,9 +63,12 @@ class Plan:
 
     def points(self) -> Iterator[dict[str, Any]]:
         """Every combination of the values of a finite space, the last key fastest."""
+        return self.combined([dimension.values for dimension in self.space])
+
+    def combined(self, values: Sequence[Sequence[Any]]) -> Iterator[dict[str, Any]]:
+        """Every combination of some values of each dimension, the last key fastest."""
         names = [dimension.key for dimension in self.space]
-        for values in itertools.product(*(dimension.values for dimension in self.space)):
-            yield dict(zip(names, values, strict=True))
+        return (dict(zip(names, combination, strict=True)) for combination in itertools.product(*values))
 
     @property
     def size(self) -> float:
@@ -79,10 +82,8 @@ class Plan:
             sections: Such as ``data`` or ``trainer.monitor``; how rows are cut into parts and batches does not count.
         """
         ends = [d.corners if _counts(d.key, sections) or d.key in GROUPS else d.corners[:1] for d in self.space]
-        names = [dimension.key for dimension in self.space]
-        points = itertools.islice(itertools.product(*ends), MAX_JUDGED)
         unlike: dict[str, Card] = {}
-        for card in (self.card(dict(zip(names, values, strict=True))) for values in points):
+        for card in map(self.card, itertools.islice(self.combined(ends), MAX_JUDGED)):
             flat = flatten(card.to_dict())
             unlike.setdefault(json.dumps([value for key, value in flat.items() if _counts(key, sections)]), card)
         return list(unlike.values())
@@ -129,14 +130,12 @@ def _foreseen(plan: Plan) -> Iterator[dict[str, Any]]:
     if plan.size <= MAX_JUDGED:
         yield from plan.points()
         return
-    names = [dimension.key for dimension in plan.space]
     ends = [dimension.corners for dimension in plan.space]
     if math.prod(map(len, ends)) <= MAX_JUDGED:
-        yield from (dict(zip(names, values, strict=True)) for values in itertools.product(*ends))
+        yield from plan.combined(ends)
         return
     for place, corners in enumerate(ends):
-        for value in corners:
-            yield {name: value if here == place else ends[here][0] for here, name in enumerate(names)}
+        yield from plan.combined([corners if here == place else first[:1] for here, first in enumerate(ends)])
 
 
 def choice_name(value: Any) -> str:

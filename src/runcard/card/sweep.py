@@ -93,8 +93,9 @@ def load_sweep(overrides: Sequence[str], config_dir: str | Path | None = None) -
         raise CardError(each_once(mistakes))
     fixed = tuple(value for value in values if not _of_sweep(value))
     base = saved_template(saved) if saved else _composed(chosen, config_dir, mistakes)
+    groups = [dimension for dimension in space if dimension.key in GROUPS]
     nothing_varied: tuple[str, ...] = ()
-    templates = {nothing_varied: base} if saved else _templates(space, chosen, config_dir)
+    templates = _templates(groups, chosen, config_dir) if groups else {nothing_varied: base}
     plan = Plan(settings, space, templates, fixed, _own(base, fixed, space))
     judge_ahead(plan)
     return plan
@@ -223,14 +224,13 @@ def _unfit(settings: Sweep, space: Sequence[Dimension]) -> Iterator[Mistake]:
 
 
 def _templates(
-    space: Sequence[Dimension], chosen: Sequence[str], config_dir: str | Path | None
+    varied: Sequence[Dimension], chosen: Sequence[str], config_dir: str | Path | None
 ) -> dict[tuple[str, ...], Template]:
     """The groups composed, once for each combination of those that are varied.
 
     Raises:
         CardError: If one cannot be.
     """
-    varied = [dimension for dimension in space if dimension.key in GROUPS]
     count = math.prod(len(dimension.values) for dimension in varied)
     if count > MAX_COMPOSED:
         raise CardError(

@@ -183,13 +183,13 @@ def serve(arguments: argparse.Namespace) -> Result:
     """Bundle → service; comes back only with an error."""
     from runcard.serving.launch import become_server, prepare
 
-    tag = prepare(arguments.bundle, arguments.host, arguments.port)
+    tag, path = prepare(arguments.bundle, arguments.host, arguments.port)
     host = f"[{arguments.host}]" if ":" in arguments.host else arguments.host
     url = f"http://{host}:{arguments.port}"
     print(f"serving {tag} on {url}", file=sys.stderr, flush=True)
     if arguments.json:
         print(json.dumps({"bundle": tag, "url": url}), flush=True)
-    become_server(tag, arguments.host, arguments.port)
+    become_server(tag, path, arguments.host, arguments.port)
 
 
 def ls(arguments: argparse.Namespace) -> Result:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import sys
+from pathlib import Path
 from typing import NoReturn
 
 from runcard.errors import CardError
@@ -15,7 +16,7 @@ from runcard.packaging.store import BUNDLE, find
 SERVICE = "runcard.serving.service:Service"
 
 
-def prepare(tag: str | None, host: str, port: int) -> str:
+def prepare(tag: str | None, host: str, port: int) -> tuple[str, Path]:
     """Look whether a bundle can be served at an address.
 
     Args:
@@ -24,7 +25,7 @@ def prepare(tag: str | None, host: str, port: int) -> str:
         port: The port to listen on.
 
     Returns:
-        The bundle's full tag.
+        The bundle's full tag and its folder.
 
     Raises:
         BundleError: If there is no such bundle, or it is damaged.
@@ -42,12 +43,11 @@ def prepare(tag: str | None, host: str, port: int) -> str:
     except OSError as error:
         reason = error.strerror or error
         raise CardError(f"cannot listen on {host}:{port}: {reason}. Choose another with --port or --host.") from error
-    return tag
+    return tag, path
 
 
-def become_server(tag: str, host: str, port: int) -> NoReturn:
+def become_server(tag: str, path: Path, host: str, port: int) -> NoReturn:
     """Replace this process by BentoML, so that signals and the exit code are its own."""
-    _, path = find(tag)
     os.environ[BUNDLE] = tag
     # Python and BentoML would import from the working directory, where a jinja2.py may lie; a bundle holds no code.
     os.environ["PYTHONSAFEPATH"] = "1"

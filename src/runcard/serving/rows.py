@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from typing import Annotated, Any
 
 from pydantic import (
@@ -99,7 +99,8 @@ class Reader:
         mistakes = [self._mistake(detail, many=many) for detail in details[:MAX_NAMED]]
         row, content = mistakes[0]["row"], from_json(body)
         content = content[row] if many else content
-        extra = {name for name in content if name not in self._names} if isinstance(content, dict) else {}
+        known = frozenset(self._names)
+        extra = [name for name in content if name not in known] if isinstance(content, dict) else []
         return _refused([*mistakes, *self._unknown(extra, row)], len(details) + len(extra))
 
     def _unknown(self, names: Collection[str], row: int | None) -> list[dict[str, Any]]:
@@ -155,34 +156,31 @@ def describe(feature: Feature) -> str:
     if feature.kind == "category":
         listed = ", ".join(feature.categories[:MAX_NAMED]) + (", …" if len(feature.categories) > MAX_NAMED else "")
         return f"one of: {listed}"
-    seen = f"; {feature.low:.10g} to {feature.high:.10g} in training" if feature.low is not None else ""
+    seen = png = ""
+    if feature.low is not None:
+        seen = f"; {feature.low:.10g} to {feature.high:.10g} in training"
+        png = f", its black for {feature.low:.10g}, its white for {feature.high:.10g}"
     if feature.kind == "image":
         size = "×".join(map(str, feature.shape))
-        png = (
-            f", its black for {feature.low:.10g}, its white for {feature.high:.10g}" if feature.low is not None else ""
-        )
         return f"image of {size} (channels, height, width): nested lists{seen}; or a base64 PNG{png}"
     return "true or false" if feature.kind == "boolean" else f"number{seen}"
 
 
 def _annotation(feature: Feature) -> Any:
     if feature.kind == "image":
-        schema = WithJsonSchema(image_schema(feature))
-        return Annotated[Any, BeforeValidator(_or_null(lambda value: read_image(value, feature))), schema]
+        read = BeforeValidator(lambda value: None if value is None else read_image(value, feature))
+        return Annotated[Any, read, WithJsonSchema(image_schema(feature))]
     if feature.kind == "category":
-        text: Any = Annotated[str, Field(strict=True, examples=list(feature.categories[:MAX_NAMED]))]
+        examples: list[Any] = list(feature.categories[:MAX_NAMED])
+        text: Any = Annotated[str, Field(strict=True, examples=examples)]
         names = by_value(feature.categories)
         if names.keys() - {"true", "false"}:
-            schema = WithJsonSchema({"type": ["string", "number"], "examples": list(feature.categories[:MAX_NAMED])})
+            schema = WithJsonSchema({"type": ["string", "number"], "examples": examples})
             text = Annotated[text, BeforeValidator(lambda value: _as_text(value, names)), schema]
         return text | None
     if feature.kind == "boolean":
         return StrictBool | None
     return Annotated[float, Field(strict=True, ge=-LARGEST, le=LARGEST)] | None
-
-
-def _or_null(read: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    return lambda value: None if value is None else read(value)
 
 
 def _as_text(value: Any, names: Mapping[str, str]) -> Any:
