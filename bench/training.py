@@ -23,6 +23,7 @@ from runcard import runs
 from runcard.card.schema import Card
 from runcard.card.targets import build
 from runcard.data.dataset import Dataset, load_dataset
+from runcard.fitting import settle
 from runcard.models.make import make_model, threads
 from runcard.training.fit import train
 
@@ -57,6 +58,7 @@ def hand_written(card: Card, data: Dataset) -> float:
 def with_runcard(card: Card, data: Dataset, folder: Path) -> float:
     """Seconds that ``train`` spends in Lightning's loop, checkpoints and history written."""
     run = runs.create(folder, card.name)
+    runs.publish(run)
     started = time.perf_counter()
     train(card, data, run)
     return time.perf_counter() - started
@@ -70,11 +72,12 @@ def main() -> None:
     arguments = parser.parse_args()
     card = runcard.load_card([f"trainer.max_epochs={arguments.epochs}", "trainer.early_stopping.patience=1000"])
     data = load_dataset(card)
+    card = settle(card, data)
     samples = len(data.indices("train")) * arguments.epochs
     rates: dict[str, list[float]] = {"hand-written": [], "runcard": []}
     with tempfile.TemporaryDirectory() as name:
         for round_number in range(arguments.rounds + 1):
-            with threads(card.trainer.threads):
+            with threads(card.trainer.thread_count):
                 by_hand = hand_written(card, data)
             ours = with_runcard(card, data, Path(name))
             if round_number:  # the first round warms up

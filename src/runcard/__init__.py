@@ -12,8 +12,10 @@ if TYPE_CHECKING:
         load_run,
         load_sweep,
         package,
+        resume,
         sweep,
         tested_rows,
+        verify,
     )
 
 __version__ = "0.1.0"
@@ -27,8 +29,10 @@ __all__ = [
     "load_run",
     "load_sweep",
     "package",
+    "resume",
     "sweep",
     "tested_rows",
+    "verify",
 ]
 
 

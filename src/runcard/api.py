@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from runcard.evaluation.predictor import Run
     from runcard.packaging.package import Packaged
     from runcard.tuning.sweep import Study
+    from runcard.verifying import Verdict
 
 log = logging.getLogger("runcard")
 
@@ -110,6 +111,40 @@ def fit(card: Card, *, progress: bool = False) -> Run:
     return fit_card(card, load_dataset(card), lambda name: runs.create(card.runs_dir, name), progress=progress)
 
 
+def resume(path: str | Path, *, progress: bool = False) -> Run:
+    """Go on with a run that was stopped, to the same bits as if it had not been; a finished one is left as it is.
+
+    Args:
+        path: The run folder; nothing else is needed.
+        progress: Whether to show on stderr how far it is.
+
+    Raises:
+        DataError: If the data is gone or is no longer that of the run.
+        RunError: If there is no such run, a file of it is damaged, or another process writes it.
+        TrainingError: If training fails.
+    """
+    from runcard.fitting import resume_run
+
+    return resume_run(runs.open_any(path), progress=progress)
+
+
+def verify(path: str | Path, *, tolerance: float = 0.05) -> Verdict:
+    """Run a finished run again from its own card in a fresh process, and compare the two bit for bit.
+
+    Args:
+        path: The run folder; it is only read.
+        tolerance: Relative difference of losses and scores that is let pass where versions or processor are not those
+            of the run, 0 to below 1; there, other bits are no surprise.
+
+    Raises:
+        DataError: If the data is gone or is no longer that of the run.
+        RunError: If there is no such run, it is unfinished, or a file of it is damaged.
+    """
+    from runcard.verifying import verify_run
+
+    return verify_run(runs.open_run(path), tolerance)
+
+
 def sweep(plan: Plan) -> Study:
     """Try many cards and name the best.
 
@@ -166,12 +201,12 @@ def evaluate(path: str | Path) -> Run:
         RunError: If there is no such run, or a file of it is damaged.
     """
     from runcard.evaluation.evaluate import evaluate as evaluate_run
-    from runcard.fitting import logged
+    from runcard.fitting import opened
 
     run = load_run(path)
     data = _restored(run)
     training = {name: value for name, value in run.metrics.items() if not name.startswith(("test/", "baseline/"))}
-    with logged(run.folder):
+    with opened(run.folder):
         metrics = evaluate_run(run, data, training, report=True)
         log.debug("evaluated again: %s", json.dumps(metrics))
     return run

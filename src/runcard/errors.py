@@ -87,7 +87,9 @@ class Stopped(BaseException):
     """
 
     def __init__(self, signum: int) -> None:
-        self.exit_code = 128 + signum
+        # What a cluster sends before it takes the machine back asks for the same as "end now".
+        self.exit_code = 128 + (signal.SIGTERM if signum == signal.SIGUSR1 else signum)
+        self.go_on = ""  # the command that goes on from here, if there is one
         super().__init__(f"stopped by {signal.Signals(signum).name}")
 
 

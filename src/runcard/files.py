@@ -2,42 +2,122 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import hashlib
 import json
 import os
 import re
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import yaml
 
 from runcard.errors import RunError
 
 
-def write_bytes(path: Path, content: bytes) -> None:
+@contextlib.contextmanager
+def writing(path: Path, *, keep: Path | None = None) -> Iterator[IO[bytes]]:
     """Write a file so that a reader sees the old content or the new one, also after a power cut.
+
+    Args:
+        path: The file.
+        keep: Where what was there before goes; None: it is replaced.
+
+    Yields:
+        The file to write to and to read back.
 
     Raises:
         RunError: If the file cannot be written; what was there before is still there.
     """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        with open(temporary, "xb") as file:
-            file.write(content)
+        with open(temporary, "x+b") as file:
+            yield file
             file.flush()
             os.fsync(file.fileno())
+        if keep is not None and path.exists():
+            os.replace(path, keep)
         os.replace(temporary, path)
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        flush_folder(path.parent)
     except OSError as error:
         raise RunError(f"cannot write {path}: {error.strerror or error}") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file as ``writing`` does.
+
+    Raises:
+        RunError: If the file cannot be written; what was there before is still there.
+    """
+    with writing(path) as file:
+        file.write(content)
+
+
+def flush_folder(path: Path) -> None:
+    """Make sure that the names in a folder outlive a power cut."""
+    folder = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+# The locks of this process, for the system's own hold off other processes only.
+_held: set[Path] = set()
+
+
+@contextlib.contextmanager
+def locked(path: Path, busy: str) -> Iterator[None]:
+    """Hold a lock file; it falls with the process, however that ends, and is gone afterwards.
+
+    A POSIX record lock: unlike ``flock`` it is not inherited by a child, which may outlive its parent.
+
+    Args:
+        path: The file.
+        busy: What to say if someone else holds it.
+
+    Raises:
+        RunError: If someone else holds it, or the file cannot be made.
+    """
+    path = path.absolute()
+    if path in _held:
+        raise RunError(busy)
+    try:
+        handle = _lock(path)
+    except BlockingIOError:
+        raise RunError(busy) from None
+    except OSError as error:
+        raise RunError(f"cannot write {path}: {error.strerror or error}") from error
+    _held.add(path)
+    try:
+        yield
+    finally:
+        _held.discard(path)
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
+        os.close(handle)
+
+
+def _lock(path: Path) -> int:
+    while True:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Who held it before may have removed the file between the two lines above.
+            if path.exists() and os.fstat(handle).st_ino == path.stat().st_ino:
+                return handle
+        except BaseException as error:
+            os.close(handle)
+            if isinstance(error, PermissionError):  # another word for "held", on some systems
+                raise BlockingIOError from error
+            raise
+        os.close(handle)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -5,21 +5,29 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import shlex
+import shutil
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import torch
+from torch import nn
 
-from runcard import environment, files
+from runcard import environment, files, runs
 from runcard.card import check as judge
+from runcard.card.check import load_saved
 from runcard.card.metrics import DEFAULT_METRIC
 from runcard.card.schema import Card
-from runcard.data.dataset import Dataset
-from runcard.data.split import labels_to_parquet
-from runcard.errors import CardError, RunError
+from runcard.data.dataset import Dataset, restore
+from runcard.data.split import labels_to_parquet, read_labels
+from runcard.environment import usable_cores
+from runcard.errors import CardError, RunError, Stopped
 from runcard.evaluation.evaluate import evaluate
 from runcard.evaluation.predictor import Run, open_trained
 from runcard.models.make import make_model
 from runcard.runs import RunFolder
+from runcard.training import rules
+from runcard.training.checkpoint import load_last
 from runcard.training.fit import train
 
 log = logging.getLogger("runcard")
@@ -31,7 +39,7 @@ def fit_card(card: Card, data: Dataset, make_folder: Callable[[str], RunFolder],
     Args:
         card: The card.
         data: Its rows.
-        make_folder: Called with the card's name when all is known to fit.
+        make_folder: Called with the card's name when all is known to fit; begins a run.
         progress: Whether to say on stderr how far it is.
 
     Returns:
@@ -42,37 +50,87 @@ def fit_card(card: Card, data: Dataset, make_folder: Callable[[str], RunFolder],
         RunError: If the run folder cannot be written.
         TrainingError: If training fails.
     """
-    card = _settle(card, data)
+    card = settle(card, data)
     folder = make_folder(card.name)
-    with logged(folder):
-        _write_beginnings(folder, card, data)
-        said, warned = (logging.INFO, logging.WARNING) if progress else (logging.DEBUG, logging.DEBUG)
+    try:
+        _write_beginnings(folder.draft, card, data)
+        runs.publish(folder)
+    except BaseException:
+        shutil.rmtree(folder.draft.path, ignore_errors=True)
+        raise
+    with opened(folder):
+        said = log.info if progress else log.debug
         sizes = [len(data.indices(part)) for part in ("train", "validation", "test")]
-        log.log(said, "run %s: %d rows to learn from, %d to choose the epoch, %d to test", folder.path, *sizes)
+        said("run %s: %d rows to learn from, %d to choose the epoch, %d to test", folder.path, *sizes)
         for note in data.rows.notes:
-            log.log(warned, "%s", note)
-        training = train(card, data, folder, progress=progress)
-        run = open_trained(folder)
-        metrics = evaluate(run, data, training, report=card.report)
-        log.debug("finished: %s", json.dumps(metrics))
+            (log.warning if progress else log.debug)("%s", note)
+        return _go_on(card, data, folder, None, progress)
+
+
+def resume_run(folder: RunFolder, *, progress: bool = False) -> Run:
+    """Go on with a run that was stopped, to the same end as if it had not been; a finished one is left as it is.
+
+    Args:
+        folder: The run's.
+        progress: Whether to say on stderr how far it is.
+
+    Returns:
+        The finished run.
+
+    Raises:
+        DataError: If the data is gone or is no longer that of the run.
+        RunError: If a file of the run is damaged, or another process writes it.
+        TrainingError: If training fails.
+    """
+    if folder.finished:
+        return open_trained(folder)
+    with opened(folder):
+        card = load_saved(folder.card)
+        data = restore(card, files.read_json(folder.data), read_labels(folder.split))
+        newest = load_last(folder)
+        where = "its beginning" if newest is None else f"epoch {newest['epoch']}, step {newest['stepper']['step']}"
+        log.log(logging.INFO if progress else logging.DEBUG, "run %s: going on from %s", folder.path, where)
+        return _go_on(card, data, folder, newest, progress)
+
+
+def _go_on(card: Card, data: Dataset, folder: RunFolder, resumed: dict[str, Any] | None, progress: bool) -> Run:
+    training = train(card, data, folder, resumed=resumed, progress=progress)
+    run = open_trained(folder)
+    metrics = evaluate(run, data, training, report=card.report)
+    log.debug("finished: %s", json.dumps(metrics))
     return run
 
 
-def _settle(card: Card, data: Dataset) -> Card:
+def settle(card: Card, data: Dataset) -> Card:
     """Write what was left on ``auto`` into the card, and refuse what this data or machine cannot do.
 
     Raises:
         CardError: If there is no GPU where one is asked for, or the model cannot take this data.
     """
     task = data.signature.target.task
-    metric = DEFAULT_METRIC[task] if card.problem.metric == "auto" else card.problem.metric
+    card = judge.settled(card, "problem", task=task, metric=DEFAULT_METRIC[task])
     gpu = torch.cuda.is_available()
     if card.trainer.accelerator == "gpu" and not gpu:
         raise CardError("trainer.accelerator: this machine has no GPU that torch can use. Choose trainer=cpu or auto.")
-    accelerator = ("gpu" if gpu else "cpu") if card.trainer.accelerator == "auto" else card.trainer.accelerator
-    card = judge.resolved(card, task=task, metric=metric, accelerator=accelerator)
+    card = judge.settled(card, "trainer", accelerator="gpu" if gpu else "cpu")
+    gpu = card.trainer.accelerator == "gpu"
+    shape = data.transforms.input_shape(data.signature)
     with torch.device("meta"):  # shapes only: no memory, no random numbers
-        weights = sum(weight.numel() for weight in make_model(card, data.signature, data.transforms).parameters())
+        model = make_model(card, data.signature, data.transforms)
+    _check_memory(model)
+    flops = rules.work(model, shape, card.data.batch_size)
+    card = judge.settled(card, "trainer", precision=rules.precision(gpu), threads=rules.threads(flops, usable_cores()))
+    threads, precision = int(card.trainer.threads), card.trainer.precision
+    return judge.settled(
+        card,
+        "trainer",
+        steps_per_execution=rules.steps_per_execution(flops, threads=threads, gpu=gpu),
+        channels_last=rules.channels_last(len(shape) == 3, precision, gpu=gpu),
+    )
+
+
+def _check_memory(model: nn.Module) -> None:
+    weights = sum(weight.numel() for weight in model.parameters())
     # Each weight comes with a gradient and, with Adam, two averages; all of 4 bytes.
     needed, there = 16 * weights, environment.memory_bytes()
     if there and needed > there:
@@ -80,7 +138,6 @@ def _settle(card: Card, data: Dataset) -> Card:
             f"model: {weights:,} weights need {needed / 2**30:,.0f} GB to train, and this machine has "
             f"{there / 2**30:,.0f} GB. Make the layers smaller."
         )
-    return card
 
 
 def _write_beginnings(folder: RunFolder, card: Card, data: Dataset) -> None:
@@ -90,6 +147,21 @@ def _write_beginnings(folder: RunFolder, card: Card, data: Dataset) -> None:
     files.write_json(folder.environment, environment.describe() | {"threads": card.trainer.threads})
     files.write_json(folder.data, data.to_dict())
     files.write_bytes(folder.split, labels_to_parquet(data.split))
+
+
+@contextlib.contextmanager
+def opened(folder: RunFolder) -> Iterator[None]:
+    """Write a run as the one process that does, with a log, and say how to go on if a signal ends it.
+
+    Raises:
+        RunError: If another process writes it, or the folder cannot be written.
+    """
+    with files.locked(folder.lock, f"another process is writing the run {folder.path}"), logged(folder):
+        try:
+            yield
+        except Stopped as stopped:
+            stopped.go_on = f"runcard resume {shlex.quote(str(folder.path))}"
+            raise
 
 
 @contextlib.contextmanager

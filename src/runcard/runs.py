@@ -1,7 +1,8 @@
 """The run folder: the one file that knows its layout.
 
-A run is ``<runs_dir>/<name>/<id>/``. ``metrics.json`` is written when all else but the report is there, so a folder
-that has it is a finished run and one that lacks it is not; the report can be made again. Files are written beside
+A run is ``<runs_dir>/<name>/<id>/``. It is drafted as ``.<id>.draft`` and takes its name when the card, the data's
+description and the split are in it, so that every run folder can be resumed. ``metrics.json`` is written when all else
+but the report is there: a folder that has it is a finished run and one that lacks it is not. Files are written beside
 their place and moved there.
 """
 
@@ -9,13 +10,15 @@ from __future__ import annotations
 
 import datetime
 import json
+import os
 import secrets
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from runcard.errors import RunError
-from runcard.files import read_yaml
+from runcard.files import flush_folder, read_yaml
 
 # What is kept in a folder → the key that says where.
 _PLACES = {"run": "runs_dir", "study": "sweep.studies_dir"}
@@ -60,8 +63,23 @@ class RunFolder:
 
     @property
     def last(self) -> Path:
-        """Weights of the last epoch."""
+        """All that training needs to go on, or the weights of the last epoch when it is over."""
         return self.path / "checkpoints" / "last.ckpt"
+
+    @property
+    def last_before(self) -> Path:
+        """What ``last`` was before it was last written."""
+        return self.path / "checkpoints" / "last-before.ckpt"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the one process that writes the run."""
+        return self.path / ".lock"
+
+    @property
+    def draft(self) -> RunFolder:
+        """The folder under the name that it has until it can be resumed."""
+        return RunFolder(self.path.with_name(f".{self.path.name}.draft"))
 
     @property
     def history(self) -> Path:
@@ -103,24 +121,42 @@ class RunFolder:
 
 
 def create(runs_dir: str | Path, name: str) -> RunFolder:
-    """Make a new, empty run folder that no other process has.
+    """Begin a new run, in a place that no other process has; its draft is there, empty.
 
     Raises:
         RunError: If the folder cannot be made.
     """
-    return _with_checkpoints(make_folder(Path(runs_dir).expanduser().absolute() / name))
+    draft = make_folder(Path(runs_dir).expanduser().absolute() / name, ".", end=".draft")
+    return _with_checkpoints(RunFolder(draft.with_name(draft.name.removeprefix(".").removesuffix(".draft"))))
 
 
 def create_at(run: RunFolder) -> RunFolder:
-    """Make a run folder whose place is given: that of a trial.
+    """Begin a run whose place is given, that of a trial; its draft is there, empty.
 
     Raises:
         RunError: If it is there already, or cannot be made.
     """
-    return _with_checkpoints(make_folder(run.path.parent, run.path.name, exactly=True))
+    if run.path.exists():
+        raise RunError(f"there is a run {run.path} already: {_OTHERWISE['run']}, or remove it")
+    shutil.rmtree(run.draft.path, ignore_errors=True)  # of a process that died while it wrote it
+    make_folder(run.path.parent, run.draft.path.name, exactly=True)
+    return _with_checkpoints(run)
 
 
-def make_folder(parent: Path, name: str = "", *, exactly: bool = False, what: str = "run") -> Path:
+def publish(run: RunFolder) -> None:
+    """Give a draft the run's name.
+
+    Raises:
+        RunError: If the folder cannot be renamed.
+    """
+    try:
+        os.rename(run.draft.path, run.path)
+        flush_folder(run.path.parent)
+    except OSError as error:
+        raise RunError(f"cannot make {run.path}: {error.strerror or error}") from error
+
+
+def make_folder(parent: Path, name: str = "", *, exactly: bool = False, what: str = "run", end: str = "") -> Path:
     """Make a new, empty folder that no other process has.
 
     Args:
@@ -128,6 +164,7 @@ def make_folder(parent: Path, name: str = "", *, exactly: bool = False, what: st
         name: Its name, or what its name begins with; date, time and a short random text follow.
         exactly: Whether ``name`` is all of it.
         what: The word for the thing that the folder holds.
+        end: What a name that was made up ends with.
 
     Raises:
         RunError: If the folder cannot be made.
@@ -136,7 +173,7 @@ def make_folder(parent: Path, name: str = "", *, exactly: bool = False, what: st
         parent.mkdir(parents=True, exist_ok=True)
         while True:
             moment = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
-            path = parent / (name if exactly else f"{name}{moment}-{secrets.token_hex(3)}")
+            path = parent / (name if exactly else f"{name}{moment}-{secrets.token_hex(3)}{end}")
             try:
                 path.mkdir()
             except FileExistsError:
@@ -160,6 +197,24 @@ def open_run(path: str | Path) -> RunFolder:
     Raises:
         RunError: If the folder is missing, is no run folder, or is unfinished.
     """
+    run = open_any(path)
+    if not run.finished:
+        raise RunError(
+            f"the run {run.path} is not finished: it holds no metrics.json. Go on with `runcard resume {run.path}`; "
+            "run.log says what happened."
+        )
+    return run
+
+
+def open_any(path: str | Path) -> RunFolder:
+    """The run that a folder holds, finished or not.
+
+    Args:
+        path: The run folder, or any file directly in it.
+
+    Raises:
+        RunError: If the folder is missing, or is no run folder.
+    """
     folder = Path(path).absolute()
     if folder.is_file():
         folder = folder.parent
@@ -168,17 +223,12 @@ def open_run(path: str | Path) -> RunFolder:
         raise RunError(f"there is no folder {folder}. `runcard ls` lists the runs.")
     if not run.card.is_file():
         raise RunError(f"{folder} is not a run folder: it holds no card.yaml. `runcard ls` lists the runs.")
-    if not run.finished:
-        raise RunError(
-            f"the run {folder} is not finished: it holds no metrics.json. "
-            f"Fit it again with `runcard fit {run.card}`; run.log says what happened."
-        )
     return run
 
 
 def find(runs_dir: str | Path) -> list[RunFolder]:
     """All runs below ``runs_dir``, newest first."""
-    cards = Path(runs_dir).expanduser().glob("*/*/card.yaml")
+    cards = Path(runs_dir).expanduser().glob("*/[!.]*/card.yaml")
     # The id tells the second; within it, the card's own time.
     return sorted((RunFolder(card.parent) for card in cards), key=_moment, reverse=True)
 
@@ -208,12 +258,12 @@ def shown(value: Any) -> str:
     return f"{value:.6g}" if isinstance(value, float) else json.dumps(value, ensure_ascii=False)
 
 
-def _with_checkpoints(path: Path) -> RunFolder:
-    run = RunFolder(path)
+def _with_checkpoints(run: RunFolder) -> RunFolder:
+    checkpoints = run.draft.best.parent
     try:
-        run.best.parent.mkdir()
+        checkpoints.mkdir()
     except OSError as error:
-        raise RunError(f"cannot make {run.best.parent}: {error.strerror or error}") from error
+        raise RunError(f"cannot make {checkpoints}: {error.strerror or error}") from error
     return run
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 import runcard
-from runcard.card.check import resolved
+from runcard.card.check import settled
 from runcard.card.schema import Card
 from runcard.errors import CardError, Mistake
 from runcard.runs import flatten
@@ -105,11 +105,10 @@ def test_network_for_images_is_refused_for_columns() -> None:
     assert mistakes("data=wine", "model=cnn")[0].key == "model"
 
 
-def test_clipping_a_fused_optimizer_in_half_precision_is_refused() -> None:
-    found = mistakes("trainer=gpu", "trainer.precision=16-mixed", "trainer.gradient_clip_norm=1.0")
-    assert [mistake.key for mistake in found] == ["optimizer.fused"]
-    half = ["trainer=gpu", "trainer.precision=16-mixed", "trainer.gradient_clip_norm=1.0", "optimizer.fused=false"]
-    assert runcard.load_card(half).trainer.precision == "16-mixed"
+def test_what_contradicts_the_task_or_the_data_is_refused() -> None:
+    smooth = mistakes("data=diabetes", "problem.task=regression", "trainer.label_smoothing=0.1")
+    assert [mistake.key for mistake in smooth] == ["trainer.label_smoothing"]
+    assert [mistake.key for mistake in mistakes("data=wine", "trainer.channels_last=true")] == ["trainer.channels_last"]
 
 
 def test_card_cannot_be_changed() -> None:
@@ -134,10 +133,11 @@ def test_data_path_is_absolute_in_the_card(away: object) -> None:
 def test_settled_values_must_fit_the_rest() -> None:
     card = runcard.load_card(["data=table", "data.path=x.csv", "problem.target=y", "problem.metric=r2"])
     with pytest.raises(CardError, match="does not fit classification"):
-        resolved(card, task="classification", metric="r2", accelerator="cpu")
-    settled = resolved(card, task="regression", metric="r2", accelerator="cpu")
-    assert settled.problem.task == "regression"
-    assert settled.origins["problem.metric"] == "override problem.metric=r2"
+        settled(card, "problem", task="classification")
+    regression = settled(card, "problem", task="regression", metric="rmse")
+    assert regression.problem.task == "regression"
+    assert regression.problem.metric == "r2", "what is not on auto stays"
+    assert regression.origins["problem.metric"] == "override problem.metric=r2"
 
 
 KEYS = sorted(flatten(runcard.load_card(["experiment=digits_mlp"]).to_dict()))

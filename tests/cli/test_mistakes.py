@@ -181,7 +181,7 @@ DAMAGE = {
     "metrics.json": '{"best_epoch": 0, "test/accuracy": "high"}',
     "data.json": '{"signature": {"features": []}}',
     "card.yaml": "goal: 2024-01-01\n",
-    "checkpoints/best.ckpt.sha256": "",
+    "checkpoints/best.ckpt": "",
 }
 
 

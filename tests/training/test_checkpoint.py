@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import torch
 
 from runcard.errors import RunError
-from runcard.training.checkpoint import load, save
+from runcard.training.checkpoint import COMMENT, NO_COMMENT, load, save
+from tests.conftest import HANG_S
 
 
 def stored(path: Path) -> Path:
@@ -34,13 +37,38 @@ def test_one_changed_byte_is_noticed(away: Path, place: int) -> None:
         load(path)
 
 
-def test_missing_files_are_said(away: Path) -> None:
+def test_a_missing_file_is_said(away: Path) -> None:
     with pytest.raises(RunError, match="cannot read the checkpoint"):
         load(away / "best.ckpt")
+
+
+@pytest.mark.parametrize("length", [0, 1, 65, 66, 67, 500, -1])
+def test_a_torn_file_is_noticed(away: Path, length: int) -> None:
     path = stored(away / "best.ckpt")
-    path.with_name("best.ckpt.sha256").unlink()
-    with pytest.raises(RunError, match="cannot read the checkpoint"):
+    path.write_bytes(path.read_bytes()[:length])
+    with pytest.raises(RunError, match=r"best\.ckpt is damaged"):
         load(path)
+
+
+def test_the_one_before_is_kept(away: Path) -> None:
+    path, before = stored(away / "last.ckpt"), away / "last-before.ckpt"
+    save(path, {"state_dict": {}, "epoch": 4}, keep=before)
+    assert (load(path)["epoch"], load(before)["epoch"]) == (4, 3)
+
+
+def test_a_full_disk_costs_nothing_that_was_there(away: Path) -> None:
+    script = (
+        "import resource, sys, torch\nfrom pathlib import Path\nfrom runcard.errors import RunError\n"
+        "from runcard.training.checkpoint import save\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))\n"
+        "try:\n    save(Path(sys.argv[1]), {'state_dict': {'w': torch.ones(100_000)}}, keep=Path('before'))\n"
+        "except RunError as error:\n    print(error)"
+    )
+    path = stored(away / "last.ckpt")
+    done = subprocess.run([sys.executable, "-c", script, path], capture_output=True, text=True, timeout=HANG_S)
+    assert done.stdout == f"cannot write {path}: File too large\n", done.stderr
+    assert load(path)["epoch"] == 3
+    assert [item.name for item in away.iterdir()] == ["last.ckpt"]
 
 
 class Canary:
@@ -52,8 +80,9 @@ class Canary:
 
 def test_a_pickle_with_the_right_checksum_runs_nothing(away: Path) -> None:
     path = away / "best.ckpt"
-    path.write_bytes(pickle.dumps(Canary(), protocol=2))
-    path.with_name("best.ckpt.sha256").write_text(hashlib.sha256(path.read_bytes()).hexdigest())
+    content = pickle.dumps(Canary(), protocol=2)
+    digest = hashlib.sha256(content + NO_COMMENT).hexdigest()
+    path.write_bytes(content + COMMENT + digest.encode())
     with pytest.raises(RunError, match="is no checkpoint"):
         load(path)
     assert not Path("mark").exists()

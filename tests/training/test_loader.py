@@ -1,46 +1,84 @@
-"""Batches: every row once an epoch, in an order that seed and epoch decide."""
+"""Minibatches: every row once an epoch, in an order that seed and epoch decide, from any place on."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
+import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
-from runcard.data.loader import Batches, Tensors
-
-
-def rows_of(loader: Batches) -> list[int]:
-    return [int(row) for _, targets in loader for row in targets]
+from runcard.data.loader import Batches, InMemory, Loading, Part, minibatches
 
 
-def tensors(seed: int) -> Tensors:
-    part = np.zeros((10, 2), dtype=np.float32), np.arange(10)
-    return Tensors(part, part, batch_size=4, seed=seed)
+def numbered(count: int) -> InMemory:
+    """Rows whose input and target are their number."""
+    values = torch.arange(count, dtype=torch.float32)
+    return InMemory(values[:, None], values)
 
 
-def test_all_rows_once_and_a_shorter_last_batch() -> None:
-    loader = tensors(0).train_dataloader()
-    assert [len(targets) for _, targets in loader] == [4, 4, 2]
-    assert len(loader) == 3
-    assert sorted(rows_of(loader)) == list(range(10))
+def taken(count: int) -> Part:
+    """The same rows, gathered by a call as memory-mapped ones are."""
+    return Part(lambda rows: torch.from_numpy(rows[:, None].astype(np.float32)), torch.arange(count).float())
+
+
+def rows_of(loading: Loading) -> list[list[int]]:
+    found = []
+    for chunk in loading.train_dataloader():
+        for inputs, targets in chunk:
+            assert torch.equal(inputs[:, 0], targets), "inputs and targets stay together"
+            found.append([int(row) for row in targets])
+    return found
+
+
+@given(
+    rows=st.integers(1, 40),
+    size=st.integers(1, 12),
+    steps=st.integers(1, 7),
+    done=st.integers(0, 50),
+    limit=st.none() | st.integers(1, 9),
+    in_memory=st.booleans(),
+)
+def test_any_place_of_any_epoch(
+    rows: int, size: int, steps: int, done: int, limit: int | None, in_memory: bool
+) -> None:
+    part = numbered(rows) if in_memory else taken(rows)
+    whole = rows_of(Loading(part, part, lambda: (3, 0), batch_size=size, seed=1, limit=limit))
+    assert [len(batch) for batch in whole] == Loading(
+        part, part, lambda: (0, 0), batch_size=size, seed=1, limit=limit
+    ).sizes
+    if limit is None:
+        assert sorted(row for batch in whole for row in batch) == list(range(rows))
+    rest = rows_of(Loading(part, part, lambda: (3, done), batch_size=size, seed=1, limit=limit, steps=steps))
+    assert rest == whole[done:]
+
+
+def test_an_epoch_that_is_only_to_be_validated_has_one_empty_chunk() -> None:
+    part = numbered(10)
+    loading = Loading(part, part, lambda: (0, 3), batch_size=4, seed=0)
+    assert [list(chunk) for chunk in loading.train_dataloader()] == [[]]
 
 
 def test_the_order_is_of_seed_and_epoch() -> None:
-    first, same, other = (rows_of(tensors(seed).train_dataloader()) for seed in (1, 1, 2))
-    assert first == same != other
+    order = [batch.tolist() for batch in minibatches(50, 7, seed=1, epoch=0)]
+    assert order == [batch.tolist() for batch in minibatches(50, 7, seed=1, epoch=0)]
+    assert order != [batch.tolist() for batch in minibatches(50, 7, seed=1, epoch=1)]
+    assert order != [batch.tolist() for batch in minibatches(50, 7, seed=2, epoch=0)]
 
-    class Stub:
-        current_epoch = 1
 
-    later = tensors(1)
-    later.trainer = Stub()  # type: ignore[assignment]
-    assert rows_of(later.train_dataloader()) != first
+@pytest.mark.parametrize("make", [numbered, taken])
+def test_workers_give_the_same_minibatches(make: Callable[[int], Part]) -> None:
+    part = make(100)
+    alone = rows_of(Loading(part, part, lambda: (2, 1), batch_size=8, seed=0, steps=3))
+    helped = Loading(part, part, lambda: (2, 1), batch_size=8, seed=0, steps=3, workers=2)
+    assert rows_of(helped) == alone
 
 
 def test_validation_keeps_the_order() -> None:
-    assert rows_of(tensors(3).val_dataloader()) == list(range(10))
-
-
-def test_inputs_and_targets_stay_together() -> None:
-    values = torch.arange(7, dtype=torch.float32)
-    for inputs, targets in Batches(values[:, None], values, 3, lambda: torch.tensor([6, 0, 3, 1, 5, 2, 4])):
-        assert torch.equal(inputs[:, 0], targets)
+    assert [len(targets) for _, targets in Batches(taken(10), 4)] == [4, 4, 2]
+    for part in (numbered(2500), taken(2500)):
+        loading = Loading(part, part, lambda: (0, 0), batch_size=4, seed=3)
+        rows = [int(row) for _, targets in loading.val_dataloader() for row in targets]
+        assert rows == list(range(2500))

@@ -70,15 +70,14 @@ def judge(composed: Composed) -> Card:
     return card
 
 
-def resolved(card: Card, *, task: str, metric: str, accelerator: str) -> Card:
-    """The card with all that may be ``auto`` settled.
+def settled(card: Card, section: str, **found: object) -> Card:
+    """The card with values of a section in place of ``auto``; what is not on ``auto`` stays.
 
     Raises:
         CardError: If what was settled contradicts the rest of the card.
     """
     values = card.to_dict()
-    values["problem"] |= {"task": task, "metric": metric}
-    values["trainer"] |= {"accelerator": accelerator}
+    values[section] |= {name: value for name, value in found.items() if values[section][name] == "auto"}
     return judge(Composed(values, card.origins))
 
 
@@ -127,8 +126,9 @@ def _model_contradictions(card: Card) -> Iterator[tuple[str, str, str]]:
 
 def _trainer_contradictions(card: Card) -> Iterator[tuple[str, str, str]]:
     trainer = card.trainer
-    half = trainer.precision == "16-mixed"
-    if half and trainer.accelerator == "cpu":
+    if trainer.precision == "16-mixed" and trainer.accelerator == "cpu":
         yield "trainer.precision", "'16-mixed' needs a GPU", "Choose trainer=gpu, or trainer.precision=bf16-mixed."
-    if half and trainer.gradient_clip_norm is not None and card.optimizer.fused:
-        yield "optimizer.fused", "a fused optimizer cannot clip in 16-mixed", "Set optimizer.fused=false."
+    if trainer.label_smoothing and card.problem.task == "regression":
+        yield "trainer.label_smoothing", "numbers have no labels to smooth", "Set trainer.label_smoothing=0.0."
+    if trainer.channels_last is True and not card.data.has_images:
+        yield "trainer.channels_last", "only images have channels", "Set trainer.channels_last=auto."

@@ -68,6 +68,7 @@ class Data(Part):
     """What every source of rows has."""
 
     batch_size: Positive
+    workers: Annotated[int, Field(ge=0, le=1024)]
     split: Split
 
     @property
@@ -77,7 +78,9 @@ class Data(Part):
 
     def arguments(self) -> dict[str, Any]:
         """The keyword arguments for the source, which neither divides its rows nor cuts batches."""
-        return {name: value for name, value in super().arguments().items() if name not in ("batch_size", "split")}
+        return {
+            name: value for name, value in super().arguments().items() if name not in ("batch_size", "workers", "split")
+        }
 
 
 class BuiltinData(Data):
@@ -175,18 +178,45 @@ class EarlyStopping(Section):
     min_delta: Annotated[float, Field(ge=0)]
 
 
+class Average(Section):
+    """Whether averaged weights are judged and kept in place of the newest; method None: no."""
+
+    method: Literal["ema", "swa"] | None
+    decay: Share
+    start_fraction: Share
+
+
 class Trainer(Section):
     """How long, where and how exactly to train."""
 
     accelerator: Literal["cpu", "gpu", "auto"]
-    precision: Literal[32, "bf16-mixed", "16-mixed", "bf16-true"]
+    precision: Literal[32, "bf16-mixed", "16-mixed", "bf16-true", "auto"]
     max_epochs: Positive
     limit_batches: Positive | None
     monitor: Text
     early_stopping: EarlyStopping
     gradient_clip_norm: Annotated[float, Field(gt=0)] | None
+    accumulate: Positive
+    label_smoothing: Share
+    average: Average
+    nonfinite: Literal["stop", "skip"]
     deterministic: bool
-    threads: Annotated[int, Field(ge=1, le=1024)]
+    threads: Annotated[int, Field(ge=1, le=1024)] | Literal["auto"]
+    steps_per_execution: Positive | Literal["auto"]
+    compile: bool
+    channels_last: bool | Literal["auto"]
+
+    @property
+    def thread_count(self) -> int:
+        """``threads`` of a settled card."""
+        assert isinstance(self.threads, int)
+        return self.threads
+
+
+class Checkpoint(Section):
+    """How often training is written down so that it can go on."""
+
+    every_s: Annotated[float, Field(ge=0)]
 
 
 class CsvLogger(Part):
@@ -241,6 +271,7 @@ class Card(Section):
     optimizer: AdamW | Sgd = Field(discriminator="target_class")
     scheduler: Constant | Cosine = Field(discriminator="target_class")
     trainer: Trainer
+    checkpoint: Checkpoint
     logger: CsvLogger | WandbLogger | NoLogger = Field(discriminator="target_class")
 
     _origins: dict[str, str] = PrivateAttr(default_factory=dict)

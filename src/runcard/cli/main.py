@@ -17,8 +17,8 @@ from typing import Any, NoReturn
 from runcard import __version__
 from runcard.cli.verbs import VERBS, Verb
 from runcard.errors import CardError, RuncardError, Stopped
+from runcard.interrupts import SIGNALS
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
 # Who stops a process often tells its group too, so that it hears it twice; a person who means it waits longer.
 ONCE_S = 1.0
 
@@ -43,7 +43,8 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     except Stopped as error:
         for signum in SIGNALS:  # the way out is short, and a traceback on it would say nothing
             signal.signal(signum, signal.SIG_IGN)
-        code = _failed(error, error.exit_code, f"{error}; a run that was under way is unfinished", words)
+        told = f"what was done is kept; go on with `{error.go_on}`" if error.go_on else "nothing was under way"
+        code = _failed(error, error.exit_code, f"{error}; {told}", words)
     except BrokenPipeError:
         # Whoever read our output, `head` say, has enough. Python must not complain while it closes the pipe.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from runcard.card.plan import Plan
     from runcard.evaluation.predictor import Run
     from runcard.tuning.sweep import Study
+    from runcard.verifying import Verdict
 
 
 def card_text(card: Card) -> str:
@@ -42,6 +43,16 @@ def run_text(run: Run) -> str:
     if run.folder.report.is_file():
         lines.append(f"report  {_shown_path(run.folder.report)}")
     return "\n".join(lines)
+
+
+def verdict_text(verdict: Verdict) -> str:
+    """Whether a run came out the same again, and where it did not."""
+    lines = [f"{name} was {then} and is {now}" for name, (then, now) in verdict.elsewhere.items()]
+    how = f"within {verdict.tolerance:g}" if verdict.tolerance else "to the last bit"
+    if verdict.same:
+        parts = f"{verdict.steps} steps, weights, scores and the answers to {verdict.predictions} test rows"
+        return "\n".join([*lines, f"the same {how}: {parts}"])
+    return "\n".join([*lines, f"NOT the same {how}:", *(f"  {what}" for what in verdict.differs)])
 
 
 def space_text(plan: Plan) -> str:

@@ -8,7 +8,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +59,12 @@ def _add_card(parser: argparse.ArgumentParser) -> None:
 
 def _add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", metavar="RUN", help="the run folder; `runcard ls` lists them")
+
+
+def _add_verify(parser: argparse.ArgumentParser) -> None:
+    _add_run(parser)
+    passed = "relative difference of losses and scores let pass if versions or processor changed; default: 0.05"
+    parser.add_argument("--tolerance", type=float, default=0.05, metavar="SHARE", help=passed)
 
 
 def _add_predict(parser: argparse.ArgumentParser) -> None:
@@ -131,6 +137,31 @@ def fit(arguments: argparse.Namespace) -> Result:
         run = api.fit(card, progress=True)
     data = {"run": str(run.path), "metrics": run.metrics, "seconds": round(time.monotonic() - started, 3)}
     return Result(data, run_text(run))
+
+
+def resume(arguments: argparse.Namespace) -> Result:
+    """Stopped run → finished run."""
+    from runcard import api
+    from runcard.cli.text import run_text, said_to_people
+
+    started = time.monotonic()
+    with said_to_people():
+        run = api.resume(arguments.run, progress=True)
+    data = {"run": str(run.path), "metrics": run.metrics, "seconds": round(time.monotonic() - started, 3)}
+    return Result(data, run_text(run))
+
+
+def verify(arguments: argparse.Namespace) -> Result:
+    """Finished run → whether it comes out the same again."""
+    from runcard import api
+    from runcard.cli.text import said_to_people, verdict_text
+
+    if not 0 <= arguments.tolerance < 1:
+        raise CardError(f"--tolerance {arguments.tolerance:g}: a share is expected, 0 to below 1")
+    with said_to_people():
+        verdict = api.verify(arguments.run, tolerance=arguments.tolerance)
+    data = {"run": str(Path(arguments.run).absolute()), "same": verdict.same, **asdict(verdict)}
+    return Result(data, verdict_text(verdict), 0 if verdict.same else 3)
 
 
 def evaluate(arguments: argparse.Namespace) -> Result:
@@ -258,6 +289,20 @@ VERBS = (
         "runcard fit experiment=digits_cnn seed=1",
         _add_card,
         fit,
+    ),
+    Verb(
+        "resume",
+        "go on with a run that was stopped, to the same bits as if it had not been",
+        "runcard resume runs/digits-mlp/ID",
+        _add_run,
+        resume,
+    ),
+    Verb(
+        "verify",
+        "run a finished run again in a fresh process and compare the two bit for bit",
+        "runcard verify runs/digits-mlp/ID",
+        _add_verify,
+        verify,
     ),
     Verb(
         "evaluate",

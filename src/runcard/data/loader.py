@@ -1,73 +1,232 @@
-"""Batches cut from tensors by index: no row is touched alone, so a small model does not wait for its data."""
+"""Minibatches cut by row numbers: no row is touched alone, so a small model does not wait for its data.
+
+The order of rows is a pure function of the seed and the epoch, and the place in it the number of minibatches done: so
+training goes on anywhere without a loader's state. Several minibatches travel together as one Lightning batch.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from pytorch_lightning import LightningDataModule
 from torch import Tensor
-
-from runcard.data.signature import Array
+from torch.utils.data import DataLoader, Sampler
+from torch.utils.data import Dataset as TorchDataset
 
 Batch = tuple[Tensor, Tensor]
+RowNumbers = NDArray[np.int64]
+
+# Rows to answer at once when nothing is learned from them.
+CHECK_ROWS = 1024
 
 
-class Batches:
-    """Batches of ``(inputs, targets)``, the last one as long as what is left.
+class Part(TorchDataset[Batch]):
+    """The rows of one part of the data, taken many at a time.
+
+    Args:
+        take: Row numbers of the part ``(n,)`` → inputs ``(n, ...)``.
+        targets: ``(rows,)``.
+    """
+
+    def __init__(self, take: Callable[[RowNumbers], Tensor], targets: Tensor) -> None:
+        self.take = take
+        self.targets = targets
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    def __getitem__(self, rows: RowNumbers) -> Batch:
+        return self.take(rows), self.targets[torch.from_numpy(rows)]
+
+    def span(self, start: int, stop: int) -> Batch:
+        """The rows from ``start`` to before ``stop``."""
+        return self[np.arange(start, min(stop, len(self)))]
+
+
+class InMemory(Part):
+    """Rows that lie in one tensor, on any device.
 
     Args:
         inputs: ``(rows, ...)``.
         targets: ``(rows,)``.
-        size: Rows a batch, 1 or more.
-        order: Called once an epoch for the rows' order, ``(rows,)`` int64; None: as they stand.
     """
 
-    def __init__(self, inputs: Tensor, targets: Tensor, size: int, order: Callable[[], Tensor] | None = None) -> None:
+    def __init__(self, inputs: Tensor, targets: Tensor) -> None:
+        super().__init__(lambda rows: inputs[torch.from_numpy(rows)], targets)
         self.inputs = inputs
-        self.targets = targets
-        self.size = size
-        self.order = order
 
-    def __len__(self) -> int:
-        return -(-len(self.inputs) // self.size)
+    def span(self, start: int, stop: int) -> Batch:
+        """The rows from ``start`` to before ``stop``, not copied."""
+        return self.inputs[start:stop], self.targets[start:stop]
 
-    def __iter__(self) -> Iterator[Batch]:
-        if self.order is None:
-            yield from zip(self.inputs.split(self.size), self.targets.split(self.size), strict=True)
-            return
-        for rows in self.order().split(self.size):
-            yield self.inputs[rows], self.targets[rows]
+    def on(self, device: torch.device) -> InMemory:
+        """The same rows on a device."""
+        return InMemory(self.inputs.to(device), self.targets.to(device))
 
 
-class Tensors(LightningDataModule):
-    """Training and validation rows in memory.
+class Chunk:
+    """Minibatches that are handed over as one Lightning batch; may be empty.
+
+    No sequence and no tuple, for Lightning would look into it and move what it finds.
 
     Args:
-        train: Inputs and targets of the training part.
-        validation: Inputs and targets of the validation part.
-        batch_size: Rows a training step, 1 or more.
-        seed: The order of rows is a pure function of it and the epoch.
+        minibatches: What to iterate over, once.
+    """
+
+    def __init__(self, minibatches: Iterator[Batch]) -> None:
+        self.minibatches = minibatches
+
+    def __iter__(self) -> Iterator[Batch]:
+        return self.minibatches
+
+
+class Chunks:
+    """The minibatches of an epoch in chunks, from wherever the epoch stands.
+
+    It has no length, for it has another one after a resume; Lightning then looks one chunk ahead to know the last.
+
+    Args:
+        part: The rows to learn from.
+        orders: Called for the row numbers of each minibatch that is still to be done in this epoch.
+        steps: Minibatches a chunk, 1 or more.
+        workers: Processes that gather rows ahead; 0: this one does.
+        pinned: Whether to copy minibatches into memory that a GPU can read on its own.
     """
 
     def __init__(
-        self, train: tuple[Array, Array], validation: tuple[Array, Array], *, batch_size: int, seed: int
+        self, part: Part, orders: Callable[[], Sequence[RowNumbers]], *, steps: int, workers: int, pinned: bool
+    ) -> None:
+        self.part = part
+        self.orders = orders
+        self.steps = steps
+        self.pinned = pinned
+        self._loader = self._with_workers(workers) if workers else None
+
+    def __iter__(self) -> Iterator[Chunk]:
+        orders = self.orders()
+        if not orders:  # all is learned and not yet validated: Lightning validates after a last batch, so it gets one
+            yield Chunk(iter(()))
+            return
+        ahead = iter(self._loader) if self._loader is not None else None
+        for start in range(0, len(orders), self.steps):
+            rows = orders[start : start + self.steps]
+            yield Chunk(self._gather(rows) if ahead is None else (next(ahead) for _ in rows))
+
+    def _gather(self, orders: Sequence[RowNumbers]) -> Iterator[Batch]:
+        if isinstance(self.part, InMemory):  # one gather for all of them: a view costs a tenth of one
+            inputs, targets = self.part[np.concatenate(orders)]
+            sizes = [len(rows) for rows in orders]
+            yield from zip(inputs.split(sizes), targets.split(sizes), strict=True)
+            return
+        for rows in orders:
+            batch = self.part[rows]
+            yield (batch[0].pin_memory(), batch[1].pin_memory()) if self.pinned else batch
+
+    def _with_workers(self, workers: int) -> DataLoader[Batch]:
+        settings: dict[str, Any] = {"num_workers": workers, "persistent_workers": True, "pin_memory": self.pinned}
+        # A sampler that names whole minibatches: a worker gathers one with a single call.
+        return DataLoader(self.part, sampler=_Orders(self.orders), batch_size=None, **settings)
+
+
+class _Orders(Sampler[RowNumbers]):
+    def __init__(self, orders: Callable[[], Sequence[RowNumbers]]) -> None:
+        self.orders = orders
+
+    def __iter__(self) -> Iterator[RowNumbers]:
+        return iter(self.orders())
+
+
+class Loading(LightningDataModule):
+    """Training rows in chunks, validation rows in large batches.
+
+    Args:
+        train: The rows to learn from.
+        validation: The rows to choose the epoch by.
+        place: Asked for the epoch, from 0, and how many minibatches of it are done.
+        batch_size: Rows a minibatch, 1 or more.
+        seed: The order of rows is a pure function of it and the epoch.
+        limit: Minibatches an epoch at most, 1 or more; None: all.
+        steps: Minibatches a chunk, 1 or more.
+        workers: Processes that gather rows ahead; 0: none.
+        pinned: Whether minibatches are copied into pinned memory.
+    """
+
+    def __init__(
+        self,
+        train: Part,
+        validation: Part,
+        place: Callable[[], tuple[int, int]],
+        *,
+        batch_size: int,
+        seed: int,
+        limit: int | None = None,
+        steps: int = 1,
+        workers: int = 0,
+        pinned: bool = False,
     ) -> None:
         super().__init__()
-        self.train = torch.from_numpy(train[0]), torch.from_numpy(train[1])
-        self.validation = torch.from_numpy(validation[0]), torch.from_numpy(validation[1])
+        self.train = train
+        self.validation = validation
+        self.place = place
         self.batch_size = batch_size
         self.seed = seed
+        self.limit = limit
+        self.steps = steps
+        self.workers = workers
+        self.pinned = pinned
 
-    def train_dataloader(self) -> Batches:
-        """Shuffled batches, another order each epoch."""
-        return Batches(*self.train, self.batch_size, self._order)
+    @property
+    def sizes(self) -> list[int]:
+        """Rows of each minibatch of an epoch."""
+        rows, size = len(self.train), self.batch_size
+        return [min(size, rows - start) for start in range(0, rows, size)][: self.limit]
+
+    def orders(self) -> list[RowNumbers]:
+        """The row numbers of each minibatch that is still to be done in this epoch."""
+        epoch, done = self.place()
+        return minibatches(len(self.train), self.batch_size, seed=self.seed, epoch=epoch)[done : self.limit]
+
+    def train_dataloader(self) -> Chunks:
+        """What is left of the epoch."""
+        return Chunks(self.train, self.orders, steps=self.steps, workers=self.workers, pinned=self.pinned)
 
     def val_dataloader(self) -> Batches:
-        """Unshuffled batches, large ones: nothing is learned from them, so only memory limits them."""
-        return Batches(*self.validation, max(self.batch_size, 1024))
+        """All validation rows, as they stand."""
+        return Batches(self.validation, CHECK_ROWS)
 
-    def _order(self) -> Tensor:
-        epoch = self.trainer.current_epoch if self.trainer is not None else 0
-        return torch.from_numpy(np.random.default_rng([self.seed, epoch]).permutation(len(self.train[0])))
+
+class Batches:
+    """All rows of a part in their own order.
+
+    Args:
+        part: The rows.
+        size: Rows a batch, 1 or more; the last one has what is left.
+    """
+
+    def __init__(self, part: Part, size: int) -> None:
+        self.part = part
+        self.size = size
+
+    def __len__(self) -> int:
+        return -(-len(self.part) // self.size)
+
+    def __iter__(self) -> Iterator[Batch]:
+        for start in range(0, len(self.part), self.size):
+            yield self.part.span(start, start + self.size)
+
+
+def minibatches(rows: int, size: int, *, seed: int, epoch: int) -> list[RowNumbers]:
+    """The row numbers of each minibatch of an epoch: a pure function of seed and epoch.
+
+    Args:
+        rows: Rows to learn from, 1 or more.
+        size: Rows a minibatch, 1 or more; the last one has what is left.
+        seed: The card's.
+        epoch: From 0.
+    """
+    order = np.random.default_rng([seed, epoch]).permutation(rows)
+    return [order[start : start + size] for start in range(0, rows, size)]

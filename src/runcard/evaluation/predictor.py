@@ -92,7 +92,7 @@ class Run:
 
     def outputs(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
         """The network's raw outputs, ``(rows, outputs)``."""
-        with torch.inference_mode(), threads(self.card.trainer.threads):
+        with torch.inference_mode(), threads(self.card.trainer.thread_count):
             parts = [self.model(part) for part in torch.from_numpy(inputs).split(ANSWER_BATCH)]
         width = self.transforms.target.outputs
         return torch.cat(parts).numpy() if parts else np.empty((0, width), dtype=np.float32)

@@ -43,7 +43,7 @@ def score_test_rows(run: Run, data: Dataset, *, baselines: bool) -> Scores:
     truth = data.targets("test") if classes else data.truth("test")
     answers = run.transforms.target.decode(run.outputs(data.inputs("test")))
     metrics = {f"test/{name}": value for name, value in score(names, answers, truth).items()}
-    guesses = baseline_answers(data, run.card.seed, run.card.trainer.threads) if baselines else {}
+    guesses = baseline_answers(data, run.card.seed, run.card.trainer.thread_count) if baselines else {}
     for baseline, guess in guesses.items():
         metrics |= {f"baseline/{baseline}/{name}": value for name, value in score(names, guess, truth).items()}
     return Scores(metrics, truth, answers)

@@ -1,31 +1,40 @@
 """The history of a run as a CSV file: one line an epoch.
 
-Lightning's own CSV logger writes two half-empty lines an epoch and rewrites the file from memory each time.
+Lightning's own CSV logger writes two half-empty lines an epoch, rewrites the file from memory each time, and deletes
+what is there when a run goes on.
 """
 
 from __future__ import annotations
 
 import csv
+import io
 from argparse import Namespace
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from pytorch_lightning.loggers.logger import Logger
 
+from runcard.errors import RunError
+from runcard.files import write_text
+
 
 class CsvLogger(Logger):
-    """Writes what is logged in an epoch as one line, when the epoch is over.
+    """Writes what is logged in an epoch as one line.
 
     Args:
-        path: The file; it must not exist yet.
+        path: The file.
+        history: The lines of the epochs that are over; what else the file holds is of epochs that will be done again.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, history: list[dict[str, float]]) -> None:
         super().__init__()
         self.path = path
-        self._row: dict[str, float] = {}
+        self._rows = list(history)
         self._columns: list[str] = []
+        self._file: IO[str] | None = None
+        if self._rows or path.exists():
+            self._rewrite()
 
     @property
     def name(self) -> str:
@@ -41,25 +50,42 @@ class CsvLogger(Logger):
         """Nothing: the card lies beside the file."""
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        """Add to the line of the epoch; a new epoch writes the line before."""
-        if self._row and self._row.get("epoch") != metrics.get("epoch"):
-            self._write()
-        self._row |= metrics
+        """Write an epoch's line.
+
+        Raises:
+            RunError: If the file cannot be written.
+        """
+        row = dict(metrics)
+        self._rows.append(row)
+        if not row.keys() <= set(self._columns):  # the first line, or a metric that earlier epochs did not define
+            self._rewrite()
+            return
+        try:
+            if self._file is None:
+                self._file = self.path.open("a", newline="", encoding="utf-8")
+            self._file.write(self._lines([row]))
+            self._file.flush()
+        except OSError as error:
+            raise RunError(f"cannot write {self.path}: {error.strerror or error}") from error
 
     def finalize(self, status: str) -> None:
-        """Write the last line."""
-        self._write()
+        """Close the file."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
 
-    def _write(self) -> None:
-        if not self._row:
-            return
-        with self.path.open("a", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            if not self._columns:
-                self._columns = sorted(self._row, key=lambda name: (name != "epoch", name))
-                writer.writerow(self._columns)
-            writer.writerow([_number(self._row.get(name)) for name in self._columns])
-        self._row = {}
+    def _rewrite(self) -> None:
+        self.finalize("")
+        names = dict.fromkeys(name for row in self._rows for name in row)
+        self._columns = sorted(names, key=lambda name: (name != "epoch", name))
+        header = ",".join(self._columns) + "\n" if self._columns else ""
+        write_text(self.path, header + self._lines(self._rows))
+
+    def _lines(self, rows: list[dict[str, float]]) -> str:
+        buffer = io.StringIO()
+        writer = csv.writer(buffer, lineterminator="\n")
+        writer.writerows([_number(row.get(name)) for name in self._columns] for row in rows)
+        return buffer.getvalue()
 
 
 def _number(value: float | None) -> str:

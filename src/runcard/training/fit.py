@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import logging
 import os
 import random
@@ -11,38 +10,49 @@ import signal
 import sys
 import threading
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from pytorch_lightning import Trainer, seed_everything
-from pytorch_lightning.callbacks import Callback, EarlyStopping
+from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.loggers.logger import Logger
+from torch import nn
 
-from runcard.card.metrics import maximizes, metrics_of
+from runcard.card.metrics import metrics_of
 from runcard.card.schema import Card
 from runcard.card.targets import build
 from runcard.data.dataset import Dataset
-from runcard.data.loader import Tensors
+from runcard.data.loader import InMemory, Loading
 from runcard.errors import CardError, TrainingError
+from runcard.interrupts import HeldBack
 from runcard.models.make import make_model, threads
 from runcard.runs import RunFolder
-from runcard.training.best import KeepBest
+from runcard.training.averages import Averaged
+from runcard.training.checkpoint import save
+from runcard.training.csvlog import CsvLogger
+from runcard.training.epochs import EpochEnd
 from runcard.training.progress import ShowProgress
+from runcard.training.saving import Saving
+from runcard.training.state import State
+from runcard.training.stepper import Stepper
 from runcard.training.task import Task
 
 # What seeding, determinism and Weights & Biases leave behind in the environment.
 OWN_VARIABLES = ("PL_GLOBAL_SEED", "PL_SEED_WORKERS", "CUBLAS_WORKSPACE_CONFIG", "WANDB_MODE")
 
 
-def train(card: Card, data: Dataset, run: RunFolder, *, progress: bool = False) -> dict[str, float]:
+def train(
+    card: Card, data: Dataset, run: RunFolder, *, resumed: dict[str, Any] | None = None, progress: bool = False
+) -> dict[str, float]:
     """Train until the epochs are over or no better one comes; write best and last weights and the history.
 
     Args:
         card: With nothing left on ``auto``.
         data: What to learn from.
         run: Where to write.
+        resumed: What the newest checkpoint holds, to go on from there; None: begin.
         progress: Whether to show a bar or lines on stderr.
 
     Returns:
@@ -50,66 +60,133 @@ def train(card: Card, data: Dataset, run: RunFolder, *, progress: bool = False) 
 
     Raises:
         CardError: If the model cannot take this data, or the logger is not installed.
+        RunError: If the run folder cannot be written; the last good checkpoint is still there.
         TrainingError: If the loss is no longer a number, or memory is short.
     """
-    best = KeepBest(run, card.trainer.monitor)
-    rows = Tensors(
-        (data.inputs("train"), data.targets("train")),
-        (data.inputs("validation"), data.targets("validation")),
+    state = State.from_dict(resumed["state"]) if resumed is not None else State()
+    if not state.stopped:
+        with _as_it_was(), _without_hints(), _plain_failures(), threads(card.trainer.thread_count):
+            seed_everything(card.seed, workers=True, verbose=False)
+            _train(card, data, run, state, resumed, progress)
+    facts = {"monitor": card.trainer.monitor, "best_value": state.best_numbers[card.trainer.monitor]}
+    save(run.best, {"state_dict": state.best_weights, "epoch": state.best_epoch, **facts})
+    return {"best_epoch": state.best_epoch, "epochs": state.epoch, **state.best_numbers}
+
+
+def _train(
+    card: Card, data: Dataset, run: RunFolder, state: State, resumed: dict[str, Any] | None, progress: bool
+) -> None:
+    signals = HeldBack()
+    rows = make_loading(card, data, lambda: (state.epoch, state.minibatch))
+    task = make_task(card, data, state, minibatches=len(rows.sizes))
+    if card.trainer.compile:
+        task.model.compile()
+    saving = Saving(run, card.checkpoint.every_s, signals, resumed)
+    stopping = card.trainer.early_stopping
+    ending = EpochEnd(card.trainer.monitor, rows.sizes, patience=stopping.patience, min_delta=stopping.min_delta)
+    shown = [ShowProgress(card.trainer.monitor)] if progress else []
+    loggers = make_loggers(card, run, state)
+    with _closing(loggers):
+        trainer = make_trainer(card, run, loggers, [ending, saving, *shown])
+        begin_at(trainer, state.epoch)
+        try:
+            trainer.fit(task, datamodule=rows)
+            saving.save()
+        finally:
+            signals.release()
+
+
+def begin_at(trainer: Trainer, epoch: int) -> None:
+    """Let Lightning count from an epoch; all else that it would restore is in our own state."""
+    for name in ("ready", "started", "processed", "completed"):
+        setattr(trainer.fit_loop.epoch_progress.current, name, epoch)
+
+
+def make_loading(card: Card, data: Dataset, place: Callable[[], tuple[int, int]]) -> Loading:
+    """The rows to learn from and to choose by, cut as the card wants it."""
+    train, validation = (
+        InMemory(torch.from_numpy(data.inputs(part)), torch.from_numpy(data.targets(part)))
+        for part in ("train", "validation")
+    )
+    return Loading(
+        train,
+        validation,
+        place,
         batch_size=card.data.batch_size,
         seed=card.seed,
+        limit=card.trainer.limit_batches,
+        steps=int(card.trainer.steps_per_execution),
+        workers=card.data.workers,
     )
-    with _as_it_was(), _without_hints(), _plain_failures(), threads(card.trainer.threads):
-        seed_everything(card.seed, workers=True, verbose=False)
-        task = make_task(card, data)
-        logger = make_logger(card, run)
-        with _closing(logger):
-            trainer = make_trainer(card, run, logger, [best, *([ShowProgress(best.monitor)] if progress else [])])
-            trainer.fit(task, datamodule=rows)
-    return {"best_epoch": best.epoch, "epochs": trainer.current_epoch, **best.numbers}
 
 
-def make_task(card: Card, data: Dataset) -> Task:
+def make_task(card: Card, data: Dataset, state: State, *, minibatches: int) -> Task:
     """A fresh network with its loss, optimizer, schedule and metrics."""
-    monitored = card.trainer.monitor.removeprefix("val/")
+    settings, monitored = card.trainer, card.trainer.monitor.removeprefix("val/")
     wanted = dict.fromkeys([card.problem.metric, monitored])
+    steps = settings.max_epochs * -(-minibatches // settings.accumulate)
+
+    def make_stepper(task: Task) -> Stepper:
+        return Stepper(
+            build(card.optimizer, task.model.parameters()),
+            build(card.scheduler),
+            steps=steps,
+            scaled=settings.precision == "16-mixed",
+            accumulate=settings.accumulate,
+            clip_norm=settings.gradient_clip_norm,
+            average=make_average(card, task.model),
+            skip=settings.nonfinite == "skip",
+        )
+
     return Task(
         make_model(card, data.signature, data.transforms),
         target=data.transforms.target,
         metrics=[name for name in wanted if name in metrics_of(data.signature.target.task)],
-        optimizer=functools.partial(build, card.optimizer),
-        schedule=build(card.scheduler),
+        make_stepper=make_stepper,
+        state=state,
+        minibatches=minibatches,
+        seed=card.seed,
+        precision=settings.precision,
+        channels_last=bool(settings.channels_last),
+        label_smoothing=settings.label_smoothing,
+        skip=settings.nonfinite == "skip",
     )
 
 
-def make_trainer(card: Card, run: RunFolder, logger: Logger, callbacks: Sequence[Callback]) -> Trainer:
-    """Lightning's Trainer as the card wants it; checkpoints and progress are our own callbacks."""
-    settings, patience = card.trainer, card.trainer.early_stopping.patience
-    stops = [
-        EarlyStopping(
-            settings.monitor,
-            min_delta=settings.early_stopping.min_delta,
-            patience=patience or 0,
-            mode="max" if maximizes(settings.monitor) else "min",
-        )
-    ]
+def make_average(card: Card, model: nn.Module) -> Averaged | None:
+    """What keeps an average of the weights, if the card asks for one."""
+    average = card.trainer.average
+    if average.method is None:
+        return None
+    start = int(average.start_fraction * card.trainer.max_epochs)
+    return Averaged(model, average.method, decay=average.decay, start_epoch=start)
+
+
+def make_trainer(card: Card, run: RunFolder, loggers: list[Logger], callbacks: Sequence[Callback]) -> Trainer:
+    """Lightning's Trainer as the card wants it; what it would do a step at a time, the stepper does."""
+    settings = card.trainer
     return Trainer(
         accelerator=settings.accelerator,
         devices=1,
-        precision=settings.precision,
+        precision="32-true",  # the task casts: a Lightning batch is many minibatches
         max_epochs=settings.max_epochs,
-        limit_train_batches=settings.limit_batches,
-        gradient_clip_val=settings.gradient_clip_norm,
         deterministic=settings.deterministic,
-        callbacks=[*callbacks, *(stops if patience is not None else [])],
-        logger=logger,
-        log_every_n_steps=2**31,  # numbers are of epochs; steps log nothing
+        callbacks=list(callbacks),
+        logger=loggers,
         num_sanity_val_steps=0,
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,
         default_root_dir=run.path,
     )
+
+
+def make_loggers(card: Card, run: RunFolder, state: State) -> list[Logger]:
+    """The history of the run as a file, and the tracker that the card names."""
+    if card.logger.target_class.endswith("DummyLogger"):
+        return []
+    history = CsvLogger(run.history, state.history)
+    return [history] if card.logger.target_class.endswith("CsvLogger") else [history, make_logger(card, run)]
 
 
 def make_logger(card: Card, run: RunFolder) -> Logger:
@@ -119,7 +196,6 @@ def make_logger(card: Card, run: RunFolder) -> Logger:
         CardError: If the package it needs is not installed.
     """
     places: dict[str, dict[str, Any]] = {
-        "runcard.training.csvlog.CsvLogger": {"path": run.history},
         "pytorch_lightning.loggers.WandbLogger": {"save_dir": run.path, "name": f"{card.name}/{run.path.name}"},
     }
     if card.logger.target_class.endswith("WandbLogger") and getattr(sys.modules.get("wandb"), "run", None) is not None:
@@ -195,14 +271,15 @@ def _without_hints() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _closing(logger: Logger) -> Iterator[None]:
-    """Close a tracker that runs on after training, and tell it how training ended."""
-    finish = getattr(getattr(logger, "experiment", None), "finish", None)
+def _closing(loggers: list[Logger]) -> Iterator[None]:
+    """Close trackers that run on after training, and tell them how training ended."""
+    found = [getattr(getattr(logger, "experiment", None), "finish", None) for logger in loggers]
+    finishes = [finish for finish in found if callable(finish)]
     try:
         yield
     except BaseException:
-        if callable(finish):
+        for finish in finishes:
             finish(exit_code=1)
         raise
-    if callable(finish):
+    for finish in finishes:
         finish()

@@ -1,21 +1,30 @@
-"""What one step is: loss, optimizer, schedule and the numbers of an epoch, for classes and for numbers."""
+"""What is learned and how it is judged: loss, minibatches, and the numbers of an epoch, for classes and for numbers."""
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from pytorch_lightning import LightningModule
 from torch import Tensor, nn
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LambdaLR
 
-from runcard.data.loader import Batch
+from runcard.data.loader import Batch, Chunk
 from runcard.data.transforms import TargetStep
 from runcard.errors import TrainingError
 from runcard.training.metrics import score
+from runcard.training.noise import reseed
+from runcard.training.state import State
+from runcard.training.stepper import Stepper
+
+# The card's word → the type that a forward pass computes in while the weights stay whole.
+MIXED = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
+ADVICE = "Lower optimizer.lr, or set trainer.gradient_clip_norm=1.0."
+
+Augment = Callable[[Tensor, Tensor, int], tuple[Tensor, Tensor]]
 
 
 class Task(LightningModule):
@@ -25,8 +34,15 @@ class Task(LightningModule):
         model: ``(batch, ...)`` → ``(batch, outputs)``.
         target: How truth becomes what is learned, and outputs become answers.
         metrics: What to compute on the validation rows after each epoch.
-        optimizer: From parameters to an optimizer.
-        schedule: From the share of the steps done, 0 to 1, to the factor of the learning rate.
+        make_stepper: From the task, when its weights are where they will be trained, to what changes them.
+        state: Where training stands.
+        minibatches: How many an epoch has.
+        seed: Noise is a pure function of it and the number of minibatches done.
+        precision: The card's.
+        channels_last: Whether images are laid out pixel by pixel, which convolutions may be faster with.
+        label_smoothing: Share of the truth that is spread over all classes, 0 to below 1.
+        augment: Changes inputs and targets before they are learned; None: nothing does.
+        skip: Whether a minibatch whose loss is no number is passed over; else it ends training.
     """
 
     def __init__(
@@ -35,84 +51,156 @@ class Task(LightningModule):
         *,
         target: TargetStep,
         metrics: Sequence[str],
-        optimizer: Callable[[Iterable[nn.Parameter]], Optimizer],
-        schedule: Callable[[float], float],
+        make_stepper: Callable[[Task], Stepper],
+        state: State,
+        minibatches: int,
+        seed: int = 0,
+        precision: str | int = 32,
+        channels_last: bool = False,
+        label_smoothing: float = 0.0,
+        augment: Augment | None = None,
+        skip: bool = False,
     ) -> None:
         super().__init__()
-        self.model = model
+        self.automatic_optimization = False
+        self.layout = torch.channels_last if channels_last else torch.preserve_format
+        self.kind = torch.bfloat16 if precision == "bf16-true" else torch.float32
+        self.model = model.to(self.kind).to(memory_format=self.layout)  # type: ignore[call-overload]  # it is there
         self.target = target
         self.metrics = list(metrics)
-        self.make_optimizer = optimizer
-        self.schedule = schedule
-        self.loss = nn.functional.cross_entropy if target.classes else _squared_error
-        # The latest validation, exactly; what Lightning logs is rounded to float32.
+        self.make_stepper = make_stepper
+        self.state = state
+        self.minibatches = minibatches
+        self.seed = seed
+        self.mixed = MIXED.get(str(precision))
+        self.smoothing = label_smoothing
+        self.augment = augment
+        self.skip = skip
+        # The latest validation.
         self.validated: dict[str, float] = {}
+        # Called after each minibatch, with the state whole: where training can stop.
+        self.between: Callable[[], None] = lambda: None
+        self.stepper: Stepper
         self._seen: list[tuple[Tensor, Tensor]] = []
-        self._loss_sum = torch.zeros(())
-        self._rows = 0
-        self._lr = 0.0
+        self._waiting: list[Tensor] = []
 
-    def training_step(self, batch: Batch, batch_index: int) -> Tensor:
-        """The mean loss of a batch."""
-        inputs, targets = batch
-        loss = self.loss(self.model(inputs), targets)
-        # Summed where it is: a look at the value would make the processor wait for the device.
-        self._loss_sum = self._loss_sum + loss.detach().float() * len(targets)
-        self._rows += len(targets)
-        return loss
+    @property
+    def judged(self) -> nn.Module:
+        """The model whose answers count: with averaged weights, if an average is kept."""
+        average = self.stepper.average
+        return self.model if average is None else average.model
+
+    @property
+    def whole(self) -> bool:
+        """Whether the loss of every minibatch that was learned is known, and was a number."""
+        return len(self.state.losses) == self.state.epoch * self.minibatches + self.state.minibatch
+
+    def configure_optimizers(self) -> Optimizer:
+        """Make the stepper; Lightning only has to know its optimizer."""
+        self.stepper = self.make_stepper(self)
+        return self.stepper.optimizer
 
     def on_train_epoch_start(self) -> None:
-        """Begin the epoch's sums anew, and note the learning rate of its first step."""
-        self._lr = float(self.trainer.optimizers[0].param_groups[0]["lr"])
-        self._loss_sum = torch.zeros((), device=self.device)
-        self._rows = 0
+        """Note the learning rate of the epoch's first step."""
+        if self.state.minibatch == 0:
+            self.state.rate = self.stepper.rate
 
-    def on_train_epoch_end(self) -> None:
-        """Log the epoch's mean loss and the learning rate that it began with.
+    def training_step(self, chunk: Chunk, index: int) -> None:
+        """Learn each minibatch of a chunk.
 
         Raises:
-            TrainingError: If the loss is no longer a number.
+            TrainingError: If a loss is no number.
         """
-        loss = float(self._loss_sum) / max(self._rows, 1)
-        if not math.isfinite(loss):
-            raise TrainingError(
-                f"the loss became {loss} in epoch {self.current_epoch}. "
-                "Lower optimizer.lr, or set trainer.gradient_clip_norm=1.0."
-            )
-        self.log_dict({"train/loss": loss, "lr": self._lr})
+        for inputs, targets in chunk:
+            reseed(self.seed, len(self.state.losses) + len(self._waiting), self.global_rank)
+            self._learn(inputs, targets)
+            self.state.minibatch += 1
+            if self.state.minibatch == self.minibatches and self.stepper.average is not None:
+                self.stepper.average.after_epoch(self.state.epoch)
+            self.between()
+        self.settle()
 
-    def validation_step(self, batch: Batch, batch_index: int) -> None:
+    def _learn(self, inputs: Tensor, targets: Tensor) -> None:
+        inputs, targets = self._ready(inputs), targets.to(self.device, non_blocking=True)
+        if self.augment is not None:
+            inputs, targets = self.augment(inputs, targets, len(self.target.classes))
+        loss = self._loss(self._outputs(self.model, inputs), targets, self.smoothing)
+        last = (self.state.minibatch + 1) % self.stepper.accumulate == 0 or self.state.minibatch + 1 == self.minibatches
+        if self.device.type != "cpu" and not self.skip:
+            # A look at the value would make the processor wait for the device; so it waits until the chunk is done.
+            self._waiting.append(loss.detach())
+        elif not self._is_number(loss.item()):
+            if last:  # what the group's other minibatches taught
+                self.stepper.update()
+            return
+        self.stepper.learn(loss, last=last)
+
+    def _is_number(self, value: float) -> bool:
+        """Note a loss; whether it can be learned from.
+
+        Raises:
+            TrainingError: If it cannot, and the card does not say to pass over it.
+        """
+        if math.isfinite(value):
+            self.state.losses.append(value)
+            return True
+        if not self.skip:
+            number, epoch, minibatch = len(self.state.losses), self.state.epoch, self.state.minibatch
+            raise NotANumberError(
+                f"the loss became {value} at step {number} (epoch {epoch}, minibatch {minibatch}). {ADVICE}"
+            )
+        self.state.losses.append(math.nan)
+        self.state.skipped += 1
+        return False
+
+    def settle(self) -> None:
+        """Note the losses that are still on the device.
+
+        Raises:
+            TrainingError: If one is no number.
+        """
+        if self._waiting:
+            values = torch.stack(self._waiting).float().tolist()
+            self._waiting.clear()
+            for value in values:
+                self._is_number(value)
+
+    def validation_step(self, batch: Batch, index: int) -> None:
         """Keep the outputs; the epoch's end scores them all at once."""
         inputs, targets = batch
-        self._seen.append((self.model(inputs), targets))
+        model = self.judged.eval()
+        self._seen.append((self._outputs(model, self._ready(inputs)).float(), targets))
+        self.between()
 
     def on_validation_epoch_end(self) -> None:
-        """Log the loss and the metrics of all validation rows.
+        """Compute the loss and the metrics of all validation rows.
 
         Raises:
             TrainingError: If the outputs are no longer numbers.
         """
-        outputs = torch.cat([outputs for outputs, _ in self._seen]).float()
+        outputs = torch.cat([outputs for outputs, _ in self._seen])
         targets = torch.cat([targets for _, targets in self._seen])
         self._seen.clear()
-        loss = float(self.loss(outputs, targets))
+        loss = float(self._loss(outputs, targets))
         if not math.isfinite(loss):
-            raise TrainingError(
-                f"the validation loss is {loss} in epoch {self.current_epoch}. "
-                "Lower optimizer.lr, or set trainer.gradient_clip_norm=1.0."
-            )
+            raise NotANumberError(f"the validation loss is {loss} after epoch {self.state.epoch}. {ADVICE}")
         answers = self.target.decode(outputs.cpu().numpy())
         values = score(self.metrics, answers, self._truth(targets))
         self.validated = {"val/loss": loss, **{f"val/{name}": value for name, value in values.items()}}
-        self.log_dict(self.validated)
 
-    def configure_optimizers(self) -> Any:
-        """The optimizer, its rate set before every step."""
-        optimizer = self.make_optimizer(self.model.parameters())
-        steps = max(int(self.trainer.estimated_stepping_batches), 1)
-        # The first step is step 1: at step 0 a warm-up would multiply by 0 and learn nothing.
-        scheduler = LambdaLR(optimizer, lambda step: self.schedule((step + 1) / (steps + 1)))
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+    def _ready(self, inputs: Tensor) -> Tensor:
+        return inputs.to(self.device, self.kind, non_blocking=True, memory_format=self.layout)
+
+    def _outputs(self, model: nn.Module, inputs: Tensor) -> Tensor:
+        context = torch.autocast(self.device.type, self.mixed) if self.mixed else contextlib.nullcontext()
+        with context:
+            outputs: Tensor = model(inputs)
+        return outputs
+
+    def _loss(self, outputs: Tensor, targets: Tensor, smoothing: float = 0.0) -> Tensor:
+        if self.target.classes:
+            return nn.functional.cross_entropy(outputs.float(), targets, label_smoothing=smoothing)
+        return nn.functional.mse_loss(outputs[:, 0].float(), targets.float())
 
     def _truth(self, targets: Tensor) -> Any:
         if self.target.classes:
@@ -120,5 +208,5 @@ class Task(LightningModule):
         return self.target.decode(targets.float().cpu().numpy()[:, None])
 
 
-def _squared_error(outputs: Tensor, targets: Tensor) -> Tensor:
-    return nn.functional.mse_loss(outputs[:, 0].float(), targets.float())
+class NotANumberError(TrainingError):
+    """A loss is infinite or no number; the weights before it may still be good."""

@@ -18,9 +18,9 @@ from runcard.card.metrics import maximizes
 from runcard.card.plan import Plan
 from runcard.card.schema import Card
 from runcard.errors import RuncardError, TrainingError
+from runcard.interrupts import HeldBack
 from runcard.runs import RunFolder, shown
 from runcard.studies import StudyFolder
-from runcard.tuning.interrupts import HeldBack
 from runcard.tuning.storage import decoded, distributions, encoded, new_study
 
 log = logging.getLogger("runcard")

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM held back while a study is written, so that no trial is left half told."""
+"""Signals held back while something must not be left half done: a study being written, a minibatch being learned."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from collections.abc import Iterator
 from types import FrameType
 from typing import Any
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+# Ctrl-C, the usual "end now", and what a cluster sends some time before it takes a machine back.
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 
 
 class HeldBack:
-    """A context in which these signals wait; they act where they are let through, or at its end.
+    """Lets these signals wait, from ``hold`` to ``release`` or as a context; they act where they are let through.
 
     Outside of the main thread, where Python handles no signals, it does nothing.
     """
@@ -23,26 +24,33 @@ class HeldBack:
         self._waiting: list[int] = []
 
     def __enter__(self) -> HeldBack:
-        self._hold()
+        self.hold()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._release()
+        self.release()
+
+    @property
+    def waiting(self) -> bool:
+        """Whether a signal has come."""
+        return bool(self._waiting)
 
     @contextlib.contextmanager
     def let_through(self) -> Iterator[None]:
         """A part in which the signals act at once, one that waits first of all."""
         try:
-            self._release()
+            self.release()
             yield
         finally:
-            self._hold()
+            self.hold()
 
-    def _hold(self) -> None:
-        if threading.current_thread() is threading.main_thread():
+    def hold(self) -> None:
+        """Let signals wait from now on."""
+        if not self._handlers and threading.current_thread() is threading.main_thread():
             self._handlers = {number: signal.signal(number, self._wait) for number in SIGNALS}
 
-    def _release(self) -> None:
+    def release(self) -> None:
+        """Let signals act from now on, one that waits first of all."""
         for number, handler in self._handlers.items():
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
         self._handlers = {}

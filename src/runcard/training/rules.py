@@ -1,0 +1,52 @@
+"""What ``auto`` means: rules over network and machine, never timings, so that a card settles the same each time."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+# Multiplications and additions of a step below which threads wait for each other longer than they compute.
+SMALL_STEP = 1e8
+MAX_THREADS = 8
+# What a Lightning batch should last at most, and how fast a thread or a GPU is taken to be: rough on purpose, for a
+# signal is looked for after each minibatch anyway, and bits do not depend on it.
+EXECUTION_S = 0.25
+FLOPS_OF_THREAD, FLOPS_OF_GPU = 1e10, 1e13
+SECONDS_OF_STEP = 2e-4
+MOST_STEPS = 1024
+
+
+def work(model: nn.Module, input_shape: tuple[int, ...], batch_size: int) -> float:
+    """Multiplications and additions of a step: forward, and twice that backward.
+
+    Args:
+        model: On the meta device, so that nothing is computed.
+        input_shape: Of one row.
+        batch_size: Rows of a step.
+    """
+    rows = torch.empty((2, *input_shape), device="meta")
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        model.eval()(rows)
+    return 3.0 * float(counter.get_total_flops()) / len(rows) * batch_size
+
+
+def threads(flops: float, cores: int) -> int:
+    """One for a small step, whatever the machine; else its cores, up to eight."""
+    return 1 if flops < SMALL_STEP else max(1, min(cores, MAX_THREADS))
+
+
+def steps_per_execution(flops: float, *, threads: int, gpu: bool) -> int:
+    """As many minibatches as a quarter of a second may hold, 1 to 1,024."""
+    seconds = SECONDS_OF_STEP + flops / (FLOPS_OF_GPU if gpu else FLOPS_OF_THREAD * threads)
+    return max(1, min(MOST_STEPS, int(EXECUTION_S / seconds)))
+
+
+def precision(gpu: bool) -> str | int:
+    """bfloat16 where the GPU computes in it; its range is that of float32, so nothing needs scaling."""
+    return "bf16-mixed" if gpu and torch.cuda.is_bf16_supported(including_emulation=False) else 32
+
+
+def channels_last(images: bool, precision: str | int, *, gpu: bool) -> bool:
+    """For tensor cores, which convolve half-precision images so and no other way."""
+    return images and gpu and precision != 32

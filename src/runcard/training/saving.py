@@ -1,0 +1,108 @@
+"""When training is written down: now and then, on a signal, when a loss is no number, and at the end."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import torch
+from pytorch_lightning import Callback, LightningModule, Trainer
+
+from runcard.errors import TrainingError
+from runcard.interrupts import HeldBack
+from runcard.runs import RunFolder
+from runcard.training.checkpoint import save
+from runcard.training.epochs import weights
+from runcard.training.state import random_states, set_random_states
+from runcard.training.task import NotANumberError, Task
+
+
+class Saving(Callback):
+    """Writes checkpoints that training can go on from, to the same bits.
+
+    Args:
+        run: Where to write.
+        every_s: Seconds between two checkpoints, 0 or more; at the end and on signals there is one anyway.
+        signals: Held back while a minibatch is learned.
+        resumed: What the run's newest checkpoint holds; None: training begins.
+    """
+
+    def __init__(self, run: RunFolder, every_s: float, signals: HeldBack, resumed: dict[str, Any] | None) -> None:
+        self.run = run
+        self.every_s = every_s
+        self.signals = signals
+        self.resumed = resumed
+        self._written = time.monotonic()
+        self._task: Task | None = None
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Take up weights, optimizer and random numbers where the checkpoint left them."""
+        assert isinstance(pl_module, Task)
+        if self.resumed is not None:
+            pl_module.model.load_state_dict(self.resumed["state_dict"])
+            pl_module.stepper.load_state_dict(self.resumed["stepper"])
+            set_random_states(self.resumed["random"])
+            self.resumed = None
+        self._task = pl_module
+        pl_module.between = self.between
+
+    def between(self) -> None:
+        """After each minibatch: if a signal waits, save and let it act.
+
+        Before the first there is nothing to lose, and it may take long, to compile say: so signals act at once.
+        """
+        self.signals.hold()
+        if self.signals.waiting:
+            self.save()
+            with self.signals.let_through():
+                pass
+
+    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: object, **__: object) -> None:
+        """Save if it is time."""
+        if time.monotonic() - self._written >= self.every_s:
+            self.save()
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """As after a minibatch: a signal may have come while the epoch was closed."""
+        self.between()
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        """Keep what was good before a loss that is no number."""
+        task = self._task
+        if isinstance(exception, NotANumberError) and task is not None and task.whole and finite(task):
+            self.save()
+
+    def save(self) -> None:
+        """Write ``last``, and keep the one before.
+
+        Raises:
+            RunError: If it cannot be written; the last good checkpoint is still there.
+            TrainingError: If a weight is no number: what is there already is better.
+        """
+        task = self._task
+        assert task is not None
+        task.settle()
+        if not finite(task):
+            raise TrainingError(
+                f"a weight became infinite or no number by step {task.stepper.step}: the last checkpoint is kept. "
+                "Lower optimizer.lr, or set trainer.gradient_clip_norm=1.0."
+            )
+        save(self.run.last, content(task), keep=self.run.last_before)
+        self._written = time.monotonic()
+
+
+def content(task: Task) -> dict[str, Any]:
+    """All that training needs to go on."""
+    return {
+        "state_dict": weights(task.model),
+        "epoch": task.state.epoch,
+        "state": task.state.to_dict(),
+        "stepper": task.stepper.state_dict(),
+        "random": random_states(),
+    }
+
+
+def finite(task: Task) -> bool:
+    """Whether every weight is a number."""
+    with torch.no_grad():
+        return all(bool(torch.isfinite(weight).all()) for weight in task.model.parameters())

@@ -1,0 +1,144 @@
+"""A finished run, run again from its own card in a fresh process, and compared."""
+
+from __future__ import annotations
+
+import json
+import logging
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from runcard import environment, files
+from runcard.card.check import load_saved
+from runcard.data.dataset import restore
+from runcard.data.split import read_labels
+from runcard.errors import RunError
+from runcard.runs import RunFolder
+from runcard.training import differences
+from runcard.training.checkpoint import load
+
+log = logging.getLogger("runcard")
+
+# What bits depend on; a commit or a package that only serves does not change them.
+MATTERS = ("python", "processor", "packages.torch", "packages.numpy", "packages.pytorch-lightning", "packages.runcard")
+CSV = {"_target_": "runcard.training.csvlog.CsvLogger"}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the comparison found.
+
+    Attributes:
+        differs: What is not the same, in words; empty if all is.
+        first_step: The first minibatch whose loss is not the same, from 0; None if all are.
+        elsewhere: What of the machine and the versions is not as it was: name → then and now.
+        tolerance: The relative difference that was let pass; 0: bits were compared.
+        steps: Minibatches that the run learned.
+        predictions: Test rows that it answered.
+    """
+
+    differs: list[str] = field(default_factory=list)
+    first_step: int | None = None
+    elsewhere: dict[str, tuple[Any, Any]] = field(default_factory=dict)
+    tolerance: float = 0.0
+    steps: int = 0
+    predictions: int = 0
+
+    @property
+    def same(self) -> bool:
+        """Whether nothing differs."""
+        return not self.differs
+
+
+def verify_run(folder: RunFolder, tolerance: float) -> Verdict:
+    """Fit the run's card again and compare.
+
+    Args:
+        folder: Of a finished run; it is only read.
+        tolerance: Relative difference of losses and scores that is let pass where machine or versions are not the
+            same; on the same, bits are compared.
+
+    Raises:
+        DataError: If the data is gone or is no longer that of the run.
+        RunError: If a file of the run is damaged, or it could not be fitted again.
+    """
+    elsewhere = moved(files.read_json(folder.environment), environment.describe())
+    restore(load_saved(folder.card), files.read_json(folder.data), read_labels(folder.split))
+    with tempfile.TemporaryDirectory(prefix="runcard-verify-") as place:
+        again = _fit_again(folder, Path(place))
+        return compare(folder, again, elsewhere, tolerance if elsewhere else 0.0)
+
+
+def compare(then: RunFolder, now: RunFolder, elsewhere: dict[str, tuple[Any, Any]], tolerance: float) -> Verdict:
+    """Compare two finished runs: every step's loss, every epoch's numbers, weights, optimizer, scores, answers.
+
+    Raises:
+        RunError: If a file of either is damaged.
+    """
+    last, other = load(then.last), load(now.last)
+    step = differences.first_step(last, other, tolerance)
+    differs = [*_in_order(last, other, step, tolerance)]
+    if not tolerance:
+        differs += _in_weights(then, now, last, other)
+        if then.predictions.read_bytes() != now.predictions.read_bytes():
+            differs.append("the answers to the test rows")
+    differs += _in_scores(files.read_json(then.metrics), files.read_json(now.metrics), tolerance)
+    data = files.read_json(then.data)
+    steps = len(last["state"]["losses"])
+    return Verdict(differs, step, elsewhere, tolerance, steps, data["parts"]["test"])
+
+
+def moved(then: dict[str, Any], now: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """What bits depend on and is not as it was."""
+    found = {}
+    for key in MATTERS:
+        group, _, name = key.rpartition(".")
+        was, is_now = ((content.get(group, {}) if group else content).get(name) for content in (then, now))
+        if was != is_now:
+            found[name] = (was, is_now)
+    return found
+
+
+def _fit_again(folder: RunFolder, place: Path) -> RunFolder:
+    content = folder.read_card() | {"runs_dir": str(place), "report": False, "logger": CSV}
+    files.write_text(place / "card.yaml", files.dump_yaml(content))
+    command = [sys.executable, "-m", "runcard", "fit", str(place / "card.yaml"), "--json"]
+    log.info("running %s again in a fresh process", folder.path)
+    done = subprocess.run(command, capture_output=True, text=True)
+    try:
+        return RunFolder(Path(json.loads(done.stdout)["run"]))
+    except (ValueError, KeyError):
+        said = done.stderr.strip().removeprefix("runcard: ")
+        raise RunError(f"the card of {folder.path} could not be fitted again: {said}") from None
+
+
+def _in_order(last: dict[str, Any], other: dict[str, Any], step: int | None, tolerance: float) -> Iterator[str]:
+    """Where the two part first."""
+    if step is not None:
+        then, now = (content["state"]["losses"] for content in (last, other))
+        values = [f"{float(losses[step]):.9g}" if step < len(losses) else "none" for losses in (then, now)]
+        yield f"the loss of step {step}, the first that differs: {values[0]} then, {values[1]} now"
+    epoch = differences.first_epoch(last, other, tolerance)
+    if epoch is not None:
+        yield f"{epoch[1]} of epoch {epoch[0]}"
+
+
+def _in_weights(then: RunFolder, now: RunFolder, last: dict[str, Any], other: dict[str, Any]) -> Iterator[str]:
+    pairs = {"last": (last, other), "best": (load(then.best), load(now.best))}
+    for name, (one, two) in pairs.items():
+        found = list(differences.tensors(one["state_dict"], two["state_dict"]))
+        if found:
+            worst = max(distance for _, distance in found)
+            yield f"{len(found)} of {len(one['state_dict'])} tensors of the {name} weights, by up to {worst:.3g}"
+    if not differences.equal(last["stepper"], other["stepper"]):
+        yield "the optimizer's state"
+
+
+def _in_scores(then: dict[str, float], now: dict[str, float], tolerance: float) -> Iterator[str]:
+    for name, value in then.items():
+        if not name.startswith("baseline/") and not differences.near(value, now.get(name), tolerance):
+            yield f"{name}: {value:.9g} then, {now.get(name, float('nan')):.9g} now"
