@@ -24,8 +24,8 @@ from runcard.errors import CardError, DataError, RunError
 log = logging.getLogger("runcard")
 
 MIN_ROWS = 10
-# Of rows on disk, how many numbers are in memory at once: 16 MB as float32, and a few times that on the way.
-TAKEN_NUMBERS = 2**22
+# Of rows on disk, how many numbers are in memory at once: 8 MB as float32, and a few times that on the way.
+TAKEN_NUMBERS = 2**21
 
 
 class Source(Protocol):

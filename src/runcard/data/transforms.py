@@ -81,7 +81,7 @@ class Step:
 
     def _scaled_each(self, values: Array) -> NDArray[np.float32]:
         mean, divisor = self._along_last
-        flat = values.reshape(len(values), -1)
+        flat = values.reshape(len(values), math.prod(values.shape[1:]))
         # Repeated along a row: NumPy is slow where the last axis is as short as a few channels.
         repeats = flat.shape[1] // len(mean)
         scaled: NDArray[np.float64] = flat - np.tile(mean, repeats)
