@@ -237,7 +237,7 @@ def _array_values(column: pl.Series, feature: Feature) -> Array:
             cells = [np.full(feature.shape, np.nan) if cell is None else cell for cell in cells]
         rows = [np.asarray(cell, dtype=FORMS[feature.kind]).reshape(feature.shape) for cell in cells]
         values = np.array(rows, dtype=FORMS[feature.kind]).reshape(len(column), *feature.shape)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError, RecursionError):
         shape = "×".join(map(str, feature.shape))
         raise DataError(
             f"column {feature.name!r} must hold {feature.kind}s of {shape} numbers each, as lists"
