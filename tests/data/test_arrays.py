@@ -237,6 +237,7 @@ def test_a_run_answers_rows_from_a_file(kind: str, request: pytest.FixtureReques
         said = command("predict", str(run.path), file, "-o", "answers.csv")
         assert said.code == 0, said.err
         assert pl.read_csv("answers.csv")["prediction"].to_list() == expected
+    assert run.predict(pl.DataFrame({kind: []})).height == 0
 
 
 @pytest.mark.parametrize(

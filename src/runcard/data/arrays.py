@@ -31,6 +31,9 @@ class Arrays:
     ``(rows, steps, channels)``, ``image`` for ``(rows, channels, height, width)``. Truth values and numbers of up to 64
     bits are taken; NaN is a number that is missing, which an image cannot have.
 
+    Do not change the files in place while they are read: a shorter file ends the process (SIGBUS). Write a new one and
+    move it there.
+
     Args:
         inputs: The file of the inputs.
         targets: The file of the targets, ``(rows,)``.

@@ -244,7 +244,7 @@ def _array_values(column: pl.Series, feature: Feature) -> Array:
         ) from None
     wrong = ~(np.abs(values) <= LARGEST) if gaps else ~np.isfinite(values)
     wrong &= ~(gaps & np.isnan(values))
-    odd = np.flatnonzero(wrong.reshape(len(values), -1).any(axis=1))
+    odd = np.flatnonzero(wrong.any(axis=tuple(range(1, wrong.ndim))))
     if len(odd):
         what = f"a number above {LARGEST:g}" if gaps else "a pixel that is no finite number"
         raise DataError(f"column {feature.name!r}: the {feature.kind} in row {odd[0] + 1} has {what}")
