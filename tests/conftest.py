@@ -133,6 +133,25 @@ def digits_made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     return _made(["experiment=digits_cnn", "trainer.max_epochs=3", f"runs_dir={folder}"])
 
 
+def made_of_arrays(folder: Path, *shape: int, model: str) -> Made:
+    """A bundle for rows of a shape, some of their numbers missing."""
+    write_arrays(folder, *shape, gaps=0.02)
+    files = [f"data.inputs={folder}/inputs.npy", f"data.targets={folder}/targets.npy"]
+    return _made(["data=arrays", *files, f"model={model}", "trainer.max_epochs=5", f"runs_dir={folder}"])
+
+
+@pytest.fixture(scope="session")
+def vector_made(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """A bundle for rows of 12 numbers on disk; tests must not write to it."""
+    return made_of_arrays(tmp_path_factory.mktemp("vector"), 12, model="mlp")
+
+
+@pytest.fixture(scope="session")
+def sequence_made(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """A bundle for sequences on disk of 6 steps and 2 channels; tests must not write to it."""
+    return made_of_arrays(tmp_path_factory.mktemp("sequence"), 6, 2, model="linear")
+
+
 def _made(words: list[str]) -> Made:
     run = runcard.fit(runcard.load_card([*words, "report=false"]))
     return Made(run, runcard.package(run.path))
@@ -158,6 +177,25 @@ def customers(count: int = 300, seed: int = 0) -> pl.DataFrame:
             "churned": churned.tolist(),
         }
     )
+
+
+def write_arrays(folder: Path, *shape: int, count: int = 200, seed: int = 0, gaps: float = 0.0) -> None:
+    """``inputs.npy``, rows of ``shape`` (without one, 12 numbers), and ``targets.npy``, three classes in them.
+
+    Args:
+        folder: Where to write.
+        shape: Of one row.
+        count: Rows.
+        seed: Which rows.
+        gaps: Share of the numbers that are missing.
+    """
+    random = np.random.default_rng(seed)
+    classes = random.integers(3, size=count)
+    inputs = random.normal(size=(count, *(shape or (12,)))).astype(np.float32)
+    inputs += 0.5 * classes.reshape(-1, *[1] * (inputs.ndim - 1))
+    inputs[random.random(inputs.shape) < gaps] = np.nan
+    np.save(folder / "inputs.npy", inputs)
+    np.save(folder / "targets.npy", np.array(["ant", "bee", "cat"])[classes])
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ import runcard
 from runcard.card.compose import GROUPS, shipped_conf
 from runcard.errors import CardError
 from runcard.evaluation.predictor import Run
-from tests.conftest import TINY, Command, customers
+from tests.conftest import TINY, Command, customers, write_arrays
 
 CONF = shipped_conf()
 FILES = sorted(CONF.rglob("*.yaml"))
@@ -30,6 +30,8 @@ def overrides(path: Path) -> list[str]:
     group, choice = path.parent.name, path.stem
     if choice == "table":
         return ["data=table", "data.path=rows.csv", "problem.target=churned"]
+    if choice == "arrays":
+        return ["data=arrays", "data.inputs=inputs.npy", "data.targets=targets.npy"]
     said = [f"{group}={choice}"]
     if group == "problem":
         said += [f"data={choice}"]
@@ -37,7 +39,7 @@ def overrides(path: Path) -> list[str]:
 
 
 def test_all_files_are_seen() -> None:
-    assert len(FILES) >= 33
+    assert len(FILES) >= 35
     assert {file.parent.name for file in CHOICES} == set(GROUPS)
 
 
@@ -57,6 +59,7 @@ def test_file_explains_itself(path: Path) -> None:
 @pytest.mark.parametrize("path", FILES, ids=name)
 def test_commands_in_the_head_are_right(path: Path, command: Command) -> None:
     customers().write_csv("customers.csv")
+    write_arrays(Path())
     Path("customers.csv").write_text(
         Path("customers.csv").read_text().replace("customer,", "id,").replace("city", "zip")
     )
@@ -73,6 +76,7 @@ def test_commands_in_the_head_are_right(path: Path, command: Command) -> None:
 @pytest.mark.parametrize("path", [path for path in CHOICES if path.parent.name != "sweep"], ids=name)
 def test_choice_fits_for_one_step(path: Path) -> None:
     customers().write_csv("rows.csv")
+    write_arrays(Path())
     card = runcard.load_card([*overrides(path), *TINY])
     if path.stem == "gpu" and not torch.cuda.is_available():
         with pytest.raises(CardError, match="no GPU"):

@@ -39,7 +39,7 @@ ONLY_IN = {
     "wandb": set(),
 }
 # Shared by training and serving, so NumPy only.
-NUMPY_ONLY = ["data.signature", "data.transforms", "data.fields"]
+NUMPY_ONLY = ["data.moments", "data.signature", "data.transforms", "data.fields"]
 # What the service may load of other rooms; the Bento holds these files and no others.
 SERVED = {"errors", "card.spelling", "packaging.bundle", "packaging.store", *NUMPY_ONLY}
 

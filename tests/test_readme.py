@@ -13,7 +13,7 @@ import runcard
 from runcard.card.compose import group_choices
 from runcard.cli.verbs import VERBS
 from runcard.evaluation.predictor import Run
-from tests.conftest import TINY, Command, Made, customers
+from tests.conftest import TINY, Command, Made, customers, write_arrays
 from tests.servers import BIN, free_port, starting, wait_until_ready
 
 ROOT = Path(__file__).parents[1]
@@ -36,6 +36,7 @@ def test_commands_are_found_and_cover_every_verb() -> None:
 @pytest.mark.parametrize("line", [line for line in COMMANDS if not line.startswith("runcard serve")])
 def test_command_runs(line: str, command: Command) -> None:
     customers(100).write_csv("customers.csv")
+    write_arrays(Path())
     words = shlex.split(line)[1:]
     if "$RUN" in line or words[0] == "ls":
         table = ["data=table", "data.path=customers.csv", "problem.target=churned"]

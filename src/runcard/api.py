@@ -47,7 +47,7 @@ def load_card(overrides: Sequence[str] = (), config_dir: str | Path | None = Non
 
 
 def check(card: Card) -> None:
-    """Compare a card with what it names outside itself: of a table, the header alone is read.
+    """Compare a card with what it names outside itself: of a table or an array, the header alone is read.
 
     Raises:
         CardError: If it names a column that is not there.
@@ -262,8 +262,7 @@ def tested_rows(path: str | Path) -> tuple[list[dict[str, Any]], list[Any]]:
 
     run = load_run(path)
     data = _restored(run)
-    rows = data.indices("test")
-    columns = {name: values[rows] for name, values in data.rows.columns.items()}
+    columns = data.rows.pick(data.indices("test"))
     return to_fields(run.signature, columns), data.truth("test").tolist()
 
 

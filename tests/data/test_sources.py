@@ -8,12 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from runcard.data.arrays import Arrays
 from runcard.data.builtin import TARGETS, Builtin
 from runcard.data.dataset import Dataset, Source, learn
 from runcard.data.frames import NULL_VALUES
 from runcard.data.split import split
 from runcard.data.table import Table
 from runcard.errors import CardError
+from tests.conftest import write_arrays
 
 
 class SourceContract:
@@ -44,8 +46,13 @@ class SourceContract:
         assert np.isfinite(inputs).all()
         assert data.signature.target.name == target
 
-    def test_another_target_is_refused_before_and_while_reading(self, source: Source) -> None:
-        for refuse in (lambda: source.check_columns("nothing"), lambda: source.read("nothing", "auto")):
+    @pytest.fixture
+    def wrong(self) -> str:
+        """A target that the source cannot have."""
+        return "nothing"
+
+    def test_another_target_is_refused_before_and_while_reading(self, source: Source, wrong: str) -> None:
+        for refuse in (lambda: source.check_columns(wrong), lambda: source.read(wrong, "auto")):
             with pytest.raises(CardError, match=r"problem\.target"):
                 refuse()
 
@@ -80,3 +87,18 @@ class TestBuiltin(SourceContract):
     @pytest.fixture
     def target(self, source: Builtin) -> str:
         return TARGETS[source.name]
+
+
+class TestArrays(SourceContract):
+    @pytest.fixture(params=[(7,), (5, 2), (1, 3, 4)], ids=["vector", "sequence", "image"])
+    def source(self, request: pytest.FixtureRequest, away: Path) -> Source:
+        write_arrays(away, *request.param)
+        return Arrays("inputs.npy", "targets.npy")
+
+    @pytest.fixture
+    def target(self) -> str:
+        return "species"
+
+    @pytest.fixture
+    def wrong(self, source: Arrays) -> str:
+        return next(iter(source.read("species", "auto").columns))

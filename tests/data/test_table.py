@@ -220,7 +220,7 @@ def test_values_late_in_a_file_are_read_as_they_are() -> None:
 
 def test_the_order_of_classes_is_one_order() -> None:
     names = "{'nan', '10', '9', 'inf', 'a', 'NaN'}"
-    script = f"from runcard.data.table import _class_order; print(sorted({names}, key=_class_order))"
+    script = f"from runcard.data.truth import _class_order; print(sorted({names}, key=_class_order))"
     command = [sys.executable, "-c", script]
     runs = [
         subprocess.run(command, env={"PYTHONHASHSEED": seed}, capture_output=True, text=True, timeout=60)

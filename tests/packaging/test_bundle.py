@@ -44,7 +44,7 @@ FILES = {
 }
 
 
-@pytest.fixture(params=["table_made", "digits_made"])
+@pytest.fixture(params=["table_made", "digits_made", "vector_made", "sequence_made"])
 def made(request: pytest.FixtureRequest) -> Made:
     """Each kind of bundle."""
     found: Made = request.getfixturevalue(request.param)
@@ -314,14 +314,20 @@ FEATURES = (
     Feature("b", "boolean", low=0.0, high=1.0, missing=True),
     Feature("c", "category", categories=("x",)),
     Feature("i", "image", (1, 2, 2), 0.0, 16.0),
+    Feature("v", "vector", (3,), 0.0, 1.0),
+    Feature("s", "sequence", (2, 1), 0.0, 1.0),
 )
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False, width=32)
+# What is unknown wholly is written as null.
+SOME = (st.none() | NUMBERS, lambda numbers: any(number is not None for number in numbers))
 ROW = st.fixed_dictionaries(
     {
         "n": st.none() | NUMBERS,
         "b": st.none() | st.booleans(),
         "c": st.none() | st.text(),
         "i": st.none() | st.lists(st.lists(NUMBERS, min_size=2, max_size=2), min_size=2, max_size=2),
+        "v": st.none() | st.lists(SOME[0], min_size=3, max_size=3).filter(SOME[1]),
+        "s": st.none() | st.lists(SOME[0], min_size=2, max_size=2).filter(SOME[1]).map(lambda two: [[x] for x in two]),
     }
 )
 

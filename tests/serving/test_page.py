@@ -86,6 +86,26 @@ def test_a_drawing_and_a_picture_for_an_image(digits_made: Made, away: Path) -> 
         assert not browser.complaints()
 
 
+def test_a_text_area_for_a_sequence(sequence_made: Made) -> None:
+    with bentoml_serve(ROOT, RUNCARD_BUNDLE=sequence_made.bundle.tag) as service, chromium() as browser:
+        browser.open(service.url)
+        submit(browser)
+        assert str(browser.run(HEADLINE)).removeprefix("target: ") in ("ant", "bee", "cat")
+        for text, says in (
+            ("[[1, 2]]", "sequence: must be a list of 6 steps, each a list of 2 numbers, not 1×2"),
+            ("1, 2", "sequence: must be nested lists, one a step, of as many numbers as there are channels"),
+        ):
+            browser.type(field("sequence"), text)
+            submit(browser)
+            assert browser.run(WRONG) == says
+        browser.click("#clear")
+        assert "sequence is missing" in submit(browser)
+        browser.click("#example")
+        submit(browser)
+        assert "ant" in submit(browser)
+        assert not browser.complaints()
+
+
 def test_the_description_opens(table_made: Made) -> None:
     with bentoml_serve(ROOT, RUNCARD_BUNDLE=table_made.bundle.tag) as service, chromium() as browser:
         browser.open(f"{service.url}/docs")

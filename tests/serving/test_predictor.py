@@ -327,6 +327,84 @@ def test_a_broken_off_png(digits: Predictor) -> None:
         assert "PNG" in refused(digits, {"image": base64.b64encode(whole[:length]).decode()}).message
 
 
+@pytest.fixture(scope="module")
+def vector(vector_made: Made) -> Predictor:
+    return Predictor(open_bundle(vector_made.bundle.path), vector_made.bundle.tag)
+
+
+@pytest.fixture(scope="module")
+def sequence(sequence_made: Made) -> Predictor:
+    return Predictor(open_bundle(sequence_made.bundle.path), sequence_made.bundle.tag)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ([0] * 12, None),
+        (None, "vector is missing"),
+        ([None] * 12, "vector is missing"),
+        ([None] + [0] * 11, "vector has numbers that are missing"),
+        ([1e30] + [0] * 11, "vector has numbers outside"),
+    ],
+)
+def test_vectors_that_are_answered(change: Any, says: str | None, vector: Predictor) -> None:
+    warned = ask(vector, {"vector": change})["warnings"]
+    assert [warning.startswith(says or "") for warning in warned] == [True] * (says is not None)
+    assert ask(vector, []) == []
+
+
+@pytest.mark.parametrize(
+    ("value", "says"),
+    [
+        ([0] * 11, "must be a list of 12 numbers, not 11"),
+        ([[0] * 12], "must be a list of 12 numbers, not 1×12"),
+        ([], "must be a list of 12 numbers, not 0"),
+        (["0"] * 12, "hold numbers or null only"),
+        ([0] * 11 + ["x"], "hold numbers or null only"),
+        ([0] * 11 + [[0]], "hold numbers or null only"),
+        ([True] * 12, "hold numbers or null only"),
+        ([1e31] * 12, "must hold numbers between -1e+30 and 1e+30"),
+        ([10**400] * 12, "must hold numbers between -1e+30 and 1e+30"),
+        (7, "must be a list"),
+        ("1,2", "must be a list"),
+        ({"a": 1}, "must be a list"),
+    ],
+)
+def test_a_vector_that_is_refused(value: Any, says: str, vector: Predictor) -> None:
+    error = refused(vector, {"vector": value})
+    assert error.mistakes[0]["field"] == "vector"
+    assert says in error.mistakes[0]["message"]
+
+
+@pytest.mark.parametrize(
+    ("value", "says"),
+    [
+        ([[0, 0]] * 5, "must be a list of 6 steps, each a list of 2 numbers, not 5×2"),
+        ([[0]] * 6, "not 6×1"),
+        ([0] * 6, "not 6"),
+        ([[0, 0]] * 5 + [[0]], "nested lists, one a step"),
+        ([[0, 0]] * 5 + [0], "nested lists, one a step"),
+        ([[0, "x"]] * 6, "hold numbers or null only"),
+        ([[0, 1e31]] * 6, "must hold numbers between"),
+    ],
+)
+def test_a_sequence_that_is_refused(value: Any, says: str, sequence: Predictor) -> None:
+    error = refused(sequence, [{"sequence": [[0, 0]] * 6}, {"sequence": value}])
+    assert (error.mistakes[0]["field"], error.mistakes[0]["row"]) == ("sequence", 1)
+    assert says in error.mistakes[0]["message"]
+
+
+def test_openapi_and_page_describe_a_sequence(sequence: Predictor) -> None:
+    row = {"sequence": [[0, None]] * 6}
+    field = openapi(sequence, [row] * 2)["components"]["schemas"]["Row"]["properties"]["sequence"]
+    steps, missing = field["anyOf"]
+    assert missing == {"type": "null"}
+    assert (steps["minItems"], steps["items"]["maxItems"]) == (6, 2)
+    assert steps["items"]["items"] == {"type": ["number", "null"]}
+    assert field["description"].startswith("a list of 6 steps, each a list of 2 numbers, null for one that is unknown")
+    assert '<textarea data-name="sequence"' in page(sequence, [row])
+
+
 def test_openapi_names_the_fields(table: Predictor, digits: Predictor) -> None:
     described = openapi(table, [GOOD, GOOD])
     row = described["components"]["schemas"]["Row"]

@@ -16,6 +16,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import polars as pl
 import psutil
 import pytest
 
@@ -93,6 +95,26 @@ def test_images_test_rows_are_served_as_they_were_evaluated(digits_made: Made, a
         assert {answer["model_version"] for answer in answers} == {digits_made.bundle.tag}
         said = [line for line in service.log.read_text().splitlines() if line.startswith("{")]
         assert json.loads(said[0]) == {"bundle": digits_made.bundle.tag, "url": service.url}
+
+
+@pytest.mark.parametrize("kind", ["vector", "sequence"])
+def test_arrays_test_rows_are_served_as_they_were_evaluated(kind: str, request: pytest.FixtureRequest) -> None:
+    made: Made = request.getfixturevalue(f"{kind}_made")
+    rows, truth = runcard.tested_rows(made.run.path)
+    assert "null" in json.dumps(rows)
+    with bentoml_serve(ROOT, RUNCARD_BUNDLE=made.bundle.tag) as service:
+        answers = service.post(rows)[1]
+        assert [service.post(row)[1]["class"] for row in rows] == [answer["class"] for answer in answers]
+        status, said = service.post({kind: rows[0][kind][:-1]})
+        assert f'data-name="{kind}"' in service.get("/")[1]
+    stored = pl.read_parquet(made.run.folder.predictions)
+    assert [answer["class"] for answer in answers] == stored["prediction"].to_list()
+    for name in made.run.signature.target.classes:
+        shares = [answer["probabilities"][name] for answer in answers]
+        np.testing.assert_allclose(shares, stored[f"probability_{name}"], atol=1e-5)
+    right = sum(answer["class"] == label for answer, label in zip(answers, truth, strict=True))
+    assert right / len(truth) == made.run.metrics["test/accuracy"]
+    assert (status, said["mistakes"][0]["field"]) == (400, kind)
 
 
 def test_health_and_metrics(service: Service) -> None:

@@ -12,7 +12,7 @@ from runcard.card.compose import compose, compose_file
 from runcard.card.explain import explain
 from runcard.card.metrics import METRICS, metrics_of
 from runcard.card.origins import Origins, place_of
-from runcard.card.schema import Card, Cnn, Sgd, TableData
+from runcard.card.schema import ArraysData, Card, Cnn, Data, Sgd, TableData
 from runcard.card.spelling import suggest
 from runcard.card.values import Composed
 from runcard.errors import CardError, Mistake
@@ -65,7 +65,7 @@ def judge(composed: Composed) -> Card:
     mistakes += _contradictions(card, composed.origins)
     if mistakes:
         raise CardError(mistakes)
-    card = _with_absolute_path(card)
+    card = card.model_copy(update={"data": _with_absolute_paths(card.data)})
     card._origins = dict(composed.origins)
     return card
 
@@ -88,11 +88,11 @@ def _not_given(composed: Composed) -> list[Mistake]:
     return [Mistake(key, "must be given", place_of(composed.origins, key), f"Add {key}=VALUE.") for key in missing]
 
 
-def _with_absolute_path(card: Card) -> Card:
-    if not isinstance(card.data, TableData) or "://" in card.data.path:
-        return card
-    path = str(Path(card.data.path).expanduser().absolute())
-    return card.model_copy(update={"data": card.data.model_copy(update={"path": path})})
+def _with_absolute_paths(data: Data) -> Data:
+    names = {TableData: ["path"], ArraysData: ["inputs", "targets"]}.get(type(data), [])
+    paths = {name: getattr(data, name) for name in names}
+    local = {name: path for name, path in paths.items() if "://" not in path}
+    return data.model_copy(update={name: str(Path(path).expanduser().absolute()) for name, path in local.items()})
 
 
 def _contradictions(card: Card, origins: Origins) -> list[Mistake]:
@@ -100,6 +100,7 @@ def _contradictions(card: Card, origins: Origins) -> list[Mistake]:
         Mistake(key, message, place_of(origins, key), hint)
         for key, message, hint in (
             *_metric_contradictions(card),
+            *_data_contradictions(card),
             *_model_contradictions(card),
             *_trainer_contradictions(card),
         )
@@ -113,6 +114,13 @@ def _metric_contradictions(card: Card) -> Iterator[tuple[str, str, str]]:
     logged = [f"val/{name}" for name in ["loss", *(METRICS if task == "auto" else metrics_of(task))]]
     if monitor not in logged:
         yield "trainer.monitor", f"nobody logs {monitor!r}", suggest(monitor, logged)
+
+
+def _data_contradictions(card: Card) -> Iterator[tuple[str, str, str]]:
+    files = {"inputs": card.data.inputs, "targets": card.data.targets} if isinstance(card.data, ArraysData) else {}
+    for name, path in files.items():
+        if not path.endswith(".npy"):
+            yield f"data.{name}", f"{path!r} is no .npy file", "numpy.save writes one."
     if card.data.split.validation + card.data.split.test >= 1:
         yield "data.split", "validation and test together leave no rows for training", "Keep their sum below 1."
 

@@ -73,7 +73,7 @@ class Data(Part):
 
     @property
     def has_images(self) -> bool:
-        """Whether a row is an image; else it has columns."""
+        """Whether a row may be an image; else it has columns."""
         return False
 
     def arguments(self) -> dict[str, Any]:
@@ -91,7 +91,7 @@ class BuiltinData(Data):
 
     @property
     def has_images(self) -> bool:
-        """Whether a row is an image; else it has columns."""
+        """Whether a row may be an image; else it has columns."""
         return self.name == "digits"
 
 
@@ -103,6 +103,19 @@ class TableData(Data):
     kinds: dict[str, Literal["number", "category", "boolean", "ignore"]]
     separator: Annotated[str, StringConstraints(min_length=1, max_length=1)]
     null_values: tuple[str, ...]
+
+
+class ArraysData(Data):
+    """NumPy arrays on disk."""
+
+    target_class: Literal["runcard.data.arrays.Arrays"] = Field(alias="_target_")
+    inputs: Text
+    targets: Text
+
+    @property
+    def has_images(self) -> bool:
+        """Whether a row may be an image, which only the file tells: a network that needs one looks again."""
+        return True
 
 
 class Linear(Part):
@@ -266,7 +279,7 @@ class Card(Section):
     runs_dir: Text
     report: bool
     problem: Problem
-    data: BuiltinData | TableData = Field(discriminator="target_class")
+    data: BuiltinData | TableData | ArraysData = Field(discriminator="target_class")
     model: Linear | Mlp | Cnn = Field(discriminator="target_class")
     optimizer: AdamW | Sgd = Field(discriminator="target_class")
     scheduler: Constant | Cosine = Field(discriminator="target_class")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from runcard.card.schema import Card
 from runcard.card.targets import build
 from runcard.data import signature, transforms
+from runcard.data.moments import stretches
 from runcard.data.signature import Array, Rows, Signature, TaskOrAuto
 from runcard.data.split import PARTS, PartName, Split, split
 from runcard.data.transforms import Transforms
@@ -22,6 +24,8 @@ from runcard.errors import CardError, DataError, RunError
 log = logging.getLogger("runcard")
 
 MIN_ROWS = 10
+# Of rows on disk, how many numbers are in memory at once: 8 MB as float32, and a few times that on the way.
+TAKEN_NUMBERS = 2**21
 
 
 class Source(Protocol):
@@ -31,7 +35,7 @@ class Source(Protocol):
         """Refuse a card that names what the data does not have, reading as little as that takes."""
 
     def read(self, target: str, task: TaskOrAuto) -> Rows:
-        """All rows, with the column ``target`` as the truth."""
+        """All rows, with the column ``target`` as the truth; they may lie on disk."""
 
 
 @dataclass(frozen=True)
@@ -48,10 +52,27 @@ class Dataset:
         chosen: NDArray[np.int64] = getattr(self.split, part)
         return chosen
 
+    @property
+    def lazy(self) -> bool:
+        """Whether rows lie on disk, and may be more than the memory holds: take a few at a time."""
+        return self.rows.mapped
+
     def inputs(self, part: PartName) -> NDArray[np.float32]:
-        """The model's input: ``(rows, width)`` or ``(rows, channels, height, width)``."""
-        rows = self.indices(part)
-        return self.transforms.apply({name: values[rows] for name, values in self.rows.columns.items()})
+        """The model's input for all rows of a part: ``(rows, *input_shape)``."""
+        return self.take(self.indices(part))
+
+    def take(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """The model's input for any rows: ``(rows, *input_shape)``, in memory.
+
+        Args:
+            rows: Row numbers, in any order.
+        """
+        return self.transforms.apply(self.rows.pick(rows))
+
+    def stretches(self, rows: NDArray[np.int64]) -> Iterable[NDArray[np.int64]]:
+        """Row numbers in pieces that are small enough to take; all at once if the rows are in memory anyway."""
+        width = math.prod(self.transforms.input_shape(self.signature))
+        return stretches(rows, width, TAKEN_NUMBERS) if self.lazy else [rows]
 
     def truth(self, part: PartName) -> Array:
         """The truth as the data has it: texts or numbers, ``(rows,)``."""
@@ -119,8 +140,7 @@ class Datasets:
 def learn(rows: Rows, parts: Split) -> Dataset:
     """Learn signature and transforms from the training part of the rows, and from no other."""
     described = signature.describe(rows, parts.train)
-    training = {name: values[parts.train] for name, values in rows.columns.items()}
-    return Dataset(rows, parts, described, transforms.fit(described, training, rows.target[parts.train]))
+    return Dataset(rows, parts, described, transforms.fit(described, rows.columns, rows.target, parts.train))
 
 
 def restore(card: Card, content: Mapping[str, Any], labels: list[str]) -> Dataset:

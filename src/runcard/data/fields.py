@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from runcard.data.signature import Array, Columns, Feature, Signature, surprises
+from runcard.data.signature import FORMS, Array, Columns, Feature, Signature, surprises
 
 Fields = Mapping[str, Any]
 # A code with leading zeros is a text.
@@ -17,7 +17,10 @@ NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][-+]?\d{1,3})?")
 
 
 def to_fields(signature: Signature, columns: Columns) -> list[dict[str, Any]]:
-    """One mapping a row: numbers, true or false, texts, nested lists for images; None for what is missing."""
+    """One mapping a row: numbers, true or false, texts, lists for vectors, nested ones for sequences and images.
+
+    What is missing is None: the field, or a number in the list of a vector or a sequence.
+    """
     lists = [_listed(feature, columns[feature.name]) for feature in signature.features]
     names = [feature.name for feature in signature.features]
     return [dict(zip(names, values, strict=True)) for values in zip(*lists, strict=True)]
@@ -34,9 +37,10 @@ def warnings(signature: Signature, columns: Columns, count: int) -> list[list[st
     unseen = surprises(signature, columns)
     for feature in signature.features:
         values = columns[feature.name]
+        known = "" if feature.missing else ", which no training row lacked"
         for row in np.flatnonzero(missing(values)):
-            known = "" if feature.missing else ", which no training row lacked"
-            found[row].append(f"{feature.name} is missing{known}")
+            what = "is missing" if values.ndim == 1 or np.isnan(values[row]).all() else "has numbers that are missing"
+            found[row].append(f"{feature.name} {what}{known}")
         if feature.name in unseen:
             rows, what = unseen[feature.name]
             for row in np.flatnonzero(rows):
@@ -45,7 +49,7 @@ def warnings(signature: Signature, columns: Columns, count: int) -> list[list[st
 
 
 def missing(values: Array) -> NDArray[np.bool_]:
-    """Which rows lack the value, ``(rows,)``."""
+    """Which rows lack the value, or a number of it, ``(rows,)``."""
     if values.dtype == object:
         return np.fromiter((value is None for value in values), dtype=bool, count=len(values))
     return np.asarray(np.isnan(values).any(axis=tuple(range(1, values.ndim))))
@@ -75,20 +79,33 @@ def _plain(text: str) -> str:
 def _said(feature: Feature, value: Any, what: str) -> str:
     if feature.kind == "category":
         return f"{feature.name} {value!r} was never seen in training"
-    if feature.kind == "image":
-        return f"{feature.name} has pixels {what}"
+    if feature.kind in FORMS:
+        return f"{feature.name} has {'pixels' if feature.kind == 'image' else 'numbers'} {what}"
     return f"{feature.name} {value:.10g} is {what}"
 
 
 def _listed(feature: Feature, values: Array) -> list[Any]:
     if feature.kind == "category":
         return list(values)
+    if feature.kind in FORMS:
+        return _listed_arrays(feature, values)
     gaps = missing(values)
-    if feature.kind == "image":
-        plain = values[:, 0] if feature.shape[0] == 1 else values  # one channel needs no brackets of its own
-        return [None if gap else image.tolist() for gap, image in zip(gaps, plain, strict=True)]
     kind = bool if feature.kind == "boolean" else float
     return [None if gap else kind(value) for gap, value in zip(gaps, values, strict=True)]
+
+
+def _listed_arrays(feature: Feature, values: Array) -> list[Any]:
+    axes = tuple(range(1, values.ndim))
+    gaps = np.isnan(values)
+    whole, some = np.asarray(gaps.all(axis=axes)), np.asarray(gaps.any(axis=axes))
+    # One channel needs no brackets of its own; an image has no gaps within it.
+    plain = values[:, 0] if feature.kind == "image" and feature.shape[0] == 1 else values
+    lists: list[Any] = [None if gap else row.tolist() for gap, row in zip(whole, plain, strict=True)]
+    for row in np.flatnonzero(some & ~whole):
+        known = values[row].astype(object)
+        known[gaps[row]] = None
+        lists[row] = known.tolist()
+    return lists
 
 
 def _column(feature: Feature, values: list[Any]) -> Array:
@@ -96,10 +113,10 @@ def _column(feature: Feature, values: list[Any]) -> Array:
         column = np.empty(len(values), dtype=object)
         column[:] = values
         return column
-    if feature.kind == "image":
-        images = np.full((len(values), *feature.shape), np.nan, dtype=np.float32)
+    if feature.kind in FORMS:
+        arrays = np.full((len(values), *feature.shape), np.nan, dtype=FORMS[feature.kind])
         for row, value in enumerate(values):
             if value is not None:
-                images[row] = np.asarray(value, dtype=np.float32).reshape(feature.shape)
-        return images
+                arrays[row] = np.asarray(value, dtype=arrays.dtype).reshape(feature.shape)
+        return arrays
     return np.array([np.nan if value is None else float(value) for value in values], dtype=np.float64)

@@ -14,7 +14,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from runcard.data.fields import by_value, number_text
-from runcard.data.signature import Array, Feature, Kind, Signature
+from runcard.data.signature import FORMS, Array, Feature, Kind, Signature
 from runcard.errors import CardError, DataError
 
 NULL_VALUES = ("", "NA", "N/A", "NaN", "nan", "null", "NULL")
@@ -135,8 +135,8 @@ def columns_of(frame: pl.DataFrame, signature: Signature) -> dict[str, Array]:
 
 
 def _feature_values(column: pl.Series, feature: Feature) -> Array:
-    if feature.kind == "image":
-        return _image_values(column, feature)
+    if feature.kind in FORMS:
+        return _array_values(column, feature)
     values = values_of(column, feature.kind)
     if feature.kind == "category" and column.dtype != pl.String:
         # A file of texts may have been learned from, and a table of numbers is to be answered.
@@ -226,19 +226,28 @@ def _typed(column: pl.Series) -> pl.Series:
     return column
 
 
-def _image_values(column: pl.Series, feature: Feature) -> NDArray[np.float32]:
-    """Images given as lists of numbers, flat or nested, or as the JSON of such lists."""
+def _array_values(column: pl.Series, feature: Feature) -> Array:
+    """Images, vectors or sequences given as lists of numbers, flat or nested, or as the JSON of such lists."""
+    gaps = feature.kind != "image"
     try:
         cells = column.to_list()
         if column.dtype == pl.String:
-            cells = [json.loads(cell) for cell in cells]
-        values = np.array(cells, dtype=np.float32).reshape(len(column), *feature.shape)
-    except (ValueError, TypeError):
+            cells = [cell if cell is None else json.loads(cell) for cell in cells]
+        if gaps:
+            cells = [np.full(feature.shape, np.nan) if cell is None else cell for cell in cells]
+        rows = [np.asarray(cell, dtype=FORMS[feature.kind]).reshape(feature.shape) for cell in cells]
+        values = np.array(rows, dtype=FORMS[feature.kind]).reshape(len(column), *feature.shape)
+    except (ValueError, TypeError, OverflowError, RecursionError):
         shape = "×".join(map(str, feature.shape))
-        raise DataError(f"column {feature.name!r} must hold images of {shape} numbers each, as lists") from None
-    odd = np.flatnonzero(~np.isfinite(values).all(axis=(1, 2, 3)))
+        raise DataError(
+            f"column {feature.name!r} must hold {feature.kind}s of {shape} numbers each, as lists"
+        ) from None
+    wrong = ~(np.abs(values) <= LARGEST) if gaps else ~np.isfinite(values)
+    wrong &= ~(gaps & np.isnan(values))
+    odd = np.flatnonzero(wrong.any(axis=tuple(range(1, wrong.ndim))))
     if len(odd):
-        raise DataError(f"column {feature.name!r}: the image in row {odd[0] + 1} has a pixel that is no finite number")
+        what = f"a number above {LARGEST:g}" if gaps else "a pixel that is no finite number"
+        raise DataError(f"column {feature.name!r}: the {feature.kind} in row {odd[0] + 1} has {what}")
     return values
 
 

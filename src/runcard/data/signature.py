@@ -12,14 +12,19 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-Kind = Literal["number", "boolean", "category", "image"]
+from runcard.data.moments import extremes
+
+Kind = Literal["number", "boolean", "category", "image", "vector", "sequence"]
 TaskName = Literal["classification", "regression"]
 TaskOrAuto = Literal["auto", "classification", "regression"]
 Array = NDArray[Any]
 
 # A feature's values, one entry a row. number, boolean: (rows,) float64, missing is NaN; category: (rows,) object,
-# text or None; image: (rows, channels, height, width) float32.
+# text or None; image: (rows, channels, height, width) float32; vector: (rows, width) float64; sequence:
+# (rows, steps, channels) float64. Any number of a vector or a sequence may be missing; of an image all or none.
 Columns = Mapping[str, Array]
+# Kinds whose values are arrays, and of what type; on disk they may be of another.
+FORMS: dict[str, type[np.floating[Any]]] = {"image": np.float32, "vector": np.float64, "sequence": np.float64}
 
 
 @dataclass(frozen=True)
@@ -29,9 +34,10 @@ class Feature:
     Attributes:
         name: The field's name in a table or a request.
         kind: How its values are written and turned into numbers.
-        shape: ``(channels, height, width)`` of an image, ``()`` otherwise.
-        low: Smallest value seen in training; None for categories.
-        high: Largest value seen in training; None for categories.
+        shape: ``(channels, height, width)`` of an image, ``(width,)`` of a vector, ``(steps, channels)`` of a
+            sequence, ``()`` otherwise.
+        low: Smallest value seen in training, of an array's numbers the smallest of all; None for categories.
+        high: Largest value seen in training, likewise; None for categories.
         categories: The texts seen in training, sorted; empty for other kinds.
         missing: Whether training rows lacked it.
     """
@@ -91,7 +97,7 @@ class Rows:
     """Rows as a source reads them, before anything is learned.
 
     Attributes:
-        columns: The features' values.
+        columns: The features' values, in the forms that ``Columns`` names once they are picked.
         kinds: Each feature's kind, in order.
         target: The truth: text (object) for classes, float64 for numbers.
         target_name: The column it came from.
@@ -99,6 +105,7 @@ class Rows:
         classes: The classes in their fixed order; empty for regression.
         fingerprint: SHA-256 of what was read.
         notes: What a user should know, such as columns that were left out.
+        mapped: Whether the columns lie on disk, and may be larger than the memory.
     """
 
     columns: dict[str, Array]
@@ -109,9 +116,16 @@ class Rows:
     classes: tuple[str, ...]
     fingerprint: str
     notes: tuple[str, ...] = field(default=())
+    mapped: bool = False
 
     def __len__(self) -> int:
         return len(self.target)
+
+    def pick(self, rows: NDArray[np.int64]) -> dict[str, Array]:
+        """The columns of some rows, in memory; see ``Columns`` for the forms."""
+        picked = {name: values[rows] for name, values in self.columns.items()}
+        forms = {name: FORMS[kind] for name, kind in self.kinds.items() if kind in FORMS}
+        return picked | {name: picked[name].astype(form, copy=False) for name, form in forms.items()}
 
 
 def describe(rows: Rows, train: NDArray[np.int64]) -> Signature:
@@ -121,7 +135,7 @@ def describe(rows: Rows, train: NDArray[np.int64]) -> Signature:
         rows: All rows.
         train: The indices of the training rows.
     """
-    features = tuple(_feature(name, kind, rows.columns[name][train]) for name, kind in rows.kinds.items())
+    features = tuple(_feature(name, kind, rows.columns[name], train) for name, kind in rows.kinds.items())
     if rows.task == "classification":
         return Signature(features, Target(rows.target_name, rows.task, classes=rows.classes))
     seen = rows.target[train]
@@ -143,18 +157,26 @@ def surprises(signature: Signature, columns: Columns) -> dict[str, tuple[NDArray
             rows = np.fromiter((value not in known for value in values), dtype=bool, count=len(values))
             what = "not among the categories seen in training"
         elif feature.low is None or feature.high is None:
-            rows = ~np.isnan(values)
+            rows = _any_of_row(~np.isnan(values))
             what = "where training had none"
         else:
             outside = np.logical_or(values < feature.low, values > feature.high)  # NaN is neither
-            rows = np.asarray(outside.any(axis=tuple(range(1, values.ndim))))
+            rows = _any_of_row(outside)
             what = f"outside {feature.low:.10g}…{feature.high:.10g} seen in training"
         if rows.any():
             found[feature.name] = (rows, what)
     return found
 
 
-def _feature(name: str, kind: Kind, values: Array) -> Feature:
+def _any_of_row(marks: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    return np.asarray(marks.any(axis=tuple(range(1, marks.ndim))))
+
+
+def _feature(name: str, kind: Kind, values: Array, train: NDArray[np.int64]) -> Feature:
+    if kind in FORMS:
+        low, high, missing = extremes(values, train)
+        return Feature(name, kind, values.shape[1:], low, high, missing=missing)
+    values = values[train]
     if kind == "category":
         present = {value for value in values if value is not None}
         return Feature(name, kind, categories=tuple(sorted(present)), missing=len(values) > 0 and None in set(values))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
@@ -13,6 +12,7 @@ import polars as pl
 from runcard.card.spelling import suggest
 from runcard.data.frames import column_names, is_plain, number_values, read_frame, text_values, values_of
 from runcard.data.signature import Array, Kind, Rows, TaskName, TaskOrAuto
+from runcard.data.truth import checked_classes, checked_numbers
 from runcard.errors import CardError, DataError, Mistake
 from runcard.files import sha256
 
@@ -178,20 +178,9 @@ def _target(column: pl.Series, task: TaskOrAuto) -> tuple[Array, TaskName, tuple
             raise DataError(
                 f"the target {column.name!r} holds texts, and problem.task is regression: choose classification"
             )
-        values = number_values(column)
-        if values.min() == values.max():
-            raise DataError(f"the target {column.name!r} is {values[0]:g} in every row: there is nothing to predict")
-        return values, settled, ()
+        return checked_numbers(column.name, number_values(column)), settled, ()
     truth = text_values(column)
-    classes = tuple(sorted(set(truth), key=_class_order))
-    if len(classes) < 2:
-        raise DataError(f"the target {column.name!r} is {classes[0]!r} in every row: there is nothing to tell apart")
-    if len(classes) > len(column) / 2:
-        raise DataError(
-            f"the target {column.name!r} has {len(classes)} classes in {len(column)} rows: hardly two rows a class. "
-            "If it is a number to predict, say problem.task=regression."
-        )
-    return truth, settled, classes
+    return truth, settled, checked_classes(column.name, set(truth), len(truth))
 
 
 def _settle(column: pl.Series) -> TaskName:
@@ -200,12 +189,3 @@ def _settle(column: pl.Series) -> TaskName:
     # 0.0 and 1.0 are classes as 0 and 1 are: a file that once had gaps writes whole numbers so.
     whole = column.dtype.is_integer() or bool((column == column.round()).all())
     return "classification" if whole and column.n_unique() <= MAX_INTEGER_CLASSES else "regression"
-
-
-def _class_order(name: str) -> tuple[int, float, str]:
-    """Numbers by their value before texts by their letters: 2 comes before 10."""
-    try:
-        value = float(name)
-    except ValueError:
-        value = math.nan
-    return (0, value, name) if math.isfinite(value) else (1, 0.0, name)

@@ -3,17 +3,23 @@
 Imports NumPy only. A number becomes ``(value - mean) / std``, its gaps the median; a boolean 0 or 1, its gaps the more
 frequent; a category one column for each text seen in training, all of them 0 for a text never seen. A feature that
 had gaps in training gets one more column that says so.
+
+An image is scaled as a whole, a vector column by column, a sequence channel by channel. What is missing of a vector or
+a sequence becomes the mean, which is 0; so does a missing image that was learned from many.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from runcard.data.moments import mean_and_std
 from runcard.data.signature import Array, Columns, Feature, Signature, Target
 
 # Beyond this many, a category's rarest texts share one column: a wide table of zeros teaches nothing.
@@ -21,6 +27,8 @@ MAX_CATEGORIES = 100
 # A value to answer that is further from the mean is a slip; without an end it would overflow. Among n training
 # values none can be further than the root of n, so up to 10^8 of them nothing that was learned from is changed.
 MAX_DEVIATIONS = 1e4
+# Images of no more pixels in all are learned from in one piece, which gives them a median too.
+MAX_PIXELS = 2**22
 
 
 @dataclass(frozen=True)
@@ -30,9 +38,9 @@ class Step:
     Attributes:
         name: The feature.
         kind: The feature's kind.
-        mean: Subtracted from a number or a pixel.
-        std: Divided by; 0 for a column that never changed in training, which says nothing and becomes 0.
-        fill: Taken for a missing number or boolean.
+        mean: Subtracted from a number or a pixel; of a vector one a column, of a sequence one a channel.
+        std: Divided by, likewise; 0 for a column that never changed in training, which says nothing and becomes 0.
+        fill: Taken for a missing number, boolean or image.
         categories: The texts that have a column of their own.
         rest: Whether one more column stands for the known texts that have none.
         gap: Whether one more column says that the value is missing.
@@ -40,8 +48,8 @@ class Step:
 
     name: str
     kind: str
-    mean: float = 0.0
-    std: float = 1.0
+    mean: float | tuple[float, ...] = 0.0
+    std: float | tuple[float, ...] = 1.0
     fill: float = 0.0
     categories: tuple[str, ...] = ()
     rest: bool = False
@@ -49,21 +57,44 @@ class Step:
 
     @property
     def width(self) -> int:
-        """The number of columns it makes; an image makes none, it stays what it is."""
+        """The number of columns it makes; an image or a sequence makes none, it stays what it is."""
+        if isinstance(self.mean, tuple):
+            return len(self.mean)
         own = len(self.categories) + self.rest if self.kind == "category" else 1
         return own + self.gap
 
     def apply(self, values: Array, known: frozenset[str] = frozenset()) -> NDArray[np.float32]:
-        """Numbers, ``(rows, width)``, or for an image ``(rows, channels, height, width)``."""
+        """Numbers, ``(rows, width)``, or the shape of an image or a sequence, ``(rows, ...)``."""
         if self.kind == "category":
             return self._one_hot(values, known)
+        if isinstance(self.mean, tuple):
+            return self._scaled_each(values)
         gaps = np.isnan(values)
-        filled = np.where(gaps, self.fill, values)
-        scaled = (filled - self.mean) / self.std if self.std else np.zeros_like(filled)
-        scaled = np.clip(scaled, -MAX_DEVIATIONS, MAX_DEVIATIONS)
+        filled = np.where(gaps, self.fill, values) if gaps.any() else values
+        # In place from here on: a batch of images is large.
+        scaled = filled - self.mean if self.std else np.zeros_like(filled)
+        scaled /= self.std or 1.0
+        np.clip(scaled, -MAX_DEVIATIONS, MAX_DEVIATIONS, out=scaled)
         if self.kind == "image":
-            return scaled.astype(np.float32)
+            return scaled.astype(np.float32, copy=False)
         return np.stack([scaled, gaps] if self.gap else [scaled], axis=1).astype(np.float32)
+
+    def _scaled_each(self, values: Array) -> NDArray[np.float32]:
+        mean, divisor = self._along_last
+        flat = values.reshape(len(values), math.prod(values.shape[1:]))
+        # Repeated along a row: NumPy is slow where the last axis is as short as a few channels.
+        repeats = flat.shape[1] // len(mean)
+        scaled: NDArray[np.float64] = flat - np.tile(mean, repeats)
+        scaled /= np.tile(divisor, repeats)
+        np.clip(scaled, -MAX_DEVIATIONS, MAX_DEVIATIONS, out=scaled)
+        np.copyto(scaled, 0.0, where=np.isnan(scaled))
+        return scaled.astype(np.float32).reshape(values.shape)
+
+    @cached_property
+    def _along_last(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Mean and divisor as arrays; made once, for a vector can have thousands of columns."""
+        std = np.array(self.std)
+        return np.array(self.mean), np.where(std > 0, std, np.inf)
 
     def _one_hot(self, values: Array, known: frozenset[str]) -> NDArray[np.float32]:
         place: dict[str | None, int] = {text: index for index, text in enumerate(self.categories)}
@@ -87,12 +118,12 @@ class Transforms:
     known: tuple[frozenset[str], ...]
 
     def input_shape(self, signature: Signature) -> tuple[int, ...]:
-        """The shape of one row's input: ``(width,)``, or ``(channels, height, width)``."""
-        images = [feature for feature in signature.features if feature.kind == "image"]
-        return images[0].shape if images else (sum(step.width for step in self.steps),)
+        """The shape of one row's input: ``(width,)``, ``(steps, channels)`` or ``(channels, height, width)``."""
+        whole = [feature.shape for feature in signature.features if feature.kind in ("image", "sequence")]
+        return whole[0] if whole else (sum(step.width for step in self.steps),)
 
     def apply(self, columns: Columns) -> NDArray[np.float32]:
-        """The model's input: ``(rows, width)``, or ``(rows, channels, height, width)`` of the one image."""
+        """The model's input: ``(rows, width)``, or ``(rows, ...)`` of the one image or sequence."""
         parts = [step.apply(columns[step.name], known) for step, known in zip(self.steps, self.known, strict=True)]
         return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
 
@@ -103,7 +134,7 @@ class Transforms:
     @classmethod
     def from_dict(cls, content: Mapping[str, Any], signature: Signature) -> Transforms:
         """The transforms that ``to_dict`` wrote, also after a trip through JSON."""
-        steps = tuple(Step(**{**item, "categories": tuple(item["categories"])}) for item in content["features"])
+        steps = tuple(map(_step, content["features"]))
         target = TargetStep(**{**content["target"], "classes": tuple(content["target"]["classes"])})
         return cls(steps, target, _known(signature))
 
@@ -143,19 +174,32 @@ class TargetStep:
         return np.asarray(powers / powers.sum(axis=1, keepdims=True))
 
 
-def fit(signature: Signature, columns: Columns, target: Array) -> Transforms:
-    """Learn the transforms.
+def fit(signature: Signature, columns: Columns, target: Array, rows: NDArray[np.int64] | None = None) -> Transforms:
+    """Learn the transforms; of arrays on disk no more than a stretch of rows is read at once.
 
     Args:
         signature: What the features are.
-        columns: The training rows, and no others.
-        target: The training rows' truth.
+        columns: The features' values.
+        target: The truth, one a row.
+        rows: The training rows among them; None: they are all of them.
     """
-    steps = tuple(_fit_step(feature, columns[feature.name]) for feature in signature.features)
-    return Transforms(steps, _fit_target(signature.target, target), _known(signature))
+    chosen = np.arange(len(target)) if rows is None else rows
+    steps = tuple(_fit_step(feature, columns[feature.name], chosen) for feature in signature.features)
+    return Transforms(steps, _fit_target(signature.target, target[chosen]), _known(signature))
 
 
-def _fit_step(feature: Feature, values: Array) -> Step:
+def _fit_step(feature: Feature, values: Array, rows: NDArray[np.int64]) -> Step:
+    if feature.kind in ("vector", "sequence"):
+        mean, std = mean_and_std(values, rows, values.shape[-1])
+        return Step(feature.name, feature.kind, tuple(mean.tolist()), tuple(std.tolist()))
+    if feature.kind == "image" and len(rows) * math.prod(feature.shape) > MAX_PIXELS:
+        means, stds = mean_and_std(values, rows, 1)
+        return Step(feature.name, feature.kind, float(means[0]), float(stds[0]), fill=float(means[0]))
+    values = values[rows]
+    return _fit_at_once(feature, values.astype(np.float32, copy=False) if feature.kind == "image" else values)
+
+
+def _fit_at_once(feature: Feature, values: Array) -> Step:
     if feature.kind == "category":
         texts: Sequence[str] = feature.categories
         if len(texts) > MAX_CATEGORIES:
@@ -173,6 +217,11 @@ def _fit_step(feature: Feature, values: Array) -> Step:
         return Step(feature.name, feature.kind, fill=float(known.mean() > 0.5), gap=feature.missing)
     mean, std, fill = float(known.mean()), float(known.std()), float(np.median(known))
     return Step(feature.name, feature.kind, mean, std, fill, gap=feature.missing)
+
+
+def _step(item: Mapping[str, Any]) -> Step:
+    plain: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in item.items()}
+    return Step(**plain)
 
 
 def _fit_target(target: Target, truth: Array) -> TargetStep:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from typing import Any
 
@@ -13,13 +14,16 @@ from runcard.data.signature import Array
 
 # Enough to fit a linear model well; more only takes longer.
 MAX_ROWS = 50_000
+# Of rows on disk fewer, and no more than fit into 128 MB as float64.
+MAX_LAZY_ROWS = 20_000
+MAX_LAZY_NUMBERS = 2**24
 
 
 def baseline_answers(data: Dataset, seed: int, threads: int) -> dict[str, NDArray[np.float64]]:
     """Fit the baselines on the training part and answer the test part.
 
     Args:
-        data: The rows; at most ``MAX_ROWS`` of the training part are used.
+        data: The rows; at most ``most_rows`` of the training part are used.
         seed: Which, if there are more.
         threads: Processor threads for the linear algebra.
 
@@ -30,9 +34,9 @@ def baseline_answers(data: Dataset, seed: int, threads: int) -> dict[str, NDArra
     from threadpoolctl import threadpool_limits
 
     truth, classes = data.targets("train"), bool(data.signature.target.classes)
-    chosen = _sample(truth, seed, classes)
-    inputs, truth = _flat(data.inputs("train"))[chosen], truth[chosen]
-    test = _flat(data.inputs("test"))
+    chosen = _sample(truth, seed, classes, most_rows(data))
+    inputs, truth = _flat(data.take(data.indices("train")[chosen])), truth[chosen]
+    parts = list(data.stretches(data.indices("test")))
     answers = {}
     with threadpool_limits(threads), warnings.catch_warnings():
         # A linear model that needs more than its iterations is still a fair line to beat.
@@ -40,16 +44,23 @@ def baseline_answers(data: Dataset, seed: int, threads: int) -> dict[str, NDArra
         for name, model in _models(classes).items():
             model.fit(inputs, truth)
             # Numbers are learned scaled, as the model learns them: a large offset would drown in float32.
-            guess = (
-                model.predict_proba(test) if classes else data.transforms.target.decode(model.predict(test)[:, None])
-            )
-            answers[name] = np.asarray(guess, dtype=np.float64)
+            answer = model.predict_proba if classes else model.predict
+            guess = np.concatenate([answer(_flat(data.take(part))) for part in parts])
+            answers[name] = guess if classes else data.transforms.target.decode(guess[:, None])
     return answers
 
 
-def _sample(truth: Array, seed: int, classes: bool) -> NDArray[np.int64]:
-    """At most ``MAX_ROWS`` row numbers, ascending, and of each class at least one."""
-    chosen = np.random.default_rng(seed).permutation(len(truth))[:MAX_ROWS]
+def most_rows(data: Dataset) -> int:
+    """How many training rows the baselines learn from, if there are so many."""
+    if not data.lazy:
+        return MAX_ROWS
+    width = math.prod(data.transforms.input_shape(data.signature))
+    return min(MAX_LAZY_ROWS, max(1, MAX_LAZY_NUMBERS // width))
+
+
+def _sample(truth: Array, seed: int, classes: bool, most: int) -> NDArray[np.int64]:
+    """At most so many row numbers, ascending, and of each class at least one."""
+    chosen = np.random.default_rng(seed).permutation(len(truth))[:most]
     first = np.unique(truth, return_index=True)[1] if classes else chosen
     return np.union1d(chosen, first)
 

@@ -14,6 +14,7 @@ from runcard.card.metrics import METRICS, better, metrics_of, reaches
 from runcard.data.dataset import Dataset
 from runcard.errors import RunError
 from runcard.evaluation import plots
+from runcard.evaluation.baselines import most_rows
 from runcard.evaluation.predictor import Run
 from runcard.evaluation.scores import Scores
 from runcard.files import dump_yaml, read_json
@@ -41,6 +42,7 @@ def render(run: Run, data: Dataset, scores: Scores, metrics: Mapping[str, float]
         curves=_curves(run, metrics),
         metrics=metrics,
         parts=data.to_dict()["parts"],
+        most_rows=most_rows(data),
         notes=data.rows.notes,
         features=run.signature.features[:MAX_FEATURES],
         more_features=max(0, len(run.signature.features) - MAX_FEATURES),

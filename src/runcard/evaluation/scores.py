@@ -41,7 +41,8 @@ def score_test_rows(run: Run, data: Dataset, *, baselines: bool) -> Scores:
     names = metrics_of(data.signature.target.task)
     classes = data.signature.target.task == "classification"
     truth = data.targets("test") if classes else data.truth("test")
-    answers = run.transforms.target.decode(run.outputs(data.inputs("test")))
+    parts = data.stretches(data.indices("test"))
+    answers = np.concatenate([run.transforms.target.decode(run.outputs(data.take(part))) for part in parts])
     metrics = {f"test/{name}": value for name, value in score(names, answers, truth).items()}
     guesses = baseline_answers(data, run.card.seed, run.card.trainer.thread_count) if baselines else {}
     for baseline, guess in guesses.items():

@@ -25,7 +25,9 @@ from runcard.packaging.bundle import TOLERANCE, Bundle, load_graph
 from runcard.packaging.export import to_onnx, to_safetensors
 
 MAX_ODD = 200
-REFERENCE_ROWS = 32  # of each sort; they are answered at every start of the service
+# Rows of each sort; they are answered at every start of the service, and what holds many numbers is long as JSON.
+REFERENCE_ROWS = 32
+REFERENCE_NUMBERS = 2**17
 UNSEEN = "\N{REPLACEMENT CHARACTER} never seen"
 
 
@@ -59,13 +61,16 @@ def package(run: Run, data: Dataset) -> Packaged:
     """
     graph = to_onnx(run.model, run.transforms.input_shape(run.signature))
     bundle = Bundle(run.signature, run.transforms, load_graph(graph))
-    parts = _compared(run, data)
-    apart = max(bundle.deviation(bundle.answer(columns), answers) for columns, answers in parts)
+    rows, expected = _evaluated(run, data)
+    odd = odd_rows(run, data, rows)
+    odd_answers = run.answer(odd)
+    apart = max(_deviations(bundle, data, rows, expected), bundle.deviation(bundle.answer(odd), odd_answers))
     if apart > TOLERANCE:
         further = f"answers up to {apart:.2g} apart, and {TOLERANCE:g} is the most"
         what = "another class, or an answer that is no number" if math.isinf(apart) else further
         raise ParityError(f"the bundle would not answer as the run {run.path} did: {what}. Nothing was packaged.")
-    reference = _reference(run, parts)
+    few = min(REFERENCE_ROWS, max(2, REFERENCE_NUMBERS // math.prod(run.transforms.input_shape(run.signature))))
+    reference = _reference(run, [(data.rows.pick(rows[:few]), expected[:few]), (_first(odd, few), odd_answers[:few])])
 
     def write(folder: Path) -> None:
         (folder / layout.GRAPH).write_bytes(graph)
@@ -82,11 +87,11 @@ def package(run: Run, data: Dataset) -> Packaged:
             (folder / name).write_text(text, encoding="utf-8")
 
     tag, path = store.add(run.card.name, write, labels={"task": run.signature.target.task})
-    return Packaged(tag, path, sum(len(answers) for _, answers in parts), apart)
+    return Packaged(tag, path, len(expected) + len(odd_answers), apart)
 
 
-def _compared(run: Run, data: Dataset) -> list[tuple[dict[str, Array], NDArray[np.float64]]]:
-    """Rows and how the run answered them: its test rows, as they were evaluated, and odd ones.
+def _evaluated(run: Run, data: Dataset) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """The test rows' numbers, and how the run answered them when it was evaluated.
 
     Raises:
         RunError: If the stored predictions are damaged.
@@ -94,18 +99,26 @@ def _compared(run: Run, data: Dataset) -> list[tuple[dict[str, Array], NDArray[n
     rows, expected = read_predictions(run)
     if not np.array_equal(rows, data.indices("test")):
         raise RunError(f"{run.folder.predictions} is damaged: it does not hold the run's test rows")
-    odd = odd_rows(run, data.rows.columns, rows)
-    return [(_rows_of(data.rows.columns, rows), expected), (odd, run.answer(odd))]
+    return rows, expected
 
 
-def odd_rows(run: Run, columns: Columns, rows: NDArray[np.int64]) -> dict[str, Array]:
+def _deviations(bundle: Bundle, data: Dataset, rows: NDArray[np.int64], expected: NDArray[np.float64]) -> float:
+    """The largest deviation of the bundle's answers from those of the run."""
+    apart, done = 0.0, 0
+    for part in data.stretches(rows):
+        answers = bundle.answer(data.rows.pick(part))
+        apart = max(apart, bundle.deviation(answers, expected[done : done + len(part)]))
+        done += len(part)
+    return apart
+
+
+def odd_rows(run: Run, data: Dataset, rows: NDArray[np.int64]) -> dict[str, Array]:
     """Rows as training may never have had them: each feature missing once, each category once unseen, all missing."""
     features = run.signature.features
     changes: list[tuple[str, Any]] = [(feature.name, None) for feature in features]
     changes += [(feature.name, UNSEEN) for feature in features if feature.kind == "category"]
     changes = changes[: MAX_ODD - 1]
-    picked = np.resize(rows, len(changes) + 1)
-    odd = {name: values.copy() for name, values in _rows_of(columns, picked).items()}
+    odd = data.rows.pick(np.resize(rows, len(changes) + 1))
     for row, (name, value) in enumerate(changes):
         odd[name][row] = _filled(odd[name], value)
     for values in odd.values():
@@ -117,16 +130,16 @@ def _filled(values: Array, value: Any) -> Any:
     return np.nan if value is None and values.dtype != object else value
 
 
-def _rows_of(columns: Columns, rows: NDArray[np.int64]) -> dict[str, Array]:
-    return {name: values[rows] for name, values in columns.items()}
+def _first(columns: Columns, count: int) -> dict[str, Array]:
+    return {name: values[:count] for name, values in columns.items()}
 
 
 def _reference(run: Run, parts: list[tuple[dict[str, Array], NDArray[np.float64]]]) -> dict[str, Any]:
     rows: list[dict[str, Any]] = []
     answers: list[Any] = []
     for columns, expected in parts:
-        rows += to_fields(run.signature, {name: values[:REFERENCE_ROWS] for name, values in columns.items()})
-        answers += expected[:REFERENCE_ROWS].tolist()
+        rows += to_fields(run.signature, columns)
+        answers += expected.tolist()
     return {"rows": rows, "answers": answers}
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import binascii
 import io
-import itertools
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from runcard.data.signature import Feature
+from runcard.serving.lists import flattened, list_schema, shape_of, size_text
 
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 NO_NUMBERS = "must be nested lists of numbers, all rows of one length"
@@ -34,9 +34,7 @@ def read_image(value: Any, feature: Feature) -> NDArray[np.float32]:
 
 def image_schema(feature: Feature) -> dict[str, Any]:
     """The JSON Schema of both forms."""
-    schema: dict[str, Any] = {"type": "number"}
-    for size in reversed(feature.shape if feature.shape[0] > 1 else feature.shape[1:]):
-        schema = {"type": "array", "items": schema, "minItems": size, "maxItems": size}
+    schema = list_schema(feature.shape if feature.shape[0] > 1 else feature.shape[1:], {"type": "number"})
     png = {"type": "string", "contentEncoding": "base64", "contentMediaType": "image/png"}
     return {"anyOf": [schema, png, {"type": "null"}]}
 
@@ -44,18 +42,15 @@ def image_schema(feature: Feature) -> dict[str, Any]:
 def _from_lists(value: Any, feature: Feature) -> NDArray[np.float32]:
     if not isinstance(value, list):
         raise ValueError("must be nested lists of numbers or a base64 PNG")
-    sent = _shape_of(value)
+    sent = shape_of(value)
     if len(sent) == 2:
         value, sent = [value], (1, *sent)
     if sent != feature.shape:
-        raise ValueError(f"must be an image of {_size(feature.shape)} (channels, height, width), not {_size(sent)}")
-    numbers = value
-    # Looked at before NumPy is: from lists of texts it would make an array of the longest text's width.
-    for size in feature.shape[1:]:
-        if not all(isinstance(part, list) and len(part) == size for part in numbers):
-            raise ValueError(NO_NUMBERS)
-        numbers = list(itertools.chain.from_iterable(numbers))
-    if not all(type(number) in (int, float) for number in numbers):
+        raise ValueError(
+            f"must be an image of {size_text(feature.shape)} (channels, height, width), not {size_text(sent)}"
+        )
+    numbers = flattened(value, feature.shape, (int, float))
+    if numbers is None:
         raise ValueError(NO_NUMBERS)
     try:
         with np.errstate(over="ignore"):  # to infinity
@@ -65,16 +60,6 @@ def _from_lists(value: Any, feature: Feature) -> NDArray[np.float32]:
     if not np.isfinite(pixels).all():
         raise ValueError("must hold finite numbers")
     return pixels
-
-
-def _shape_of(value: list[Any]) -> tuple[int, ...]:
-    """The shape of nested lists that are as long as their first ones."""
-    sizes = []
-    part: Any = value
-    while isinstance(part, list):
-        sizes.append(len(part))
-        part = part[0] if part else None
-    return tuple(sizes)
 
 
 def _from_png(value: str, feature: Feature) -> NDArray[np.float32]:
@@ -109,7 +94,3 @@ def _plain(image: Image.Image, channels: int) -> Image.Image:
         if image.getchannel("A").getextrema()[0] != 255:
             raise ValueError("must be a picture without transparent parts")
     return image.convert(MODES[channels])
-
-
-def _size(shape: tuple[int, ...]) -> str:
-    return "×".join(map(str, shape))

@@ -24,9 +24,8 @@ from runcard.card.spelling import nearest
 from runcard.data.fields import Fields, by_value, number_text
 from runcard.data.signature import Feature, Signature
 from runcard.serving.images import image_schema, read_image
+from runcard.serving.lists import LARGEST, described, list_schema, read_list
 
-# What training refuses too: it is a slip or a mark for missing.
-LARGEST = 1e30
 MAX_NAMED = 20  # mistakes in one answer, and categories in one description
 
 # pydantic's kind of error → what was expected.
@@ -163,6 +162,8 @@ def describe(feature: Feature) -> str:
     if feature.kind == "image":
         size = "×".join(map(str, feature.shape))
         return f"image of {size} (channels, height, width): nested lists{seen}; or a base64 PNG{png}"
+    if feature.kind in ("vector", "sequence"):
+        return f"{described(feature)}, null for one that is unknown{seen}"
     return "true or false" if feature.kind == "boolean" else f"number{seen}"
 
 
@@ -170,6 +171,10 @@ def _annotation(feature: Feature) -> Any:
     if feature.kind == "image":
         read = BeforeValidator(lambda value: None if value is None else read_image(value, feature))
         return Annotated[Any, read, WithJsonSchema(image_schema(feature))]
+    if feature.kind in ("vector", "sequence"):
+        read = BeforeValidator(lambda value: None if value is None else read_list(value, feature))
+        numbers = list_schema(feature.shape, {"type": ["number", "null"]})
+        return Annotated[Any, read, WithJsonSchema({"anyOf": [numbers, {"type": "null"}]})]
     if feature.kind == "category":
         examples: list[Any] = list(feature.categories[:MAX_NAMED])
         text: Any = Annotated[str, Field(strict=True, examples=examples)]

@@ -1,0 +1,62 @@
+"""Rows on disk are learned from and taken in memory that does not grow with them.
+
+Anonymous memory is measured: pages of a mapped file count as resident too, and the system drops them when it needs to.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+MB = 2**20
+HANG_S = 300
+SCRIPT = """
+import re, threading, time
+import numpy as np
+from runcard.data.arrays import Arrays
+from runcard.data.dataset import learn
+from runcard.data.split import split
+
+peak = [0]
+def watch():
+    while True:
+        with open("/proc/self/status") as file:
+            peak[0] = max(peak[0], int(re.search(r"RssAnon:\\s+(\\d+)", file.read())[1]))
+        time.sleep(0.001)
+threading.Thread(target=watch, daemon=True).start()
+rows = Arrays("inputs.npy", "targets.npy").read("target", "auto")
+data = learn(rows, split(rows, seed=0, validation=0.15, test=0.2))
+order = np.random.default_rng(0).permutation(data.indices("train"))
+for start in range(0, len(order), 64):
+    assert np.isfinite(data.take(order[start : start + 64])).all()
+for part in data.stretches(data.indices("test")):
+    data.take(part)
+print(peak[0])
+"""
+
+
+def peak_mb(size_mb: int, shape: tuple[int, ...]) -> float:
+    """Anonymous memory at its highest, for inputs of so many megabytes."""
+    count = size_mb * MB // (4 * int(np.prod(shape)))
+    # Holes in the file cost no time to write, and are pages like any other when they are read.
+    inputs = np.lib.format.open_memmap("inputs.npy", mode="w+", dtype=np.float32, shape=(count, *shape))
+    inputs[:: count // 20] = np.random.default_rng(0).normal(size=(len(inputs[:: count // 20]), *shape))
+    del inputs
+    np.save("targets.npy", np.arange(count) % 3)
+    done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, timeout=HANG_S, check=True)
+    Path("inputs.npy").unlink()
+    return int(done.stdout) / 1024
+
+
+def test_memory_does_not_grow_with_the_data() -> None:
+    assert peak_mb(160, (1000,)) < peak_mb(4, (1000,)) + 80
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("shape", [(1000,), (100, 10), (3, 64, 64)], ids=["vector", "sequence", "image"])
+def test_memory_stays_flat_for_much_data(shape: tuple[int, ...]) -> None:
+    assert peak_mb(1000, shape) < peak_mb(4, shape) + 150
