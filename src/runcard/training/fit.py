@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import os
 import random
 import signal
@@ -24,7 +25,8 @@ from runcard.card.metrics import metrics_of
 from runcard.card.schema import Card
 from runcard.card.targets import build
 from runcard.data.dataset import Dataset
-from runcard.data.loader import InMemory, Loading
+from runcard.data.loader import InMemory, Loading, Part
+from runcard.data.split import PartName
 from runcard.errors import CardError, TrainingError
 from runcard.interrupts import HeldBack
 from runcard.models.make import make_model, threads
@@ -41,6 +43,9 @@ from runcard.training.task import Task
 
 # What seeding, determinism and Weights & Biases leave behind in the environment.
 OWN_VARIABLES = ("PL_GLOBAL_SEED", "PL_SEED_WORKERS", "CUBLAS_WORKSPACE_CONFIG", "WANDB_MODE")
+
+# Rows on disk are read once and kept when they have no more numbers than this: 64 MB of float32.
+IN_MEMORY_NUMBERS = 2**24
 
 
 def train(
@@ -104,13 +109,9 @@ def begin_at(trainer: Trainer, epoch: int) -> None:
 
 def make_loading(card: Card, data: Dataset, place: Callable[[], tuple[int, int]]) -> Loading:
     """The rows to learn from and to choose by, cut as the card wants it."""
-    train, validation = (
-        InMemory(torch.from_numpy(data.inputs(part)), torch.from_numpy(data.targets(part)))
-        for part in ("train", "validation")
-    )
     return Loading(
-        train,
-        validation,
+        make_part(data, "train"),
+        make_part(data, "validation"),
         place,
         batch_size=card.data.batch_size,
         seed=card.seed,
@@ -118,6 +119,14 @@ def make_loading(card: Card, data: Dataset, place: Callable[[], tuple[int, int]]
         steps=int(card.trainer.steps_per_execution),
         workers=card.data.workers,
     )
+
+
+def make_part(data: Dataset, name: PartName) -> Part:
+    """Rows of the data: in memory, or taken from disk if they are many."""
+    rows, targets = data.indices(name), torch.from_numpy(data.targets(name))
+    if data.lazy and len(rows) * math.prod(data.transforms.input_shape(data.signature)) > IN_MEMORY_NUMBERS:
+        return Part(lambda wanted: torch.from_numpy(data.take(rows[wanted])), targets)
+    return InMemory(torch.from_numpy(data.inputs(name)), targets)
 
 
 def make_task(card: Card, data: Dataset, state: State, *, minibatches: int) -> Task:
