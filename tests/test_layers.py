@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1] / "src"
 FILES = sorted((ROOT / "runcard").rglob("*.py"))
 # Left to right. Files of the ground floor stand before all rooms, in this order.
 ORDER = ["errors", "interrupts", "environment", "files", "runs", "studies", "card", "data", "models", "training"]
-ORDER += ["evaluation", "fitting", "verifying", "tuning", "packaging", "serving", "api", "cli", "__main__"]
+ORDER += ["evaluation", "fitting", "verifying", "tuning", "packaging", "serving", "api", "cli", "rank", "__main__"]
 # Library → the rooms that may import it; a library that is not named may be imported anywhere.
 ONLY_IN = {
     "hydra": {"card"},

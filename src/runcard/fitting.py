@@ -27,8 +27,9 @@ from runcard.evaluation.predictor import Run, open_trained
 from runcard.models.make import make_model
 from runcard.runs import RunFolder
 from runcard.training import rules
-from runcard.training.checkpoint import load_last
+from runcard.training.checkpoint import load, load_last
 from runcard.training.fit import train
+from runcard.training.ranks import Rank, children, outside_rank, share
 
 log = logging.getLogger("runcard")
 
@@ -51,6 +52,10 @@ def fit_card(card: Card, data: Dataset, make_folder: Callable[[str], RunFolder],
         TrainingError: If training fails.
     """
     card = settle(card, data)
+    outside = outside_rank(card.trainer.devices) if card.trainer.strategy != "single" else None
+    if outside is not None and not outside.first:
+        follow(RunFolder(share(None, outside)), outside)
+        raise SystemExit(0)  # the first process says what came of it
     folder = make_folder(card.name)
     try:
         _write_beginnings(folder.draft, card, data)
@@ -93,12 +98,41 @@ def resume_run(folder: RunFolder, *, progress: bool = False) -> Run:
         return _go_on(card, data, folder, newest, progress)
 
 
+def follow(folder: RunFolder, rank: Rank) -> None:
+    """Train as one of the processes that share each minibatch of a run, and write nothing.
+
+    Args:
+        folder: Which the first process has begun.
+        rank: Which process this is; not the first.
+    """
+    card = load_saved(folder.card)
+    data = restore(card, files.read_json(folder.data), read_labels(folder.split))
+    newest = next((load(path) for path in (folder.last, folder.last_before) if path.exists()), None)
+    train(card, data, folder, resumed=newest, rank=rank)
+
+
 def _go_on(card: Card, data: Dataset, folder: RunFolder, resumed: dict[str, Any] | None, progress: bool) -> Run:
-    training = train(card, data, folder, resumed=resumed, progress=progress)
+    with _others(card, folder, resumed) as rank:
+        training = train(card, data, folder, resumed=resumed, progress=progress, rank=rank)
     run = open_trained(folder)
     metrics = evaluate(run, data, training, report=card.report)
     log.debug("finished: %s", json.dumps(metrics))
     return run
+
+
+@contextlib.contextmanager
+def _others(card: Card, folder: RunFolder, resumed: dict[str, Any] | None) -> Iterator[Rank]:
+    """The processes that share each minibatch with this one, if the card wants any."""
+    over = resumed is not None and resumed["state"]["stopped"]
+    outside = outside_rank(card.trainer.devices) if card.trainer.strategy != "single" else None
+    if outside is not None:
+        share(folder.path, outside)
+        yield outside
+    elif card.trainer.strategy == "single" or over:
+        yield Rank()
+    else:
+        with children(folder.path, card.trainer.devices) as rank:
+            yield rank
 
 
 def settle(card: Card, data: Dataset) -> Card:
@@ -120,11 +154,12 @@ def settle(card: Card, data: Dataset) -> Card:
     _check_memory(model)
     flops = rules.work(model, shape, card.data.batch_size)
     card = judge.settled(card, "trainer", precision=rules.precision(gpu), threads=rules.threads(flops, usable_cores()))
-    threads, precision = int(card.trainer.threads), card.trainer.precision
+    threads, precision, alone = card.trainer.thread_count, card.trainer.precision, card.trainer.strategy == "single"
     return judge.settled(
         card,
         "trainer",
-        steps_per_execution=rules.steps_per_execution(flops, threads=threads, gpu=gpu),
+        # Lightning averages gradients once a batch of its own.
+        steps_per_execution=rules.steps_per_execution(flops, threads=threads, gpu=gpu) if alone else 1,
         channels_last=rules.channels_last(len(shape) == 3, precision, gpu=gpu),
     )
 

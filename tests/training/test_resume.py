@@ -232,7 +232,7 @@ PHASES = {
     "minibatch": ("runcard.training.task.Task", "_learn", 11),
     "validation": ("runcard.training.task.Task", "validation_step", 2),
     "epoch end": ("runcard.training.epochs.EpochEnd", "on_train_epoch_end", 2),
-    "checkpoint": ("runcard.training.checkpoint", "_write", 3),
+    "checkpoint": ("runcard.training.checkpoint", "_write", 1),
     "test": ("runcard.evaluation.evaluate", "score_test_rows", 1),
 }
 SENDER = """

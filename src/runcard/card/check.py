@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from runcard.card import lightning
 from runcard.card.compose import compose, compose_file
 from runcard.card.explain import explain
 from runcard.card.metrics import METRICS, metrics_of
@@ -103,6 +104,8 @@ def _contradictions(card: Card, origins: Origins) -> list[Mistake]:
             *_data_contradictions(card),
             *_model_contradictions(card),
             *_trainer_contradictions(card),
+            *_device_contradictions(card),
+            *lightning.mistakes_in(card.trainer.lightning),
         )
     ]
 
@@ -140,3 +143,17 @@ def _trainer_contradictions(card: Card) -> Iterator[tuple[str, str, str]]:
         yield "trainer.label_smoothing", "numbers have no labels to smooth", "Set trainer.label_smoothing=0.0."
     if trainer.channels_last is True and not card.data.has_images:
         yield "trainer.channels_last", "only images have channels", "Set trainer.channels_last=auto."
+
+
+def _device_contradictions(card: Card) -> Iterator[tuple[str, str, str]]:
+    trainer = card.trainer
+    if trainer.strategy == "single" and trainer.devices > 1:
+        yield "trainer.devices", f"{trainer.devices} devices need a strategy", "Choose trainer=ddp."
+    if trainer.strategy == "fsdp" and trainer.accelerator == "cpu":
+        yield "trainer.strategy", "'fsdp' needs GPUs", "Choose trainer=ddp, or trainer.accelerator=gpu."
+    if trainer.strategy != "single" and trainer.nonfinite == "skip":
+        yield "trainer.nonfinite", "'skip' is for one device", "Set trainer.nonfinite=stop."
+    if trainer.strategy != "single" and trainer.steps_per_execution not in ("auto", 1):
+        yield "trainer.steps_per_execution", "several processes share one minibatch at a time", "Set it to auto."
+    if trainer.strategy != "single" and card.data.batch_size < trainer.devices:
+        yield "data.batch_size", f"is less than the {trainer.devices} devices that share it", "Make it larger."

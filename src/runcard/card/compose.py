@@ -27,7 +27,19 @@ from runcard.card.values import Composed, Template, lay_over, plain
 from runcard.errors import CardError, Mistake
 from runcard.files import parse_yaml
 
-GROUPS = ("problem", "data", "model", "optimizer", "scheduler", "trainer", "logger", "sweep", "experiment", "debug")
+GROUPS = (
+    "problem",
+    "data",
+    "augment",
+    "model",
+    "optimizer",
+    "scheduler",
+    "trainer",
+    "logger",
+    "sweep",
+    "experiment",
+    "debug",
+)
 # What a card can be without: changes to the other groups, and how a sweep goes about it.
 OPTIONAL_GROUPS = ("sweep", "experiment", "debug")
 NO_GROUPS = "a saved card holds values, no groups, so a group cannot be chosen"

@@ -142,6 +142,19 @@ class Cnn(Part):
     dropout: Share
 
 
+class Unchanged(Part):
+    """Rows are learned as they are."""
+
+    target_class: Literal["runcard.training.augment.Unchanged"] = Field(alias="_target_")
+
+
+class Mixup(Part):
+    """Two rows are blended into one."""
+
+    target_class: Literal["runcard.training.augment.Mixup"] = Field(alias="_target_")
+    alpha: Annotated[float, Field(gt=0)]
+
+
 class Optimizer(Part):
     """What every optimizer has."""
 
@@ -203,6 +216,8 @@ class Trainer(Section):
     """How long, where and how exactly to train."""
 
     accelerator: Literal["cpu", "gpu", "auto"]
+    devices: Positive
+    strategy: Literal["single", "ddp", "fsdp"]
     precision: Literal[32, "bf16-mixed", "16-mixed", "bf16-true", "auto"]
     max_epochs: Positive
     limit_batches: Positive | None
@@ -218,6 +233,7 @@ class Trainer(Section):
     steps_per_execution: Positive | Literal["auto"]
     compile: bool
     channels_last: bool | Literal["auto"]
+    lightning: dict[str, Any]
 
     @property
     def thread_count(self) -> int:
@@ -281,6 +297,7 @@ class Card(Section):
     problem: Problem
     data: BuiltinData | TableData | ArraysData = Field(discriminator="target_class")
     model: Linear | Mlp | Cnn = Field(discriminator="target_class")
+    augment: Unchanged | Mixup = Field(discriminator="target_class")
     optimizer: AdamW | Sgd = Field(discriminator="target_class")
     scheduler: Constant | Cosine = Field(discriminator="target_class")
     trainer: Trainer

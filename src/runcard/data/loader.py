@@ -153,6 +153,7 @@ class Loading(LightningDataModule):
         steps: Minibatches a chunk, 1 or more.
         workers: Processes that gather rows ahead; 0: none.
         pinned: Whether minibatches are copied into pinned memory.
+        share: Which of how many processes takes its share of each minibatch.
     """
 
     def __init__(
@@ -167,6 +168,7 @@ class Loading(LightningDataModule):
         steps: int = 1,
         workers: int = 0,
         pinned: bool = False,
+        share: tuple[int, int] = (0, 1),
     ) -> None:
         super().__init__()
         self.train = train
@@ -178,6 +180,7 @@ class Loading(LightningDataModule):
         self.steps = steps
         self.workers = workers
         self.pinned = pinned
+        self.share = share
 
     @property
     def sizes(self) -> list[int]:
@@ -188,7 +191,12 @@ class Loading(LightningDataModule):
     def orders(self) -> list[RowNumbers]:
         """The row numbers of each minibatch that is still to be done in this epoch."""
         epoch, done = self.place()
-        return minibatches(len(self.train), self.batch_size, seed=self.seed, epoch=epoch)[done : self.limit]
+        whole = minibatches(len(self.train), self.batch_size, seed=self.seed, epoch=epoch)[done : self.limit]
+        number, processes = self.share
+        if processes == 1:
+            return whole
+        # A minibatch with less rows than processes is learned whole by each: none may stand idle.
+        return [rows[number::processes] if len(rows) >= processes else rows for rows in whole]
 
     def train_dataloader(self) -> Chunks:
         """What is left of the epoch."""

@@ -36,10 +36,12 @@ from runcard.training.checkpoint import save
 from runcard.training.csvlog import CsvLogger
 from runcard.training.epochs import EpochEnd
 from runcard.training.progress import ShowProgress
+from runcard.training.ranks import Rank
 from runcard.training.saving import Saving
 from runcard.training.state import State
 from runcard.training.stepper import Stepper
 from runcard.training.task import Task
+from runcard.training.together import Together
 
 # What seeding, determinism and Weights & Biases leave behind in the environment.
 OWN_VARIABLES = ("PL_GLOBAL_SEED", "PL_SEED_WORKERS", "CUBLAS_WORKSPACE_CONFIG", "WANDB_MODE")
@@ -49,7 +51,13 @@ IN_MEMORY_NUMBERS = 2**24
 
 
 def train(
-    card: Card, data: Dataset, run: RunFolder, *, resumed: dict[str, Any] | None = None, progress: bool = False
+    card: Card,
+    data: Dataset,
+    run: RunFolder,
+    *,
+    resumed: dict[str, Any] | None = None,
+    progress: bool = False,
+    rank: Rank | None = None,
 ) -> dict[str, float]:
     """Train until the epochs are over or no better one comes; write best and last weights and the history.
 
@@ -59,6 +67,7 @@ def train(
         run: Where to write.
         resumed: What the newest checkpoint holds, to go on from there; None: begin.
         progress: Whether to show a bar or lines on stderr.
+        rank: Which process this is, if several share each minibatch.
 
     Returns:
         ``best_epoch`` and ``epochs``, counted from 0 and 1, and the best epoch's ``val/...`` numbers.
@@ -72,33 +81,39 @@ def train(
     if not state.stopped:
         with _as_it_was(), _without_hints(), _plain_failures(), threads(card.trainer.thread_count):
             seed_everything(card.seed, workers=True, verbose=False)
-            _train(card, data, run, state, resumed, progress)
+            _train(card, data, run, state, resumed, progress, rank or Rank())
+    if rank is not None and not rank.first:
+        return {}
     facts = {"monitor": card.trainer.monitor, "best_value": state.best_numbers[card.trainer.monitor]}
     save(run.best, {"state_dict": state.best_weights, "epoch": state.best_epoch, **facts})
     return {"best_epoch": state.best_epoch, "epochs": state.epoch, **state.best_numbers}
 
 
 def _train(
-    card: Card, data: Dataset, run: RunFolder, state: State, resumed: dict[str, Any] | None, progress: bool
+    card: Card, data: Dataset, run: RunFolder, state: State, resumed: dict[str, Any] | None, progress: bool, rank: Rank
 ) -> None:
     signals = HeldBack()
-    rows = make_loading(card, data, lambda: (state.epoch, state.minibatch))
-    task = make_task(card, data, state, minibatches=len(rows.sizes))
+    rows = make_loading(card, data, lambda: (state.epoch, state.minibatch), rank)
+    task = make_task(card, data, state, rows.sizes)
+    if rank.world > 1:
+        task.together = Together(rank.world, lambda: signals.waiting)
     if card.trainer.compile:
         task.model.compile()
-    saving = Saving(run, card.checkpoint.every_s, signals, resumed)
+    saving = Saving(run, card.checkpoint.every_s, signals, resumed, writes=rank.first)
     stopping = card.trainer.early_stopping
     ending = EpochEnd(card.trainer.monitor, rows.sizes, patience=stopping.patience, min_delta=stopping.min_delta)
     shown = [ShowProgress(card.trainer.monitor)] if progress else []
-    loggers = make_loggers(card, run, state)
+    loggers = make_loggers(card, run, state) if rank.first else []
     with _closing(loggers):
-        trainer = make_trainer(card, run, loggers, [ending, saving, *shown])
+        trainer = make_trainer(card, run, loggers, [ending, saving, *shown], rank)
         begin_at(trainer, state.epoch)
         try:
             trainer.fit(task, datamodule=rows)
             saving.save()
         finally:
             signals.release()
+            if torch.distributed.is_initialized():
+                torch.distributed.destroy_process_group()
 
 
 def begin_at(trainer: Trainer, epoch: int) -> None:
@@ -107,7 +122,7 @@ def begin_at(trainer: Trainer, epoch: int) -> None:
         setattr(trainer.fit_loop.epoch_progress.current, name, epoch)
 
 
-def make_loading(card: Card, data: Dataset, place: Callable[[], tuple[int, int]]) -> Loading:
+def make_loading(card: Card, data: Dataset, place: Callable[[], tuple[int, int]], rank: Rank) -> Loading:
     """The rows to learn from and to choose by, cut as the card wants it."""
     return Loading(
         make_part(data, "train"),
@@ -118,6 +133,7 @@ def make_loading(card: Card, data: Dataset, place: Callable[[], tuple[int, int]]
         limit=card.trainer.limit_batches,
         steps=int(card.trainer.steps_per_execution),
         workers=card.data.workers,
+        share=(rank.number, rank.world),
     )
 
 
@@ -129,11 +145,11 @@ def make_part(data: Dataset, name: PartName) -> Part:
     return InMemory(torch.from_numpy(data.inputs(name)), targets)
 
 
-def make_task(card: Card, data: Dataset, state: State, *, minibatches: int) -> Task:
+def make_task(card: Card, data: Dataset, state: State, rows: Sequence[int]) -> Task:
     """A fresh network with its loss, optimizer, schedule and metrics."""
     settings, monitored = card.trainer, card.trainer.monitor.removeprefix("val/")
     wanted = dict.fromkeys([card.problem.metric, monitored])
-    steps = settings.max_epochs * -(-minibatches // settings.accumulate)
+    steps = settings.max_epochs * -(-len(rows) // settings.accumulate)
 
     def make_stepper(task: Task) -> Stepper:
         return Stepper(
@@ -153,11 +169,12 @@ def make_task(card: Card, data: Dataset, state: State, *, minibatches: int) -> T
         metrics=[name for name in wanted if name in metrics_of(data.signature.target.task)],
         make_stepper=make_stepper,
         state=state,
-        minibatches=minibatches,
+        rows=rows,
         seed=card.seed,
         precision=settings.precision,
         channels_last=bool(settings.channels_last),
         label_smoothing=settings.label_smoothing,
+        augment=build(card.augment),
         skip=settings.nonfinite == "skip",
     )
 
@@ -171,12 +188,16 @@ def make_average(card: Card, model: nn.Module) -> Averaged | None:
     return Averaged(model, average.method, decay=average.decay, start_epoch=start)
 
 
-def make_trainer(card: Card, run: RunFolder, loggers: list[Logger], callbacks: Sequence[Callback]) -> Trainer:
+def make_trainer(
+    card: Card, run: RunFolder, loggers: list[Logger], callbacks: Sequence[Callback], rank: Rank
+) -> Trainer:
     """Lightning's Trainer as the card wants it; what it would do a step at a time, the stepper does."""
     settings = card.trainer
     return Trainer(
         accelerator=settings.accelerator,
-        devices=1,
+        devices=settings.devices // int(settings.lightning.get("num_nodes", 1)),
+        strategy="auto" if rank.world == 1 else settings.strategy,
+        plugins=[rank.environment] if rank.environment is not None else None,
         precision="32-true",  # the task casts: a Lightning batch is many minibatches
         max_epochs=settings.max_epochs,
         deterministic=settings.deterministic,
@@ -185,7 +206,7 @@ def make_trainer(card: Card, run: RunFolder, loggers: list[Logger], callbacks: S
         num_sanity_val_steps=0,
         enable_checkpointing=False,
         enable_progress_bar=False,
-        enable_model_summary=False,
+        **{"enable_model_summary": False, **settings.lightning},
         default_root_dir=run.path,
     )
 

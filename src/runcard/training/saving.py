@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from typing import Any
 
@@ -25,10 +26,20 @@ class Saving(Callback):
         every_s: Seconds between two checkpoints, 0 or more; at the end and on signals there is one anyway.
         signals: Held back while a minibatch is learned.
         resumed: What the run's newest checkpoint holds; None: training begins.
+        writes: Whether this process writes at all; of several, the first does.
     """
 
-    def __init__(self, run: RunFolder, every_s: float, signals: HeldBack, resumed: dict[str, Any] | None) -> None:
+    def __init__(
+        self,
+        run: RunFolder,
+        every_s: float,
+        signals: HeldBack,
+        resumed: dict[str, Any] | None,
+        *,
+        writes: bool = True,
+    ) -> None:
         self.run = run
+        self.writes = writes
         self.every_s = every_s
         self.signals = signals
         self.resumed = resumed
@@ -52,8 +63,11 @@ class Saving(Callback):
         Before the first there is nothing to lose, and it may take long, to compile say: so signals act at once.
         """
         self.signals.hold()
-        if self.signals.waiting:
+        together = self._task.together if self._task is not None else None
+        if self.signals.waiting if together is None else together.stopping:
             self.save()
+            if not self.signals.waiting:  # another process was asked
+                signal.raise_signal(signal.SIGTERM)
             with self.signals.let_through():
                 pass
 
@@ -81,6 +95,8 @@ class Saving(Callback):
         """
         task = self._task
         assert task is not None
+        if not self.writes:
+            return
         task.settle()
         if not finite(task):
             raise TrainingError(

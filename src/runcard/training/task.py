@@ -19,6 +19,7 @@ from runcard.training.metrics import score
 from runcard.training.noise import reseed
 from runcard.training.state import State
 from runcard.training.stepper import Stepper
+from runcard.training.together import Together
 
 # The card's word → the type that a forward pass computes in while the weights stay whole.
 MIXED = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
@@ -36,12 +37,12 @@ class Task(LightningModule):
         metrics: What to compute on the validation rows after each epoch.
         make_stepper: From the task, when its weights are where they will be trained, to what changes them.
         state: Where training stands.
-        minibatches: How many an epoch has.
+        rows: Of each minibatch of an epoch.
         seed: Noise is a pure function of it and the number of minibatches done.
         precision: The card's.
         channels_last: Whether images are laid out pixel by pixel, which convolutions may be faster with.
         label_smoothing: Share of the truth that is spread over all classes, 0 to below 1.
-        augment: Changes inputs and targets before they are learned; None: nothing does.
+        augment: From inputs, targets and the number of classes to what is learned.
         skip: Whether a minibatch whose loss is no number is passed over; else it ends training.
     """
 
@@ -53,12 +54,12 @@ class Task(LightningModule):
         metrics: Sequence[str],
         make_stepper: Callable[[Task], Stepper],
         state: State,
-        minibatches: int,
+        rows: Sequence[int],
         seed: int = 0,
         precision: str | int = 32,
         channels_last: bool = False,
         label_smoothing: float = 0.0,
-        augment: Augment | None = None,
+        augment: Augment,
         skip: bool = False,
     ) -> None:
         super().__init__()
@@ -70,7 +71,8 @@ class Task(LightningModule):
         self.metrics = list(metrics)
         self.make_stepper = make_stepper
         self.state = state
-        self.minibatches = minibatches
+        self.rows = list(rows)
+        self.minibatches = len(self.rows)
         self.seed = seed
         self.mixed = MIXED.get(str(precision))
         self.smoothing = label_smoothing
@@ -81,6 +83,8 @@ class Task(LightningModule):
         # Called after each minibatch, with the state whole: where training can stop.
         self.between: Callable[[], None] = lambda: None
         self.stepper: Stepper
+        # The other processes that share each minibatch; None: there are none.
+        self.together: Together | None = None
         self._seen: list[tuple[Tensor, Tensor]] = []
         self._waiting: list[Tensor] = []
 
@@ -98,6 +102,8 @@ class Task(LightningModule):
     def configure_optimizers(self) -> Optimizer:
         """Make the stepper; Lightning only has to know its optimizer."""
         self.stepper = self.make_stepper(self)
+        if self.together is not None:
+            self.stepper.backward = self.manual_backward  # Lightning's, which averages gradients
         return self.stepper.optimizer
 
     def on_train_epoch_start(self) -> None:
@@ -122,9 +128,11 @@ class Task(LightningModule):
 
     def _learn(self, inputs: Tensor, targets: Tensor) -> None:
         inputs, targets = self._ready(inputs), targets.to(self.device, non_blocking=True)
-        if self.augment is not None:
-            inputs, targets = self.augment(inputs, targets, len(self.target.classes))
+        inputs, targets = self.augment(inputs, targets, len(self.target.classes))
         loss = self._loss(self._outputs(self.model, inputs), targets, self.smoothing)
+        if self.together is not None:
+            self._learn_together(loss, len(inputs))
+            return
         last = (self.state.minibatch + 1) % self.stepper.accumulate == 0 or self.state.minibatch + 1 == self.minibatches
         if self.device.type != "cpu" and not self.skip:
             # A look at the value would make the processor wait for the device; so it waits until the chunk is done.
@@ -134,6 +142,16 @@ class Task(LightningModule):
                 self.stepper.update()
             return
         self.stepper.learn(loss, last=last)
+
+    def _learn_together(self, loss: Tensor, rows: int) -> None:
+        """Learn a share of a minibatch, so that the mean of all gradients is that of the whole minibatch."""
+        assert self.together is not None
+        minibatch, processes = self.state.minibatch, self.together.world
+        whole = self.rows[minibatch]
+        loss = loss * (rows * processes / whole if whole >= processes else 1.0)
+        if self._is_number(self.together.mean(loss.detach())):
+            last = (minibatch + 1) % self.stepper.accumulate == 0 or minibatch + 1 == self.minibatches
+            self.stepper.learn(loss, last=last)
 
     def _is_number(self, value: float) -> bool:
         """Note a loss; whether it can be learned from.
@@ -187,6 +205,8 @@ class Task(LightningModule):
         answers = self.target.decode(outputs.cpu().numpy())
         values = score(self.metrics, answers, self._truth(targets))
         self.validated = {"val/loss": loss, **{f"val/{name}": value for name, value in values.items()}}
+        if self.together is not None:  # running statistics are each process's own: the first one's count
+            self.validated = self.trainer.strategy.broadcast(self.validated)
 
     def _ready(self, inputs: Tensor) -> Tensor:
         return inputs.to(self.device, self.kind, non_blocking=True, memory_format=self.layout)
