@@ -11,8 +11,9 @@ from pydantic import ValidationError
 from runcard.card.compose import compose, compose_file
 from runcard.card.explain import explain
 from runcard.card.metrics import METRICS, metrics_of
+from runcard.card.networks import Cnn
 from runcard.card.origins import Origins, place_of
-from runcard.card.schema import Card, Cnn, Sgd, TableData
+from runcard.card.schema import Card, Sgd, TableData
 from runcard.card.spelling import suggest
 from runcard.card.values import Composed
 from runcard.errors import CardError, Mistake

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from runcard.card.schema import Part
+from runcard.card.parts import Part
 
 
 def build(part: Part, *positional: Any, **more: Any) -> Any:
