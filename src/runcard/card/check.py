@@ -11,13 +11,21 @@ from pydantic import ValidationError
 from runcard.card.compose import compose, compose_file
 from runcard.card.explain import explain
 from runcard.card.metrics import METRICS, metrics_of
-from runcard.card.networks import Cnn
+from runcard.card.networks import AnyNetwork, Cnn, Lstm, ResNet, Transformer
 from runcard.card.origins import Origins, place_of
 from runcard.card.schema import Card, Sgd, TableData
 from runcard.card.spelling import suggest
 from runcard.card.values import Composed
 from runcard.errors import CardError, Mistake
 from runcard.runs import flatten
+
+# Networks that cannot read columns.
+NEEDS: dict[type[AnyNetwork], str] = {
+    Cnn: "a convolutional network needs images",
+    ResNet: "a residual network needs images",
+    Lstm: "an LSTM needs sequences or images",
+    Transformer: "a transformer needs sequences or images",
+}
 
 
 def load(overrides: Sequence[str] = (), config_dir: str | Path | None = None) -> Card:
@@ -103,6 +111,7 @@ def _contradictions(card: Card, origins: Origins) -> list[Mistake]:
         for key, message, hint in (
             *_metric_contradictions(card),
             *_model_contradictions(card),
+            *_optimizer_contradictions(card),
             *_trainer_contradictions(card),
         )
     ]
@@ -120,8 +129,24 @@ def _metric_contradictions(card: Card) -> Iterator[tuple[str, str, str]]:
 
 
 def _model_contradictions(card: Card) -> Iterator[tuple[str, str, str]]:
-    if isinstance(card.model, Cnn) and not card.data.has_images:
-        yield "model", "a convolutional network needs images, and this data has columns", "Choose model=mlp."
+    model = card.model
+    if type(model) in NEEDS and not card.data.has_images:
+        yield "model", f"{NEEDS[type(model)]}, and this data has columns", "Choose model=mlp."
+    if isinstance(model, ResNet) and len(model.blocks) != len(model.channels):
+        yield (
+            "model.blocks",
+            f"{len(model.blocks)} numbers for the {len(model.channels)} stages of model.channels",
+            "Give one a stage.",
+        )
+    if isinstance(model, Transformer) and model.width % model.heads:
+        yield (
+            "model.heads",
+            f"{model.heads} heads do not divide a width of {model.width}",
+            "Give a divisor of model.width.",
+        )
+
+
+def _optimizer_contradictions(card: Card) -> Iterator[tuple[str, str, str]]:
     if isinstance(card.optimizer, Sgd) and card.optimizer.nesterov and card.optimizer.momentum == 0:
         yield "optimizer.nesterov", "needs a momentum above 0", "Set optimizer.nesterov=false."
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, PrivateAttr, StringConstraints
 
-from runcard.card.networks import Network
+from runcard.card.networks import AnyNetwork
 from runcard.card.parts import Fraction, Name, Part, Positive, Section, Share, Text
 
 CARD_VERSION = 1
@@ -194,7 +194,7 @@ class Card(Section):
     report: bool
     problem: Problem
     data: BuiltinData | TableData = Field(discriminator="target_class")
-    model: Network = Field(discriminator="target_class")
+    model: AnyNetwork = Field(discriminator="target_class")
     optimizer: AdamW | Sgd = Field(discriminator="target_class")
     scheduler: Constant | Cosine = Field(discriminator="target_class")
     trainer: Trainer
