@@ -18,6 +18,8 @@ from tests.conftest import TINY, Command, customers
 
 CONF = shipped_conf()
 FILES = sorted(CONF.rglob("*.yaml"))
+# What a choice of model asks to be given.
+NEEDED = {"pretrained": ["model.name=vit"]}
 CHOICES = [file for file in FILES if file.parent != CONF]
 
 
@@ -31,13 +33,15 @@ def overrides(path: Path) -> list[str]:
     if choice == "table":
         return ["data=table", "data.path=rows.csv", "problem.target=churned"]
     said = [f"{group}={choice}"]
+    if group == "model":
+        said += NEEDED.get(choice, [])
     if group == "problem":
         said += [f"data={choice}"]
     return said
 
 
 def test_all_files_are_seen() -> None:
-    assert len(FILES) >= 36
+    assert len(FILES) >= 38
     assert {file.parent.name for file in CHOICES} == set(GROUPS)
 
 
@@ -71,8 +75,10 @@ def test_commands_in_the_head_are_right(path: Path, command: Command) -> None:
 
 
 @pytest.mark.parametrize("path", [path for path in CHOICES if path.parent.name != "sweep"], ids=name)
-def test_choice_fits_for_one_step(path: Path) -> None:
+def test_choice_fits_for_one_step(path: Path, request: pytest.FixtureRequest) -> None:
     customers().write_csv("rows.csv")
+    if path.stem == "pretrained":
+        Path("vit").symlink_to(request.getfixturevalue("tiny_vit"))
     card = runcard.load_card([*overrides(path), *TINY])
     if path.stem == "gpu" and not torch.cuda.is_available():
         with pytest.raises(CardError, match="no GPU"):

@@ -18,7 +18,7 @@ from runcard.data.split import labels_to_parquet
 from runcard.errors import CardError, RunError
 from runcard.evaluation.evaluate import evaluate
 from runcard.evaluation.predictor import Run, open_trained
-from runcard.models.make import make_model
+from runcard.models.make import make_model, settle_model
 from runcard.runs import RunFolder
 from runcard.training.fit import train
 
@@ -62,7 +62,7 @@ def _settle(card: Card, data: Dataset) -> Card:
     """Write what was left on ``auto`` into the card, and refuse what this data or machine cannot do.
 
     Raises:
-        CardError: If there is no GPU where one is asked for, or the model cannot take this data.
+        CardError: If there is no GPU where one is asked for, or the model cannot take this data or be had.
     """
     task = data.signature.target.task
     metric = DEFAULT_METRIC[task] if card.problem.metric == "auto" else card.problem.metric
@@ -70,9 +70,10 @@ def _settle(card: Card, data: Dataset) -> Card:
     if card.trainer.accelerator == "gpu" and not gpu:
         raise CardError("trainer.accelerator: this machine has no GPU that torch can use. Choose trainer=cpu or auto.")
     accelerator = ("gpu" if gpu else "cpu") if card.trainer.accelerator == "auto" else card.trainer.accelerator
-    card = judge.resolved(card, task=task, metric=metric, accelerator=accelerator)
+    card = judge.resolved(card, task=task, metric=metric, accelerator=accelerator, model=settle_model(card))
     with torch.device("meta"):  # shapes only: no memory, no random numbers
-        weights = sum(weight.numel() for weight in make_model(card, data.signature, data.transforms).parameters())
+        model = make_model(card, data.signature, data.transforms, fresh=False)
+    weights = sum(weight.numel() for weight in model.parameters())
     # Each weight comes with a gradient and, with Adam, two averages; all of 4 bytes.
     needed, there = 16 * weights, environment.memory_bytes()
     if there and needed > there:

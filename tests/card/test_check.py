@@ -101,9 +101,9 @@ def test_a_mistake_in_a_file_names_its_line(away: pytest.TempPathFactory) -> Non
     assert where == {"model.dropuot": "conf/model/mine.yaml:3", "model.dropout": "conf/model/mine.yaml"}
 
 
-@pytest.mark.parametrize("model", ["cnn", "resnet", "lstm", "transformer"])
+@pytest.mark.parametrize("model", ["cnn", "resnet", "mobilenet", "pretrained", "lstm", "transformer"])
 def test_network_for_images_or_sequences_is_refused_for_columns(model: str) -> None:
-    (found,) = mistakes("data=wine", f"model={model}")
+    (found,) = mistakes("data=wine", f"model={model}", *(["model.name=x"] if model == "pretrained" else []))
     assert (found.key, found.hint) == ("model", "Choose model=mlp.")
     assert "images, and this data has columns" in found.message
 
@@ -115,6 +115,8 @@ def test_network_for_images_or_sequences_is_refused_for_columns(model: str) -> N
         (["model=transformer", "model.positions=random"], "model.positions", "must be 'learned' or 'sinusoidal'"),
         (["model=resnet", "model.blocks=[1,2]"], "model.blocks", "2 numbers for the 3 stages of model.channels"),
         (["model=resnet", "model.stem_stride=3"], "model.stem_stride", "must be 1 or 2"),
+        (["model=mobilenet", "model.output_stride=4"], "model.output_stride", "must be 8, 16 or 32"),
+        (["model=pretrained"], "model.name", "must be given"),
         (["model=lstm", "model.layers=0"], "model.layers", "must be 1 or more"),
     ],
 )
@@ -153,8 +155,8 @@ def test_data_path_is_absolute_in_the_card(away: object) -> None:
 def test_settled_values_must_fit_the_rest() -> None:
     card = runcard.load_card(["data=table", "data.path=x.csv", "problem.target=y", "problem.metric=r2"])
     with pytest.raises(CardError, match="does not fit classification"):
-        resolved(card, task="classification", metric="r2", accelerator="cpu")
-    settled = resolved(card, task="regression", metric="r2", accelerator="cpu")
+        resolved(card, task="classification", metric="r2", accelerator="cpu", model={})
+    settled = resolved(card, task="regression", metric="r2", accelerator="cpu", model={})
     assert settled.problem.task == "regression"
     assert settled.origins["problem.metric"] == "override problem.metric=r2"
 

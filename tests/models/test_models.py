@@ -13,10 +13,13 @@ from runcard.models.cnn import Cnn
 from runcard.models.linear import Linear
 from runcard.models.lstm import Lstm
 from runcard.models.mlp import Mlp
+from runcard.models.mobilenet import MobileNet
+from runcard.models.pretrained import Pretrained
 from runcard.models.resnet import ResNet
 from runcard.models.transformer import Transformer, sinusoids
 from runcard.packaging.bundle import load_graph
 from runcard.packaging.export import to_onnx
+from tests.conftest import TINY_VIT
 
 IMAGES = ((1, 8, 8), (3, 9, 12))
 STEPS = ((5, 3), (1, 8, 8), (3, 9, 12))
@@ -167,6 +170,42 @@ class TestResNet(ModelContract):
     def test_each_stage_has_a_number_of_blocks(self) -> None:
         with pytest.raises(CardError, match="1 numbers for the 2 stages"):
             self.make((1, 8, 8), 3, blocks=(1,))
+
+
+class TestMobileNet(ModelContract):
+    shapes = IMAGES
+    refused: ClassVar = NO_IMAGE | {(2, 8, 8): "takes images of 3 channels, and this data's have 2"}
+
+    def make(self, shape: tuple[int, ...], outputs: int, **more: int) -> MobileNet:
+        settings = {"output_stride": 16, "min_size": 24, "pretrained": None, "revision": None} | more
+        return MobileNet(shape, outputs, depth_multiplier=0.1, expand_ratio=2.0, dropout=0.1, **settings)  # type: ignore[arg-type]
+
+    def test_an_image_of_which_one_pixel_would_be_left(self) -> None:
+        with pytest.raises(CardError, match="Give 33 or more"):
+            self.make((1, 8, 8), 2, output_stride=32, min_size=32)
+        with pytest.raises(CardError, match="Give 17 or more"):
+            self.make((1, 8, 8), 2, min_size=1)
+
+    def test_small_images_are_enlarged_in_proportion_and_large_ones_stay(self) -> None:
+        assert self.make((1, 8, 16), 2).adapt.size == (24, 48)
+        assert self.make((1, 30, 30), 2).adapt.size is None
+
+    @pytest.mark.slow
+    def test_onnx_answers_as_torch(self) -> None:  # 52 convolutions
+        super().test_onnx_answers_as_torch()
+
+    def test_averages_are_of_many_batches(self) -> None:
+        norms = [module for module in self.make((1, 8, 8), 2).modules() if isinstance(module, nn.BatchNorm2d)]
+        assert {norm.momentum for norm in norms} == {0.1}
+
+
+class TestPretrained(ModelContract):
+    shapes = IMAGES
+    refused: ClassVar = NO_IMAGE | {(2, 8, 8): "takes images of 3 channels, and this data's have 2"}
+
+    def make(self, shape: tuple[int, ...], outputs: int) -> nn.Module:
+        source = {"name": "nowhere", "revision": None, "weights": False, "config": TINY_VIT}
+        return Pretrained(shape, outputs, freeze=False, size=None, **source)  # type: ignore[arg-type]
 
 
 class TestLstm(ModelContract):

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
 from runcard.card.compose import compose, compose_file
 from runcard.card.explain import explain
 from runcard.card.metrics import METRICS, metrics_of
-from runcard.card.networks import AnyNetwork, Cnn, Lstm, ResNet, Transformer
+from runcard.card.networks import AnyNetwork, Cnn, Lstm, MobileNet, Pretrained, ResNet, Transformer
 from runcard.card.origins import Origins, place_of
 from runcard.card.schema import Card, Sgd, TableData
 from runcard.card.spelling import suggest
@@ -23,6 +24,8 @@ from runcard.runs import flatten
 NEEDS: dict[type[AnyNetwork], str] = {
     Cnn: "a convolutional network needs images",
     ResNet: "a residual network needs images",
+    MobileNet: "MobileNet needs images",
+    Pretrained: "an image classifier needs images",
     Lstm: "an LSTM needs sequences or images",
     Transformer: "a transformer needs sequences or images",
 }
@@ -79,8 +82,15 @@ def judge(composed: Composed) -> Card:
     return card
 
 
-def resolved(card: Card, *, task: str, metric: str, accelerator: str) -> Card:
+def resolved(card: Card, *, task: str, metric: str, accelerator: str, model: Mapping[str, Any]) -> Card:
     """The card with all that may be ``auto`` settled.
+
+    Args:
+        card: As it was written.
+        task: What the target is good for.
+        metric: What decides.
+        accelerator: Where it will be trained.
+        model: What the network left open, by its keys.
 
     Raises:
         CardError: If what was settled contradicts the rest of the card.
@@ -88,6 +98,7 @@ def resolved(card: Card, *, task: str, metric: str, accelerator: str) -> Card:
     values = card.to_dict()
     values["problem"] |= {"task": task, "metric": metric}
     values["trainer"] |= {"accelerator": accelerator}
+    values["model"] |= model
     return judge(Composed(values, card.origins))
 
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from runcard.card.parts import Part, Positive, Share
+from runcard.card.parts import Part, Positive, Share, Text
 
 
 class Network(Part):
     """What every network has."""
+
+    def bare(self) -> Network:
+        """The same network without weights from elsewhere: for its shapes, or before its own are loaded."""
+        return self
 
 
 class Linear(Network):
@@ -70,4 +74,37 @@ class Transformer(Network):
     positions: Literal["learned", "sinusoidal"]
 
 
-AnyNetwork = Linear | Mlp | Cnn | ResNet | Lstm | Transformer
+class MobileNet(Network):
+    """MobileNetV2."""
+
+    target_class: Literal["runcard.models.mobilenet.MobileNet"] = Field(alias="_target_")
+    depth_multiplier: Annotated[float, Field(gt=0)]
+    expand_ratio: Annotated[float, Field(ge=1)]
+    output_stride: Literal[8, 16, 32]
+    min_size: Positive
+    dropout: Share
+    pretrained: Text | None
+    revision: Text | None
+
+    def bare(self) -> MobileNet:
+        """As ``Network.bare``."""
+        return self.model_copy(update={"pretrained": None})
+
+
+class Pretrained(Network):
+    """An image classifier by name."""
+
+    target_class: Literal["runcard.models.pretrained.Pretrained"] = Field(alias="_target_")
+    name: Text
+    revision: Text | None
+    weights: bool
+    freeze: bool
+    size: Positive | None
+    config: dict[str, Any] | None
+
+    def bare(self) -> Pretrained:
+        """As ``Network.bare``."""
+        return self.model_copy(update={"weights": False})
+
+
+AnyNetwork = Linear | Mlp | Cnn | ResNet | MobileNet | Pretrained | Lstm | Transformer

@@ -8,8 +8,12 @@ from typing import Any
 from runcard.card.parts import Part
 
 
+def named(part: Part) -> Any:
+    """The section's class."""
+    module, _, name = part.target_class.rpartition(".")
+    return getattr(importlib.import_module(module), name)
+
+
 def build(part: Part, *positional: Any, **more: Any) -> Any:
     """Call the section's class with the section's arguments, and with those that only the caller knows."""
-    module, _, name = part.target_class.rpartition(".")
-    factory = getattr(importlib.import_module(module), name)
-    return factory(*positional, **part.arguments(), **more)
+    return named(part)(*positional, **part.arguments(), **more)
