@@ -17,10 +17,14 @@ from typing import Any
 # BentoML reads them when it is imported; a store of their own keeps tests away from the user's.
 os.environ["BENTOML_HOME"] = tempfile.mkdtemp(prefix="runcard-bentoml-")
 os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="runcard-prometheus-")
+# The Hugging Face hub is neither asked, nor are the user's downloads read.
+os.environ["HF_HOME"] = tempfile.mkdtemp(prefix="runcard-hub-")
+os.environ["HF_HUB_OFFLINE"] = "1"
 
 import numpy as np
 import polars as pl
 import pytest
+import torch
 
 import runcard
 from runcard.cli import main as cli
@@ -30,10 +34,21 @@ from runcard.packaging.package import Packaged
 # One step through everything, no drawing.
 TINY = ["trainer.max_epochs=1", "trainer.limit_batches=1", "report=false"]
 HANG_S = 120
+# A description of a transformer for images that takes no time.
+TINY_VIT = {
+    "model_type": "vit",
+    "hidden_size": 16,
+    "num_hidden_layers": 1,
+    "num_attention_heads": 2,
+    "intermediate_size": 32,
+    "image_size": 8,
+    "patch_size": 4,
+    "num_channels": 3,
+}
 
 
 def pytest_unconfigure() -> None:
-    for variable in ("BENTOML_HOME", "PROMETHEUS_MULTIPROC_DIR"):
+    for variable in ("BENTOML_HOME", "PROMETHEUS_MULTIPROC_DIR", "HF_HOME"):
         shutil.rmtree(os.environ[variable], ignore_errors=True)
 
 
@@ -107,6 +122,18 @@ def wine_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A finished run with its report; tests read it and must not write to it."""
     folder = tmp_path_factory.mktemp("wine")
     return runcard.fit(runcard.load_card(["data=wine", "trainer.max_epochs=3", f"runs_dir={folder}"]))
+
+
+@pytest.fixture(scope="session")
+def tiny_vit(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a trained network as the hub has them; tests must not write to it."""
+    from runcard.models import hub
+
+    folder = tmp_path_factory.mktemp("hub") / "vit"
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        hub.made(hub.restored(TINY_VIT, num_labels=7)).save_pretrained(folder)  # type: ignore[operator]
+    return folder
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ PACKAGES = (
     "omegaconf",
     "pydantic",
     "matplotlib",
+    "transformers",
     "wandb",
 )
 

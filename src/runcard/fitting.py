@@ -24,7 +24,7 @@ from runcard.environment import usable_cores
 from runcard.errors import CardError, RunError, Stopped
 from runcard.evaluation.evaluate import evaluate
 from runcard.evaluation.predictor import Run, open_trained
-from runcard.models.make import make_model
+from runcard.models.make import make_model, settle_model
 from runcard.runs import RunFolder
 from runcard.training import rules
 from runcard.training.checkpoint import load, load_last
@@ -139,7 +139,7 @@ def settle(card: Card, data: Dataset) -> Card:
     """Write what was left on ``auto`` into the card, and refuse what this data or machine cannot do.
 
     Raises:
-        CardError: If there is no GPU where one is asked for, or the model cannot take this data.
+        CardError: If there is no GPU where one is asked for, or the model cannot take this data or be had.
     """
     task = data.signature.target.task
     card = judge.settled(card, "problem", task=task, metric=DEFAULT_METRIC[task])
@@ -149,8 +149,9 @@ def settle(card: Card, data: Dataset) -> Card:
     card = judge.settled(card, "trainer", accelerator="gpu" if gpu else "cpu")
     gpu = card.trainer.accelerator == "gpu"
     shape = data.transforms.input_shape(data.signature)
+    card = judge.replaced(card, "model", settle_model(card))
     with torch.device("meta"):  # shapes only: no memory, no random numbers
-        model = make_model(card, data.signature, data.transforms)
+        model = make_model(card, data.signature, data.transforms, fresh=False)
     _check_memory(model)
     flops = rules.work(model, shape, card.data.batch_size)
     card = judge.settled(card, "trainer", precision=rules.precision(gpu), threads=rules.threads(flops, usable_cores()))

@@ -101,8 +101,29 @@ def test_a_mistake_in_a_file_names_its_line(away: pytest.TempPathFactory) -> Non
     assert where == {"model.dropuot": "conf/model/mine.yaml:3", "model.dropout": "conf/model/mine.yaml"}
 
 
-def test_network_for_images_is_refused_for_columns() -> None:
-    assert mistakes("data=wine", "model=cnn")[0].key == "model"
+@pytest.mark.parametrize("model", ["cnn", "resnet", "mobilenet", "pretrained", "lstm", "transformer"])
+def test_network_for_images_or_sequences_is_refused_for_columns(model: str) -> None:
+    (found,) = mistakes("data=wine", f"model={model}", *(["model.name=x"] if model == "pretrained" else []))
+    assert (found.key, found.hint) == ("model", "Choose model=mlp.")
+    assert "images, and this data has columns" in found.message
+
+
+@pytest.mark.parametrize(
+    ("words", "key", "text"),
+    [
+        (["model=transformer", "model.heads=5"], "model.heads", "5 heads do not divide a width of 64"),
+        (["model=transformer", "model.positions=random"], "model.positions", "must be 'learned' or 'sinusoidal'"),
+        (["model=resnet", "model.blocks=[1,2]"], "model.blocks", "2 numbers for the 3 stages of model.channels"),
+        (["model=resnet", "model.stem_stride=3"], "model.stem_stride", "must be 1 or 2"),
+        (["model=mobilenet", "model.output_stride=4"], "model.output_stride", "must be 8, 16 or 32"),
+        (["model=pretrained"], "model.name", "must be given"),
+        (["model=lstm", "model.layers=0"], "model.layers", "must be 1 or more"),
+    ],
+)
+def test_keys_of_one_network_that_do_not_fit(words: list[str], key: str, text: str) -> None:
+    (found,) = mistakes(*words)
+    assert found.key == key
+    assert text in found.message
 
 
 def test_what_contradicts_the_task_or_the_data_is_refused() -> None:

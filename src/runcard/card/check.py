@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -12,12 +13,23 @@ from runcard.card import lightning
 from runcard.card.compose import compose, compose_file
 from runcard.card.explain import explain
 from runcard.card.metrics import METRICS, metrics_of
+from runcard.card.networks import AnyNetwork, Cnn, Lstm, MobileNet, Pretrained, ResNet, Transformer
 from runcard.card.origins import Origins, place_of
-from runcard.card.schema import ArraysData, Card, Cnn, Data, Sgd, TableData
+from runcard.card.schema import ArraysData, Card, Data, Sgd, TableData
 from runcard.card.spelling import suggest
 from runcard.card.values import Composed
 from runcard.errors import CardError, Mistake
 from runcard.runs import flatten
+
+# Networks that cannot read columns.
+NEEDS: dict[type[AnyNetwork], str] = {
+    Cnn: "a convolutional network needs images",
+    ResNet: "a residual network needs images",
+    MobileNet: "MobileNet needs images",
+    Pretrained: "an image classifier needs images",
+    Lstm: "an LSTM needs sequences or images",
+    Transformer: "a transformer needs sequences or images",
+}
 
 
 def load(overrides: Sequence[str] = (), config_dir: str | Path | None = None) -> Card:
@@ -77,9 +89,19 @@ def settled(card: Card, section: str, **found: object) -> Card:
     Raises:
         CardError: If what was settled contradicts the rest of the card.
     """
-    values = card.to_dict()
-    values[section] |= {name: value for name, value in found.items() if values[section][name] == "auto"}
-    return judge(Composed(values, card.origins))
+    there = card.to_dict()[section]
+    return replaced(card, section, {name: value for name, value in found.items() if there[name] == "auto"})
+
+
+def replaced(card: Card, section: str, values: Mapping[str, Any]) -> Card:
+    """The card with other values in a section.
+
+    Raises:
+        CardError: If they contradict the rest of the card.
+    """
+    content = card.to_dict()
+    content[section] |= values
+    return judge(Composed(content, card.origins))
 
 
 def _not_given(composed: Composed) -> list[Mistake]:
@@ -103,6 +125,7 @@ def _contradictions(card: Card, origins: Origins) -> list[Mistake]:
             *_metric_contradictions(card),
             *_data_contradictions(card),
             *_model_contradictions(card),
+            *_optimizer_contradictions(card),
             *_trainer_contradictions(card),
             *_device_contradictions(card),
             *lightning.mistakes_in(card.trainer.lightning),
@@ -129,8 +152,24 @@ def _data_contradictions(card: Card) -> Iterator[tuple[str, str, str]]:
 
 
 def _model_contradictions(card: Card) -> Iterator[tuple[str, str, str]]:
-    if isinstance(card.model, Cnn) and not card.data.has_images:
-        yield "model", "a convolutional network needs images, and this data has columns", "Choose model=mlp."
+    model = card.model
+    if type(model) in NEEDS and not card.data.has_images:
+        yield "model", f"{NEEDS[type(model)]}, and this data has columns", "Choose model=mlp."
+    if isinstance(model, ResNet) and len(model.blocks) != len(model.channels):
+        yield (
+            "model.blocks",
+            f"{len(model.blocks)} numbers for the {len(model.channels)} stages of model.channels",
+            "Give one a stage.",
+        )
+    if isinstance(model, Transformer) and model.width % model.heads:
+        yield (
+            "model.heads",
+            f"{model.heads} heads do not divide a width of {model.width}",
+            "Give a divisor of model.width.",
+        )
+
+
+def _optimizer_contradictions(card: Card) -> Iterator[tuple[str, str, str]]:
     if isinstance(card.optimizer, Sgd) and card.optimizer.nesterov and card.optimizer.momentum == 0:
         yield "optimizer.nesterov", "needs a momentum above 0", "Set optimizer.nesterov=false."
 

@@ -7,31 +7,12 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, StringConstraints
+from pydantic import Field, PrivateAttr, StringConstraints
+
+from runcard.card.networks import AnyNetwork
+from runcard.card.parts import Fraction, Name, Part, Positive, Section, Share, Text
 
 CARD_VERSION = 1
-
-Fraction = Annotated[float, Field(gt=0, lt=1)]
-Share = Annotated[float, Field(ge=0, lt=1)]
-Positive = Annotated[int, Field(ge=1, lt=2**31)]
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]
-Text = Annotated[str, StringConstraints(min_length=1)]
-
-
-class Section(BaseModel):
-    """A part of the card: unknown keys are refused, values are not converted, fields cannot be set."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
-
-
-class Part(Section):
-    """A section that names the class it describes; the other keys are that class's keyword arguments."""
-
-    target_class: str = Field(alias="_target_")
-
-    def arguments(self) -> dict[str, Any]:
-        """The keyword arguments for the class."""
-        return {name: getattr(self, name) for name in type(self).model_fields if name != "target_class"}
 
 
 class Limits(Section):
@@ -116,30 +97,6 @@ class ArraysData(Data):
     def has_images(self) -> bool:
         """Whether a row may be an image, which only the file tells: a network that needs one looks again."""
         return True
-
-
-class Linear(Part):
-    """One linear layer."""
-
-    target_class: Literal["runcard.models.linear.Linear"] = Field(alias="_target_")
-
-
-class Mlp(Part):
-    """A multilayer perceptron."""
-
-    target_class: Literal["runcard.models.mlp.Mlp"] = Field(alias="_target_")
-    hidden: Annotated[tuple[Positive, ...], Field(min_length=1)]
-    dropout: Share
-    input_dropout: Share
-
-
-class Cnn(Part):
-    """A small convolutional network."""
-
-    target_class: Literal["runcard.models.cnn.Cnn"] = Field(alias="_target_")
-    channels: Annotated[tuple[Positive, ...], Field(min_length=1)]
-    hidden: Positive
-    dropout: Share
 
 
 class Unchanged(Part):
@@ -296,7 +253,7 @@ class Card(Section):
     report: bool
     problem: Problem
     data: BuiltinData | TableData | ArraysData = Field(discriminator="target_class")
-    model: Linear | Mlp | Cnn = Field(discriminator="target_class")
+    model: AnyNetwork = Field(discriminator="target_class")
     augment: Unchanged | Mixup = Field(discriminator="target_class")
     optimizer: AdamW | Sgd = Field(discriminator="target_class")
     scheduler: Constant | Cosine = Field(discriminator="target_class")

@@ -5,11 +5,15 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from runcard.card.schema import Part
+from runcard.card.parts import Part
+
+
+def named(part: Part) -> Any:
+    """The section's class."""
+    module, _, name = part.target_class.rpartition(".")
+    return getattr(importlib.import_module(module), name)
 
 
 def build(part: Part, *positional: Any, **more: Any) -> Any:
     """Call the section's class with the section's arguments, and with those that only the caller knows."""
-    module, _, name = part.target_class.rpartition(".")
-    factory = getattr(importlib.import_module(module), name)
-    return factory(*positional, **part.arguments(), **more)
+    return named(part)(*positional, **part.arguments(), **more)

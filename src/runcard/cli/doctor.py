@@ -42,7 +42,8 @@ def _python() -> Finding:
 def _packages() -> list[Finding]:
     needed = [Requirement(text) for text in importlib.metadata.requires("runcard") or []]
     always = [_package(item, optional=False) for item in needed if "extra" not in str(item.marker)]
-    by_choice = [_package(item, optional=True) for item in needed if str(item.marker) == 'extra == "wandb"']
+    extras = [f'extra == "{name}"' for name in ("transformers", "wandb")]
+    by_choice = [_package(item, optional=True) for item in needed if str(item.marker) in extras]
     return always + by_choice
 
 

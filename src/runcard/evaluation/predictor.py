@@ -127,7 +127,7 @@ def open_trained(folder: RunFolder) -> Run:
         signature = Signature.from_dict(content["signature"])
         transforms = Transforms.from_dict(content["transforms"], signature)
         with torch.random.fork_rng(devices=[]):  # its first weights are thrown away, and should cost no random numbers
-            model = make_model(card, signature, transforms)
+            model = make_model(card, signature, transforms, fresh=False)
     except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
         raise RunError(f"{folder.data} is damaged: {error!r}") from error
     weights = load_checkpoint(folder.best)["state_dict"]

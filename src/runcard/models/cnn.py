@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from runcard.errors import CardError
+from runcard.models import shapes
 
 
 class Cnn(nn.Module):
@@ -27,9 +28,7 @@ class Cnn(nn.Module):
         self, input_shape: tuple[int, ...], outputs: int, *, channels: Sequence[int], hidden: int, dropout: float
     ) -> None:
         super().__init__()
-        if len(input_shape) != 3:
-            raise CardError("model: a convolutional network needs images, and this data has columns. Choose model=mlp.")
-        depth, *size = input_shape
+        depth, *size = shapes.image(input_shape, "a convolutional network")
         if min(size) < 2 ** len(channels):
             raise CardError(
                 f"model.channels: {len(channels)} blocks need images of {2 ** len(channels)} pixels or more a side, "

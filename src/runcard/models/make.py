@@ -4,26 +4,45 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import nn
 
 from runcard.card.schema import Card
-from runcard.card.targets import build
+from runcard.card.targets import build, named
 from runcard.data.signature import Signature
 from runcard.data.transforms import Transforms
 
 
-def make_model(card: Card, signature: Signature, transforms: Transforms) -> nn.Module:
-    """The card's network with fresh weights, its shapes taken from the data's signature.
+def make_model(card: Card, signature: Signature, transforms: Transforms, *, fresh: bool = True) -> nn.Module:
+    """The card's network, its shapes taken from the data's signature.
+
+    Args:
+        card: The card.
+        signature: What the network takes and gives.
+        transforms: How rows become its inputs.
+        fresh: Whether training is to begin with it, from ready-made weights where the card asks for them. False:
+            its own will be loaded, or only its shapes matter; then nothing is read or downloaded.
 
     Raises:
-        CardError: If the network cannot take inputs of this shape.
+        CardError: If the network cannot take inputs of this shape, or what it needs cannot be had.
     """
     shape = transforms.input_shape(signature)
-    model = build(card.model, input_shape=shape, outputs=transforms.target.outputs)
+    part = card.model if fresh else card.model.bare()
+    model = build(part, input_shape=shape, outputs=transforms.target.outputs)
     assert isinstance(model, nn.Module)
     return model
+
+
+def settle_model(card: Card) -> dict[str, Any]:
+    """What the network's keys leave open until someone looks, such as the version of ready-made weights.
+
+    Raises:
+        CardError: If what the card names cannot be had.
+    """
+    settle = getattr(named(card.model), "settle", None)
+    return settle(**card.model.arguments()) if settle is not None else {}
 
 
 @contextlib.contextmanager
