@@ -36,7 +36,9 @@ ONLY_IN = {
     "bentoml": {"packaging.store", "serving.service"},
     "starlette": {"serving.app"},
     "PIL": {"serving.images"},
-    "wandb": set(),
+    "tensorboard": set(),  # torch and Lightning import it
+    "mlflow": {"training.trackers.mlflow"},
+    "wandb": {"training.trackers.wandb"},
 }
 # Shared by training and serving, so NumPy only.
 NUMPY_ONLY = ["data.signature", "data.transforms", "data.fields"]

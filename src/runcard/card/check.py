@@ -12,7 +12,7 @@ from runcard.card.compose import compose, compose_file
 from runcard.card.explain import explain
 from runcard.card.metrics import METRICS, metrics_of
 from runcard.card.origins import Origins, place_of
-from runcard.card.schema import Card, Cnn, Sgd, TableData
+from runcard.card.schema import Card, Cnn, MlflowLogger, Sgd, TableData
 from runcard.card.spelling import suggest
 from runcard.card.values import Composed
 from runcard.errors import CardError, Mistake
@@ -103,6 +103,7 @@ def _contradictions(card: Card, origins: Origins) -> list[Mistake]:
             *_metric_contradictions(card),
             *_model_contradictions(card),
             *_trainer_contradictions(card),
+            *_logger_contradictions(card),
         )
     ]
 
@@ -132,3 +133,13 @@ def _trainer_contradictions(card: Card) -> Iterator[tuple[str, str, str]]:
         yield "trainer.precision", "'16-mixed' needs a GPU", "Choose trainer=gpu, or trainer.precision=bf16-mixed."
     if half and trainer.gradient_clip_norm is not None and card.optimizer.fused:
         yield "optimizer.fused", "a fused optimizer cannot clip in 16-mixed", "Set optimizer.fused=false."
+
+
+def _logger_contradictions(card: Card) -> Iterator[tuple[str, str, str]]:
+    if not isinstance(card.logger, MlflowLogger):
+        return
+    uri = card.logger.tracking_uri
+    # MLflow keeps runs no more in a folder of files.
+    if uri.startswith("file:") or not (uri == "databricks" or "://" in uri):
+        hint = "Choose sqlite:///mlflow.db, or a server such as http://localhost:5000."
+        yield "logger.tracking_uri", f"{uri!r} is no place that MLflow can keep runs in", hint

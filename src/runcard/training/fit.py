@@ -8,11 +8,9 @@ import logging
 import os
 import random
 import signal
-import sys
 import threading
 import warnings
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import numpy as np
 import torch
@@ -25,10 +23,11 @@ from runcard.card.schema import Card
 from runcard.card.targets import build
 from runcard.data.dataset import Dataset
 from runcard.data.loader import Tensors
-from runcard.errors import CardError, TrainingError
+from runcard.errors import TrainingError
 from runcard.models.make import make_model, threads
 from runcard.runs import RunFolder
 from runcard.training.best import KeepBest
+from runcard.training.loggers import closing, make_logger
 from runcard.training.progress import ShowProgress
 from runcard.training.task import Task
 
@@ -63,7 +62,7 @@ def train(card: Card, data: Dataset, run: RunFolder, *, progress: bool = False) 
         seed_everything(card.seed, workers=True, verbose=False)
         task = make_task(card, data)
         logger = make_logger(card, run)
-        with _closing(logger):
+        with closing(logger):
             trainer = make_trainer(card, run, logger, [best, *([ShowProgress(best.monitor)] if progress else [])])
             trainer.fit(task, datamodule=rows)
     return {"best_epoch": best.epoch, "epochs": trainer.current_epoch, **best.numbers}
@@ -110,29 +109,6 @@ def make_trainer(card: Card, run: RunFolder, logger: Logger, callbacks: Sequence
         enable_model_summary=False,
         default_root_dir=run.path,
     )
-
-
-def make_logger(card: Card, run: RunFolder) -> Logger:
-    """Who keeps the history of the run.
-
-    Raises:
-        CardError: If the package it needs is not installed.
-    """
-    places: dict[str, dict[str, Any]] = {
-        "runcard.training.csvlog.CsvLogger": {"path": run.history},
-        "pytorch_lightning.loggers.WandbLogger": {"save_dir": run.path, "name": f"{card.name}/{run.path.name}"},
-    }
-    if card.logger.target_class.endswith("WandbLogger") and getattr(sys.modules.get("wandb"), "run", None) is not None:
-        raise CardError("logger: this process already has a wandb run open; finish it first, it would be written into")
-    try:
-        logger = build(card.logger, **places.get(card.logger.target_class, {}))
-    except ModuleNotFoundError as error:
-        raise CardError(
-            "logger: this one needs a package that is not installed: pip install 'runcard[wandb]'"
-        ) from error
-    assert isinstance(logger, Logger)
-    logger.log_hyperparams(card.to_dict())
-    return logger
 
 
 @contextlib.contextmanager
@@ -192,17 +168,3 @@ def _without_hints() -> Iterator[None]:
         finally:
             for logger, level in zip(loggers, levels, strict=True):
                 logger.setLevel(level)
-
-
-@contextlib.contextmanager
-def _closing(logger: Logger) -> Iterator[None]:
-    """Close a tracker that runs on after training, and tell it how training ended."""
-    finish = getattr(getattr(logger, "experiment", None), "finish", None)
-    try:
-        yield
-    except BaseException:
-        if callable(finish):
-            finish(exit_code=1)
-        raise
-    if callable(finish):
-        finish()
