@@ -26,6 +26,7 @@ from runcard.data.dataset import Dataset, load_dataset
 from runcard.fitting import settle
 from runcard.models.make import make_model, threads
 from runcard.training.fit import train
+from runcard.training.loggers import told
 
 
 def hand_written(card: Card, data: Dataset) -> float:
@@ -60,7 +61,8 @@ def with_runcard(card: Card, data: Dataset, folder: Path) -> float:
     run = runs.create(folder, card.name)
     runs.publish(run)
     started = time.perf_counter()
-    train(card, data, run)
+    with told(card, run, []) as loggers:
+        train(card, data, run, loggers=loggers)
     return time.perf_counter() - started
 
 

@@ -37,7 +37,9 @@ ONLY_IN = {
     "starlette": {"serving.app"},
     "PIL": {"serving.images"},
     "transformers": {"models.hub"},
-    "wandb": set(),
+    "tensorboard": set(),  # torch and Lightning import it
+    "mlflow": {"training.trackers.mlflow"},
+    "wandb": {"training.trackers.wandb"},
 }
 HEAVY = {"torch", "pytorch_lightning", "torchmetrics", "sklearn", "matplotlib", "transformers"}
 # Shared by training and serving, so NumPy only.

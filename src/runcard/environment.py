@@ -27,6 +27,8 @@ PACKAGES = (
     "omegaconf",
     "pydantic",
     "matplotlib",
+    "mlflow-skinny",
+    "tensorboard",
     "transformers",
     "wandb",
 )

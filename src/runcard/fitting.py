@@ -29,6 +29,7 @@ from runcard.runs import RunFolder
 from runcard.training import rules
 from runcard.training.checkpoint import load, load_last
 from runcard.training.fit import train
+from runcard.training.loggers import told
 from runcard.training.ranks import Rank, children, outside_rank, share
 
 log = logging.getLogger("runcard")
@@ -112,10 +113,14 @@ def follow(folder: RunFolder, rank: Rank) -> None:
 
 
 def _go_on(card: Card, data: Dataset, folder: RunFolder, resumed: dict[str, Any] | None, progress: bool) -> Run:
-    with _others(card, folder, resumed) as rank:
-        training = train(card, data, folder, resumed=resumed, progress=progress, rank=rank)
-    run = open_trained(folder)
-    metrics = evaluate(run, data, training, report=card.report)
+    history = resumed["state"]["history"] if resumed is not None else []
+    with told(card, folder, history) as loggers:
+        with _others(card, folder, resumed) as rank:
+            training = train(card, data, folder, resumed=resumed, progress=progress, rank=rank, loggers=loggers)
+        run = open_trained(folder)
+        metrics = evaluate(run, data, training, report=card.report)
+        for logger in loggers:
+            logger.log_metrics({name: value for name, value in metrics.items() if not name.startswith("val/")})
     log.debug("finished: %s", json.dumps(metrics))
     return run
 

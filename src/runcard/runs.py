@@ -87,6 +87,11 @@ class RunFolder:
         return self.path / "metrics.csv"
 
     @property
+    def tracker(self) -> Path:
+        """Which run of the tracker is this one's, so that a resumed run goes on with it; absent without a tracker."""
+        return self.path / "tracker.json"
+
+    @property
     def metrics(self) -> Path:
         """The final numbers; its presence says that the run is finished."""
         return self.path / "metrics.json"

@@ -55,7 +55,7 @@ WRONG = {
     "model._target_=os.system": ("model._target_", "the class 'os.system' is not allowed"),
     "model._target_=runcard.models.mlp.MLP": ("model._target_", "Did you mean runcard.models.mlp.Mlp"),
     "~model._target_": ("model._target_", "is missing"),
-    "~logger": ("logger", "Choose one with logger=NAME. There are: csv, none, wandb."),
+    "~logger": ("logger", "Choose one with logger=NAME. There are: csv, mlflow, none, tensorboard, wandb."),
     "logger=null": ("logger", "a card needs this section"),
     "model.hidden=[1": ("model.hidden=[1", "not closed"),
     "optimizer.lr=3 e": ("optimizer.lr", "must be a number"),

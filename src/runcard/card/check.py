@@ -15,7 +15,7 @@ from runcard.card.explain import explain
 from runcard.card.metrics import METRICS, metrics_of
 from runcard.card.networks import AnyNetwork, Cnn, Lstm, MobileNet, Pretrained, ResNet, Transformer
 from runcard.card.origins import Origins, place_of
-from runcard.card.schema import ArraysData, Card, Data, Sgd, TableData
+from runcard.card.schema import ArraysData, Card, Data, MlflowLogger, Sgd, TableData
 from runcard.card.spelling import suggest
 from runcard.card.values import Composed
 from runcard.errors import CardError, Mistake
@@ -129,6 +129,7 @@ def _contradictions(card: Card, origins: Origins) -> list[Mistake]:
             *_trainer_contradictions(card),
             *_device_contradictions(card),
             *lightning.mistakes_in(card.trainer.lightning),
+            *_logger_contradictions(card),
         )
     ]
 
@@ -196,3 +197,13 @@ def _device_contradictions(card: Card) -> Iterator[tuple[str, str, str]]:
         yield "trainer.steps_per_execution", "several processes share one minibatch at a time", "Set it to auto."
     if trainer.strategy != "single" and card.data.batch_size < trainer.devices:
         yield "data.batch_size", f"is less than the {trainer.devices} devices that share it", "Make it larger."
+
+
+def _logger_contradictions(card: Card) -> Iterator[tuple[str, str, str]]:
+    if not isinstance(card.logger, MlflowLogger):
+        return
+    uri = card.logger.tracking_uri
+    # MLflow keeps runs no more in a folder of files.
+    if uri.startswith("file:") or not (uri == "databricks" or "://" in uri):
+        hint = "Choose sqlite:///mlflow.db, or a server such as http://localhost:5000."
+        yield "logger.tracking_uri", f"{uri!r} is no place that MLflow can keep runs in", hint

@@ -219,6 +219,20 @@ class WandbLogger(Part):
     offline: bool
 
 
+class TensorBoardLogger(Part):
+    """Event files for TensorBoard."""
+
+    target_class: Literal["pytorch_lightning.loggers.TensorBoardLogger"] = Field(alias="_target_")
+
+
+class MlflowLogger(Part):
+    """MLflow, with a file or a server."""
+
+    target_class: Literal["pytorch_lightning.loggers.MLFlowLogger"] = Field(alias="_target_")
+    tracking_uri: Text
+    experiment_name: Text
+
+
 class NoLogger(Part):
     """Nothing is written while training."""
 
@@ -259,7 +273,7 @@ class Card(Section):
     scheduler: Constant | Cosine = Field(discriminator="target_class")
     trainer: Trainer
     checkpoint: Checkpoint
-    logger: CsvLogger | WandbLogger | NoLogger = Field(discriminator="target_class")
+    logger: CsvLogger | WandbLogger | TensorBoardLogger | MlflowLogger | NoLogger = Field(discriminator="target_class")
 
     _origins: dict[str, str] = PrivateAttr(default_factory=dict)
 

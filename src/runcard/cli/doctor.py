@@ -13,6 +13,7 @@ from packaging.requirements import Requirement
 from runcard import environment
 
 Finding = dict[str, str]
+EXTRAS = ("mlflow", "tensorboard", "transformers", "wandb")
 
 
 def examine(runs_dir: Path) -> list[Finding]:
@@ -41,22 +42,23 @@ def _python() -> Finding:
 
 def _packages() -> list[Finding]:
     needed = [Requirement(text) for text in importlib.metadata.requires("runcard") or []]
-    always = [_package(item, optional=False) for item in needed if "extra" not in str(item.marker)]
-    extras = [f'extra == "{name}"' for name in ("transformers", "wandb")]
-    by_choice = [_package(item, optional=True) for item in needed if str(item.marker) in extras]
+    always = [_package(item) for item in needed if "extra" not in str(item.marker)]
+    named = {finding["what"] for finding in always}
+    by_choice = [
+        _package(item, extra)
+        for extra in EXTRAS
+        for item in needed
+        if str(item.marker) == f'extra == "{extra}"' and item.name not in named
+    ]
     return always + by_choice
 
 
-def _package(requirement: Requirement, *, optional: bool) -> Finding:
+def _package(requirement: Requirement, extra: str = "") -> Finding:
     try:
         version = importlib.metadata.version(requirement.name)
     except importlib.metadata.PackageNotFoundError:
-        todo = (
-            f"not installed; pip install 'runcard[{requirement.name}]'"
-            if optional
-            else "not installed; pip install runcard"
-        )
-        return _finding(requirement.name, "note" if optional else "missing", todo)
+        todo = f"pip install 'runcard[{extra}]'" if extra else "pip install runcard"
+        return _finding(requirement.name, "note" if extra else "missing", f"not installed; {todo}")
     if version.partition("+")[0] not in requirement.specifier:
         todo = (
             f"{version}; Runcard needs {requirement.specifier}: pip install '{requirement.name}{requirement.specifier}'"

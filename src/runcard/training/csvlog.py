@@ -50,11 +50,13 @@ class CsvLogger(Logger):
         """Nothing: the card lies beside the file."""
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        """Write an epoch's line.
+        """Write an epoch's line; the final numbers, which come without a step, lie in ``metrics.json``.
 
         Raises:
             RunError: If the file cannot be written.
         """
+        if step is None:
+            return
         row = dict(metrics)
         self._rows.append(row)
         if not row.keys() <= set(self._columns):  # the first line, or a metric that earlier epochs did not define

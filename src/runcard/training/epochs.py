@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from pytorch_lightning import Callback, LightningModule, Trainer
+from pytorch_lightning.loggers.logger import Logger
 from torch import Tensor, nn
 
 from runcard.card.metrics import better, maximizes
@@ -22,13 +25,23 @@ class EpochEnd(Callback):
         rows: Rows of each minibatch of an epoch.
         patience: Epochs without a better monitor before training stops; None: never.
         min_delta: What counts as better for stopping, in the monitor's unit, 0 or more.
+        loggers: Who is told of each epoch.
     """
 
-    def __init__(self, monitor: str, rows: list[int], *, patience: int | None, min_delta: float) -> None:
+    def __init__(
+        self,
+        monitor: str,
+        rows: list[int],
+        *,
+        patience: int | None,
+        min_delta: float,
+        loggers: Sequence[Logger] = (),
+    ) -> None:
         self.monitor = monitor
         self.rows = np.array(rows, dtype=np.float64)
         self.patience = patience
         self.min_delta = min_delta
+        self.loggers = loggers
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Close the epoch.
@@ -47,7 +60,7 @@ class EpochEnd(Callback):
         state.stopped = self._patience_ends(pl_module, value) or state.epoch + 1 == trainer.max_epochs
         trainer.should_stop = state.stopped
         state.epoch, state.minibatch = state.epoch + 1, 0
-        for logger in trainer.loggers:
+        for logger in self.loggers:
             logger.log_metrics(numbers, step=state.epoch - 1)
 
     def _numbers(self, task: Task) -> Numbers:

@@ -8,7 +8,6 @@ import math
 import os
 import random
 import signal
-import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -27,13 +26,12 @@ from runcard.card.targets import build
 from runcard.data.dataset import Dataset
 from runcard.data.loader import InMemory, Loading, Part
 from runcard.data.split import PartName
-from runcard.errors import CardError, TrainingError
+from runcard.errors import TrainingError
 from runcard.interrupts import HeldBack
 from runcard.models.make import make_model, threads
 from runcard.runs import RunFolder
 from runcard.training.averages import Averaged
 from runcard.training.checkpoint import save
-from runcard.training.csvlog import CsvLogger
 from runcard.training.epochs import EpochEnd
 from runcard.training.progress import ShowProgress
 from runcard.training.ranks import Rank
@@ -43,8 +41,8 @@ from runcard.training.stepper import Stepper
 from runcard.training.task import Task
 from runcard.training.together import Together
 
-# What seeding, determinism and Weights & Biases leave behind in the environment.
-OWN_VARIABLES = ("PL_GLOBAL_SEED", "PL_SEED_WORKERS", "CUBLAS_WORKSPACE_CONFIG", "WANDB_MODE")
+# What seeding and determinism leave behind in the environment.
+OWN_VARIABLES = ("PL_GLOBAL_SEED", "PL_SEED_WORKERS", "CUBLAS_WORKSPACE_CONFIG")
 
 # Rows on disk are read once and kept when they have no more numbers than this: 64 MB of float32.
 IN_MEMORY_NUMBERS = 2**24
@@ -58,6 +56,7 @@ def train(
     resumed: dict[str, Any] | None = None,
     progress: bool = False,
     rank: Rank | None = None,
+    loggers: Sequence[Logger] = (),
 ) -> dict[str, float]:
     """Train until the epochs are over or no better one comes; write best and last weights and the history.
 
@@ -68,6 +67,7 @@ def train(
         resumed: What the newest checkpoint holds, to go on from there; None: begin.
         progress: Whether to show a bar or lines on stderr.
         rank: Which process this is, if several share each minibatch.
+        loggers: Who is told of each epoch.
 
     Returns:
         ``best_epoch`` and ``epochs``, counted from 0 and 1, and the best epoch's ``val/...`` numbers.
@@ -81,7 +81,7 @@ def train(
     if not state.stopped:
         with _as_it_was(), _without_hints(), _plain_failures(), threads(card.trainer.thread_count):
             seed_everything(card.seed, workers=True, verbose=False)
-            _train(card, data, run, state, resumed, progress, rank or Rank())
+            _train(card, data, run, state, resumed, progress, rank or Rank(), loggers)
     if rank is not None and not rank.first:
         return {}
     facts = {"monitor": card.trainer.monitor, "best_value": state.best_numbers[card.trainer.monitor]}
@@ -90,7 +90,14 @@ def train(
 
 
 def _train(
-    card: Card, data: Dataset, run: RunFolder, state: State, resumed: dict[str, Any] | None, progress: bool, rank: Rank
+    card: Card,
+    data: Dataset,
+    run: RunFolder,
+    state: State,
+    resumed: dict[str, Any] | None,
+    progress: bool,
+    rank: Rank,
+    loggers: Sequence[Logger],
 ) -> None:
     signals = HeldBack()
     rows = make_loading(card, data, lambda: (state.epoch, state.minibatch), rank)
@@ -101,19 +108,19 @@ def _train(
         task.model.compile()
     saving = Saving(run, card.checkpoint.every_s, signals, resumed, writes=rank.first)
     stopping = card.trainer.early_stopping
-    ending = EpochEnd(card.trainer.monitor, rows.sizes, patience=stopping.patience, min_delta=stopping.min_delta)
+    ending = EpochEnd(
+        card.trainer.monitor, rows.sizes, patience=stopping.patience, min_delta=stopping.min_delta, loggers=loggers
+    )
     shown = [ShowProgress(card.trainer.monitor)] if progress else []
-    loggers = make_loggers(card, run, state) if rank.first else []
-    with _closing(loggers):
-        trainer = make_trainer(card, run, loggers, [ending, saving, *shown], rank)
-        begin_at(trainer, state.epoch)
-        try:
-            trainer.fit(task, datamodule=rows)
-            saving.save()
-        finally:
-            signals.release()
-            if torch.distributed.is_initialized():
-                torch.distributed.destroy_process_group()
+    trainer = make_trainer(card, run, [ending, saving, *shown], rank)
+    begin_at(trainer, state.epoch)
+    try:
+        trainer.fit(task, datamodule=rows)
+        saving.save()
+    finally:
+        signals.release()
+        if torch.distributed.is_initialized():
+            torch.distributed.destroy_process_group()
 
 
 def begin_at(trainer: Trainer, epoch: int) -> None:
@@ -188,9 +195,7 @@ def make_average(card: Card, model: nn.Module) -> Averaged | None:
     return Averaged(model, average.method, decay=average.decay, start_epoch=start)
 
 
-def make_trainer(
-    card: Card, run: RunFolder, loggers: list[Logger], callbacks: Sequence[Callback], rank: Rank
-) -> Trainer:
+def make_trainer(card: Card, run: RunFolder, callbacks: Sequence[Callback], rank: Rank) -> Trainer:
     """Lightning's Trainer as the card wants it; what it would do a step at a time, the stepper does."""
     settings = card.trainer
     return Trainer(
@@ -202,43 +207,13 @@ def make_trainer(
         max_epochs=settings.max_epochs,
         deterministic=settings.deterministic,
         callbacks=list(callbacks),
-        logger=loggers,
+        logger=False,  # it would tell each logger of each epoch twice, and end it before the final numbers are there
         num_sanity_val_steps=0,
         enable_checkpointing=False,
         enable_progress_bar=False,
         **{"enable_model_summary": False, **settings.lightning},
         default_root_dir=run.path,
     )
-
-
-def make_loggers(card: Card, run: RunFolder, state: State) -> list[Logger]:
-    """The history of the run as a file, and the tracker that the card names."""
-    if card.logger.target_class.endswith("DummyLogger"):
-        return []
-    history = CsvLogger(run.history, state.history)
-    return [history] if card.logger.target_class.endswith("CsvLogger") else [history, make_logger(card, run)]
-
-
-def make_logger(card: Card, run: RunFolder) -> Logger:
-    """Who keeps the history of the run.
-
-    Raises:
-        CardError: If the package it needs is not installed.
-    """
-    places: dict[str, dict[str, Any]] = {
-        "pytorch_lightning.loggers.WandbLogger": {"save_dir": run.path, "name": f"{card.name}/{run.path.name}"},
-    }
-    if card.logger.target_class.endswith("WandbLogger") and getattr(sys.modules.get("wandb"), "run", None) is not None:
-        raise CardError("logger: this process already has a wandb run open; finish it first, it would be written into")
-    try:
-        logger = build(card.logger, **places.get(card.logger.target_class, {}))
-    except ModuleNotFoundError as error:
-        raise CardError(
-            "logger: this one needs a package that is not installed: pip install 'runcard[wandb]'"
-        ) from error
-    assert isinstance(logger, Logger)
-    logger.log_hyperparams(card.to_dict())
-    return logger
 
 
 @contextlib.contextmanager
@@ -298,18 +273,3 @@ def _without_hints() -> Iterator[None]:
         finally:
             for logger, level in zip(loggers, levels, strict=True):
                 logger.setLevel(level)
-
-
-@contextlib.contextmanager
-def _closing(loggers: list[Logger]) -> Iterator[None]:
-    """Close trackers that run on after training, and tell them how training ended."""
-    found = [getattr(getattr(logger, "experiment", None), "finish", None) for logger in loggers]
-    finishes = [finish for finish in found if callable(finish)]
-    try:
-        yield
-    except BaseException:
-        for finish in finishes:
-            finish(exit_code=1)
-        raise
-    for finish in finishes:
-        finish()

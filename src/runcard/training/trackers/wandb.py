@@ -1,0 +1,87 @@
+"""Weights & Biases: a run there, or one in the run folder that ``wandb sync`` sends later."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pytorch_lightning.loggers.logger import Logger
+
+from runcard.card.schema import WandbLogger
+from runcard.card.targets import build
+from runcard.errors import CardError
+from runcard.training.trackers.base import Record, Tracker, earlier
+
+# A server out of reach must be given up within a minute. What is kept here must be on disk soon: a kill takes the rest.
+SETTINGS = {"init_timeout": 30.0, "finish_timeout": 60.0, "x_transaction_log_flush_interval": 1.0}
+EXIT_CODES = {"success": 0, "failed": 1, "stopped": 130}
+
+
+class Wandb(Tracker):
+    """A run at Weights & Biases, or one kept in the run folder until ``wandb sync``."""
+
+    kind = "wandb"
+    _tracked: Any = None
+
+    def begin(self) -> None:
+        """Open the run. One that is kept here is written anew, since wandb cannot add to its file."""
+        super().begin()
+        mine = Path(self._tracked.dir).parent
+        for old in mine.parent.glob(f"offline-run-*-{self._tracked.id}"):
+            # `wandb sync` looks for this beginning of a name, and would send the epochs twice.
+            if old != mine and len(list(earlier(self.run, self.first_epoch))) == self.first_epoch:
+                old.rename(old.with_name(f"replaced-{old.name}"))
+
+    def log(self, metrics: Mapping[str, float], epoch: int) -> None:
+        """Add an epoch that wandb does not hold; it would refuse an older one, with a warning."""
+        if epoch >= self._begins:
+            # Lightning made this name the axis of all curves.
+            self._tracked.log({**metrics, "trainer/global_step": epoch}, step=epoch)
+
+    def log_final(self, metrics: Mapping[str, float], epochs: int) -> None:
+        """Write them where wandb's table of runs looks."""
+        self._tracked.summary.update(dict(metrics))
+
+    def close(self, status: str) -> None:
+        """Finish with an exit code, which is what wandb calls a status."""
+        self._tracked.finish(exit_code=EXIT_CODES[status])
+
+    def abandon(self) -> None:
+        """Finish, and where that fails, as when wandb's service was killed, make the process forget the run."""
+        if self._tracked is None:
+            return
+        import wandb
+
+        try:
+            self._tracked.finish(exit_code=1)
+        except Exception:
+            with contextlib.suppress(Exception):
+                wandb.teardown(exit_code=1)
+            wandb.run = None
+
+    def _open(self, record: Record) -> tuple[Logger, Record]:
+        if getattr(sys.modules.get("wandb"), "run", None) is not None:
+            raise CardError(
+                "logger: this process already has a wandb run open; finish it first, it would be written into"
+            )
+        import wandb
+
+        assert isinstance(self.card.logger, WandbLogger)
+        offline = self.card.logger.offline
+        logger = build(
+            self.card.logger,
+            save_dir=self.run.path,
+            name=self.name,
+            id=record.get("id"),
+            resume=None if offline else "allow",  # offline it only warns
+            settings={name: value for name, value in SETTINGS.items() if name in wandb.Settings.model_fields},
+        )
+        self._tracked = logger.experiment
+        self._begins = self._tracked.step if record and not offline else 0
+        return logger, {"id": self._tracked.id}
+
+    def _describe(self, *, known: bool) -> None:
+        self._tracked.config.update(self.card.to_dict(), allow_val_change=True)

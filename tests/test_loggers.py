@@ -1,0 +1,370 @@
+"""Trackers: each holds every epoch once, also after a kill, and one that fails never stops a run."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import json
+import os
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import psutil
+import pytest
+import wandb
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from wandb.proto import wandb_internal_pb2 as proto
+
+import runcard
+from runcard import runs
+from runcard.errors import CardError, Stopped
+from runcard.evaluation.predictor import Run
+from runcard.runs import RunFolder
+from runcard.training.loggers import closing, make_logger
+from runcard.training.trackers.base import settings
+from tests.conftest import HANG_S, TINY, Command
+
+Record: Any = vars(proto)["Record"]
+KINDS = ["tensorboard", "mlflow", "wandb"]
+FIT = ["fit", "data=wine", "trainer.max_epochs=3", "report=false"]
+
+
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("store") / "mlflow.db"
+    mlflow.MlflowClient(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(autouse=True)
+def store(away: Path, empty_store: Path) -> None:
+    """MLflow needs seconds to make its tables."""
+    shutil.copy(empty_store, away)
+
+
+def card(kind: str, *overrides: str) -> Any:
+    return runcard.load_card(["data=wine", f"logger={kind}", "problem.metric=accuracy", *overrides])
+
+
+def begun(kind: str, first_epoch: int = 0, run: RunFolder | None = None) -> tuple[Any, RunFolder]:
+    if run is None:
+        run = runs.create("runs", kind)
+        runs.publish(run)
+    return make_logger(card(kind), run, first_epoch), run
+
+
+def numbers(epoch: int) -> dict[str, float]:
+    return {"epoch": epoch, "train/loss": 1 / (epoch + 1), "lr": 0.1}
+
+
+def log(logger: Any, epochs: range) -> None:
+    for epoch in epochs:
+        logger.log_metrics(numbers(epoch), step=epoch)
+
+
+def write_history(run: RunFolder, epochs: range) -> None:
+    with run.history.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(numbers(0)))
+        writer.writeheader()
+        writer.writerows(numbers(epoch) for epoch in epochs)
+
+
+def points(run: RunFolder, name: str = "train/loss") -> list[tuple[int, float]]:
+    """All that the run's tracker holds of a metric, read with the tracker's own means where it has any."""
+    record = json.loads(run.tracker.read_text())
+    if record["kind"] == "tensorboard":
+        events = EventAccumulator(str(run.path / record["id"])).Reload()
+        return [(event.step, event.value) for event in events.Scalars(name)]
+    if record["kind"] == "mlflow":
+        history = mlflow.MlflowClient(record["place"]).get_metric_history(record["id"], name)
+        return sorted((point.step, point.value) for point in history)
+    return [(int(row["_step"]), row[name]) for row in wandb_rows(run) if name in row]
+
+
+def wandb_records(run: RunFolder) -> list[Any]:
+    """What ``wandb sync`` would send; wandb goes on writing for a moment after it has said that it is done."""
+    (path,) = run.path.glob("wandb/offline-run-*/*.wandb")
+    give_up = time.monotonic() + HANG_S
+    while time.monotonic() < give_up:
+        records = [Record.FromString(content) for content in leveldb(path.read_bytes())]
+        if any(record.HasField("exit") for record in records):
+            return records
+        time.sleep(0.05)
+    raise AssertionError(f"{path} has no end")
+
+
+def leveldb(content: bytes) -> Iterator[bytes]:
+    """The records of LevelDB's log format: blocks of 32 KiB with parts of records, here after a head of 7 bytes."""
+    place, parts = 7, b""
+    while place + 7 <= len(content):
+        left = 32768 - place % 32768
+        if left < 7:
+            place += left
+            continue
+        _, length, kind = struct.unpack("<IHB", content[place : place + 7])
+        parts += content[place + 7 : place + 7 + length]
+        place += 7 + length
+        if kind in (1, 4):  # whole, or the last part
+            yield parts
+            parts = b""
+
+
+def wandb_rows(run: RunFolder) -> list[dict[str, Any]]:
+    history = [record.history.item for record in wandb_records(run) if record.HasField("history")]
+    return [{item.key or "/".join(item.nested_key): json.loads(item.value_json) for item in row} for row in history]
+
+
+def warnings_of(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage() for record in caplog.records if record.name == "runcard"]
+
+
+def about(epochs: range) -> list[tuple[int, Any]]:
+    return [(epoch, pytest.approx(1 / (epoch + 1), rel=1e-6)) for epoch in epochs]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_fit_is_tracked_and_gives_the_same_bits(kind: str, command: Command, wine_run: Run) -> None:
+    alone = {"PYTEST_CURRENT_TEST", "WANDB_SERVICE"}
+    before = {name: value for name, value in os.environ.items() if name not in alone}
+    said = command(*FIT, f"logger={kind}", "--json")
+    assert said.code == 0
+    assert "could not" not in said.err
+    run = RunFolder(Path(said.json["run"]))
+    assert run.last.read_bytes() == wine_run.folder.last.read_bytes()
+    assert [value for _, value in points(run, "epoch")][-1] == 2
+    assert len(points(run, "val/accuracy")) == 3
+    after = {name: value for name, value in os.environ.items() if name not in alone}
+    assert after == before
+    assert not mlflow.tracking.is_tracking_uri_set()  # type: ignore[no-untyped-call]
+    assert wandb.run is None
+
+
+KILLED = """
+import os, signal, sys
+from runcard.runs import RunFolder
+from tests import test_loggers
+for kind in test_loggers.KINDS:
+    logger, run = test_loggers.begun(kind)
+    test_loggers.log(logger, range(5))
+    print(run.path, flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.slow
+def test_after_a_kill_each_epoch_is_held_once(caplog: pytest.LogCaptureFixture) -> None:
+    program = [sys.executable, "-W", "ignore", "-c", KILLED]
+    paths = {"PYTHONPATH": str(Path(__file__).parents[1])}
+    done = subprocess.run(program, capture_output=True, text=True, env=os.environ | paths, timeout=HANG_S)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    for kind, path in zip(KINDS, done.stdout.splitlines()[-3:], strict=True):
+        goes_on(kind, RunFolder(Path(path)))
+    assert not warnings_of(caplog)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_run_that_goes_on_holds_each_epoch_once(kind: str, caplog: pytest.LogCaptureFixture) -> None:
+    logger, run = begun(kind)
+    log(logger, range(5))
+    if kind == "wandb":  # which allows one run a process
+        logger.finalize("stopped")
+    goes_on(kind, run)
+    assert not warnings_of(caplog)
+
+
+def goes_on(kind: str, run: RunFolder) -> None:
+    """Go on from epoch 3 of a run that was told of epoch 4 already."""
+    record = run.tracker.read_text()
+    write_history(run, range(3))
+    logger, _ = begun(kind, 3, run)
+    log(logger, range(3, 7))
+    logger.finalize("success")
+    assert points(run) == about(range(7))
+    assert run.tracker.read_text() == record
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_tracker_that_was_out_of_reach_gets_the_epochs_before(kind: str) -> None:
+    run = runs.create("runs", kind)
+    write_history(run, range(4))  # the last of them is trained again
+    logger, _ = begun(kind, 3, run)
+    log(logger, range(3, 5))
+    logger.finalize("success")
+    assert points(run) == about(range(5))
+
+
+def test_mlflow_holds_card_final_numbers_and_status(caplog: pytest.LogCaptureFixture) -> None:
+    said = {}
+    for status, error in {"FINISHED": None, "FAILED": ValueError("x"), "KILLED": Stopped(signal.SIGTERM)}.items():
+        logger, run = begun("mlflow")
+        with pytest.raises(type(error)) if error else contextlib.nullcontext(), closing(logger):
+            log(logger, range(2))
+            logger.log_metrics({"test/accuracy": 0.75})
+            if error:
+                raise error
+        said[status] = mlflow.MlflowClient("sqlite:///mlflow.db").get_run(logger.version)
+        assert points(run, "test/accuracy") == [(2, 0.75)]
+    assert {status: held.info.status for status, held in said.items()} == {status: status for status in said}
+    held = said["FINISHED"].data
+    assert held.metrics["train/loss"] == 0.5
+    assert held.params["optimizer.lr"] == "0.003"
+    assert held.params.keys() == settings(card("mlflow")).keys()
+    assert said["FINISHED"].info.run_name.startswith("wine-mlp/")
+    assert not warnings_of(caplog)
+
+
+@pytest.mark.slow
+def test_runs_that_begin_at_once_share_a_new_store() -> None:
+    Path("mlflow.db").unlink()
+    program = [str(Path(sys.executable).with_name("runcard")), *FIT, "logger=mlflow"]
+    pipe = subprocess.PIPE
+    processes = [subprocess.Popen([*program, f"seed={seed}"], stdout=pipe, stderr=pipe, text=True) for seed in range(3)]
+    said = [process.communicate(timeout=HANG_S)[1] for process in processes]
+    assert not [line for text in said for line in text.splitlines() if "could not" in line]
+    assert all(len(points(RunFolder(path.parent))) == 3 for path in Path("runs").glob("*/*/tracker.json"))
+
+
+def test_tensorboard_holds_card_and_final_numbers() -> None:
+    logger, run = begun("tensorboard")
+    log(logger, range(2))
+    logger.log_metrics({"test/accuracy": 0.75})
+    logger.finalize("success")
+    events = EventAccumulator(str(run.path / "tensorboard")).Reload()
+    assert [(event.step, event.value) for event in events.Scalars("test/accuracy")] == [(2, 0.75)]
+    assert "optimizer.lr" in str(events.SummaryMetadata("_hparams_/session_start_info"))
+    assert "test/accuracy" in str(events.SummaryMetadata("_hparams_/experiment"))
+
+
+@pytest.mark.parametrize(("status", "code"), [("success", 0), ("failed", 1), ("stopped", 130)])
+def test_wandb_holds_card_final_numbers_and_status(status: str, code: int) -> None:
+    logger, run = begun("wandb")
+    log(logger, range(2))
+    logger.log_metrics({"test/accuracy": 0.75})
+    logger.finalize(status)
+    records = wandb_records(run)
+    assert [record.exit.exit_code for record in records if record.HasField("exit")] == [code]
+    assert any("test/accuracy" in str(record.summary) for record in records)
+    assert any("wine-mlp" in str(record.config) for record in records)
+
+
+def test_a_server_out_of_reach_stops_nothing(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    said = command(*FIT, "logger=mlflow", "logger.tracking_uri=http://127.0.0.1:9")
+    assert said.code == 0
+    (line,) = [line for line in said.err.splitlines() if "could not" in line]
+    assert "mlflow could not begin" in line
+    assert "metrics.csv" in line
+
+
+def test_a_database_that_is_none_stops_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    Path("mlflow.db").unlink()
+    Path("mlflow.db").mkdir()
+    logger, run = begun("mlflow")
+    log(logger, range(2))
+    logger.finalize("success")
+    (line,) = warnings_of(caplog)
+    assert line.startswith("mlflow could not begin: ")
+    assert logger.version is None
+    assert not run.tracker.exists()
+    logger.experiment.anything("goes")
+
+
+@pytest.mark.parametrize(("kind", "name"), [("tensorboard", "log_metrics"), ("mlflow", "finalize")])
+def test_a_failure_in_the_middle_stops_nothing(
+    kind: str, name: str, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    owner = {"tensorboard": "TensorBoardLogger", "mlflow": "MLFlowLogger"}[kind]
+    monkeypatch.setattr(f"pytorch_lightning.loggers.{owner}.{name}", full)
+    said = command(*FIT, f"logger={kind}")
+    assert said.code == 0
+    assert said.err.count(f"{kind} could not") == 1
+    assert said.err.count("No space left on device") == 1
+
+
+def test_a_killed_wandb_stops_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    logger, _ = begun("wandb")
+    for child in psutil.Process().children(recursive=True):
+        if child.name() == "wandb-core":
+            child.kill()
+            child.wait(HANG_S)
+    log(logger, range(4))
+    logger.finalize("success")
+    assert len(warnings_of(caplog)) == 1
+    assert wandb.run is None
+    again, run = begun("wandb")
+    log(again, range(4))
+    again.finalize("success")
+    assert points(run) == about(range(4))
+
+
+def test_a_stop_passes_through(monkeypatch: pytest.MonkeyPatch) -> None:
+    def stopped(*_: object, **__: object) -> None:
+        raise Stopped(signal.SIGTERM)
+
+    logger, _ = begun("tensorboard")
+    with monkeypatch.context() as patch:
+        patch.setattr("pytorch_lightning.loggers.TensorBoardLogger.log_metrics", stopped)
+        with pytest.raises(Stopped):
+            log(logger, range(1))
+    logger.finalize("stopped")
+
+
+def test_a_record_of_another_tracker_is_not_gone_on_with() -> None:
+    run = runs.create("runs", "moved")
+    run.tracker.write_text('{"kind": "wandb", "id": "x"}')
+    logger, _ = begun("tensorboard", 0, run)
+    log(logger, range(2))
+    logger.finalize("success")
+    assert points(run) == about(range(2))
+
+
+@pytest.mark.parametrize(
+    ("kind", "names"),
+    [
+        ("mlflow", ["pytorch_lightning.loggers.mlflow._MLFLOW_AVAILABLE"]),
+        ("wandb", ["pytorch_lightning.loggers.wandb._WANDB_AVAILABLE"]),
+        (
+            "tensorboard",
+            [f"lightning_fabric.loggers.tensorboard._{name}_AVAILABLE" for name in ("TENSORBOARD", "TENSORBOARDX")],
+        ),
+    ],
+)
+def test_a_missing_package_is_said_before_training(
+    kind: str, names: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in names:
+        monkeypatch.setattr(name, False)
+    with pytest.raises(CardError, match=rf"pip install 'runcard\[{kind}\]'"):
+        begun(kind)
+
+
+@pytest.mark.parametrize("uri", ["file:mlruns", "mlruns"])
+def test_a_place_that_mlflow_does_not_know_is_refused(uri: str) -> None:
+    with pytest.raises(CardError, match=r"(?s)logger\.tracking_uri.*sqlite:///mlflow\.db"):
+        card("mlflow", f"logger.tracking_uri={uri}")
+
+
+def test_names_that_a_user_makes_up_are_no_keys() -> None:
+    odd = runcard.load_card(["data=table", "data.path=x.csv", "problem.target=y", "data.kinds={'a//b (cm)': ignore}"])
+    assert settings(odd)["data.kinds"] == '{"a//b (cm)": "ignore"}'
+    assert settings(odd)["model.hidden"] == "[128, 128]"
+
+
+def test_csv_imports_no_tracker() -> None:
+    script = (
+        f"import sys, runcard\nruncard.fit(runcard.load_card(['data=wine', *{TINY!r}]))\n"
+        "print(sorted({'mlflow', 'tensorboard', 'wandb'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=HANG_S)
+    assert done.stdout.splitlines()[-1:] == ["[]"], done.stderr
