@@ -54,10 +54,15 @@ def card(kind: str, *overrides: str) -> Any:
     return runcard.load_card(["data=wine", f"logger={kind}", "problem.metric=accuracy", *overrides])
 
 
+def new_run(name: str) -> RunFolder:
+    run = runs.create("runs", name)
+    runs.publish(run)
+    return run
+
+
 def begun(kind: str, first_epoch: int = 0, run: RunFolder | None = None) -> tuple[Any, RunFolder]:
     if run is None:
-        run = runs.create("runs", kind)
-        runs.publish(run)
+        run = new_run(kind)
     return make_logger(card(kind), run, first_epoch), run
 
 
@@ -193,7 +198,7 @@ def goes_on(kind: str, run: RunFolder) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_tracker_that_was_out_of_reach_gets_the_epochs_before(kind: str) -> None:
-    run = runs.create("runs", kind)
+    run = new_run(kind)
     write_history(run, range(4))  # the last of them is trained again
     logger, _ = begun(kind, 3, run)
     log(logger, range(3, 5))
@@ -321,7 +326,7 @@ def test_a_stop_passes_through(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_record_of_another_tracker_is_not_gone_on_with() -> None:
-    run = runs.create("runs", "moved")
+    run = new_run("moved")
     run.tracker.write_text('{"kind": "wandb", "id": "x"}')
     logger, _ = begun("tensorboard", 0, run)
     log(logger, range(2))

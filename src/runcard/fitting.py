@@ -160,6 +160,8 @@ def settle(card: Card, data: Dataset) -> Card:
     _check_memory(model)
     flops = rules.work(model, shape, card.data.batch_size)
     card = judge.settled(card, "trainer", precision=rules.precision(gpu), threads=rules.threads(flops, usable_cores()))
+    if card.trainer.channels_last is True and len(shape) != 3:
+        raise CardError("trainer.channels_last: only images have channels. Set trainer.channels_last=auto.")
     threads, precision, alone = card.trainer.thread_count, card.trainer.precision, card.trainer.strategy == "single"
     return judge.settled(
         card,

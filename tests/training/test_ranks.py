@@ -98,7 +98,7 @@ def test_children_end_when_their_parent_is_killed() -> None:
 
 @pytest.mark.slow
 def test_torchrun_starts_them_too() -> None:
-    words = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "0"]
+    words = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone"]
     done = subprocess.run(
         [*words, "-m", "runcard", "fit", *TWO, "--json"], capture_output=True, text=True, timeout=HANG_S
     )

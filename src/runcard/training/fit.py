@@ -7,6 +7,7 @@ import logging
 import math
 import os
 import random
+import re
 import signal
 import threading
 import warnings
@@ -44,6 +45,8 @@ from runcard.training.together import Together
 # What seeding and determinism leave behind in the environment.
 OWN_VARIABLES = ("PL_GLOBAL_SEED", "PL_SEED_WORKERS", "CUBLAS_WORKSPACE_CONFIG")
 
+# How the libraries of several processes say that one of them is gone.
+LOST = re.compile(r"gloo/transport|NCCL|(reset|closed) by peer")
 # Rows on disk are read once and kept when they have no more numbers than this: 64 MB of float32.
 IN_MEMORY_NUMBERS = 2**24
 
@@ -79,7 +82,7 @@ def train(
     """
     state = State.from_dict(resumed["state"]) if resumed is not None else State()
     if not state.stopped:
-        with _as_it_was(), _without_hints(), _plain_failures(), threads(card.trainer.thread_count):
+        with _as_it_was(), _without_hints(), _plain_failures(run), threads(card.trainer.thread_count):
             seed_everything(card.seed, workers=True, verbose=False)
             _train(card, data, run, state, resumed, progress, rank or Rank(), loggers)
     if rank is not None and not rank.first:
@@ -217,13 +220,19 @@ def make_trainer(card: Card, run: RunFolder, callbacks: Sequence[Callback], rank
 
 
 @contextlib.contextmanager
-def _plain_failures() -> Iterator[None]:
-    """Say what to lower when memory is short."""
+def _plain_failures(run: RunFolder) -> Iterator[None]:
+    """Say what to lower when memory is short, and that another process is gone."""
     try:
         yield
     except torch.OutOfMemoryError as error:
         raise TrainingError(
             "the GPU's memory is full: lower data.batch_size, or set trainer.precision=bf16-mixed"
+        ) from error
+    except RuntimeError as error:
+        if not LOST.search(str(error)):
+            raise
+        raise TrainingError(
+            f"another process of this training has died. Go on with `runcard resume {run.path}`."
         ) from error
 
 

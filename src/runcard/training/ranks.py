@@ -81,19 +81,19 @@ def outside_rank(devices: int) -> Rank | None:
 
 
 def share(path: Path | None, rank: Rank) -> Path:
-    """Tell the other processes, or ask the first, where the run is; and meet for what follows.
+    """Tell the other processes, or ask the first, where the run is; Lightning goes on with the same group.
 
     Args:
         path: The run folder, in the first process.
-        rank: Which process this is.
+        rank: Which process this is, started by torchrun or SLURM.
     """
-    os.environ["MASTER_ADDR"] = rank.environment.main_address if rank.environment else "127.0.0.1"
-    os.environ["MASTER_PORT"] = str(rank.environment.main_port if rank.environment else 0)
-    torch.distributed.init_process_group("gloo", rank=rank.number, world_size=rank.world)
+    assert rank.environment is not None
+    os.environ["MASTER_ADDR"] = rank.environment.main_address
+    os.environ["MASTER_PORT"] = str(rank.environment.main_port)
+    backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
+    torch.distributed.init_process_group(backend, rank=rank.number, world_size=rank.world)
     told = [str(path)]
-    torch.distributed.broadcast_object_list(told, src=0)
-    # Lightning makes a group of its own, on the devices.
-    torch.distributed.destroy_process_group()
+    torch.distributed.broadcast_object_list(told, src=0, device=torch.device("cpu"))
     return Path(told[0])
 
 
