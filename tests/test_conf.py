@@ -84,7 +84,7 @@ def test_choice_fits_for_one_step(path: Path, request: pytest.FixtureRequest) ->
     if path.stem == "pretrained":
         Path("vit").symlink_to(request.getfixturevalue("tiny_vit"))
     card = runcard.load_card([*overrides(path), *TINY])
-    if path.stem in ("gpu", "fsdp") and not torch.cuda.is_available():
+    if path.stem == "gpu" and not torch.cuda.is_available():
         with pytest.raises(CardError, match="no GPU"):
             runcard.fit(card)
         return

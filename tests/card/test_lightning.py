@@ -35,6 +35,6 @@ def test_what_cannot_be_passed_on_is_refused(value: str, said: str) -> None:
     assert [mistake.key for mistake in caught.value.mistakes] == [f"trainer.lightning.{value.split(':')[0]}"]
 
 
-def test_what_is_passed_on_arrives(command: Command, capfd: pytest.CaptureFixture[str]) -> None:
+def test_what_is_passed_on_arrives(command: Command) -> None:
     words = ["fit", "data=wine", "trainer.max_epochs=1", "report=false", "trainer.lightning={profiler: simple}"]
     assert command(*words).code == 0

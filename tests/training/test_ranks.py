@@ -111,7 +111,6 @@ def test_torchrun_starts_them_too() -> None:
     ("words", "key"),
     [
         (["trainer.devices=2"], "trainer.devices"),
-        (["trainer=fsdp", "trainer.accelerator=cpu"], "trainer.strategy"),
         (["trainer=ddp", "data.batch_size=1"], "data.batch_size"),
         (["trainer=ddp", "trainer.nonfinite=skip"], "trainer.nonfinite"),
         (["trainer=ddp", "trainer.steps_per_execution=4"], "trainer.steps_per_execution"),
@@ -121,7 +120,3 @@ def test_what_cannot_be_shared_is_refused(words: list[str], key: str) -> None:
     with pytest.raises(CardError) as caught:
         runcard.load_card(words)
     assert [mistake.key for mistake in caught.value.mistakes] == [key]
-
-
-def test_fsdp_is_right_as_a_card_everywhere() -> None:
-    assert runcard.load_card(["trainer=fsdp"]).trainer.strategy == "fsdp"

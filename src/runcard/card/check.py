@@ -189,8 +189,6 @@ def _device_contradictions(card: Card) -> Iterator[tuple[str, str, str]]:
     trainer = card.trainer
     if trainer.strategy == "single" and trainer.devices > 1:
         yield "trainer.devices", f"{trainer.devices} devices need a strategy", "Choose trainer=ddp."
-    if trainer.strategy == "fsdp" and trainer.accelerator == "cpu":
-        yield "trainer.strategy", "'fsdp' needs GPUs", "Choose trainer=ddp, or trainer.accelerator=gpu."
     if trainer.strategy != "single" and trainer.nonfinite == "skip":
         yield "trainer.nonfinite", "'skip' is for one device", "Set trainer.nonfinite=stop."
     if trainer.strategy != "single" and trainer.steps_per_execution not in ("auto", 1):

@@ -63,6 +63,11 @@ class InMemory(Part):
         """The rows from ``start`` to before ``stop``, not copied."""
         return self.inputs[start:stop], self.targets[start:stop]
 
+    @property
+    def bytes(self) -> int:
+        """What the inputs take."""
+        return self.inputs.numel() * self.inputs.element_size()
+
     def on(self, device: torch.device) -> InMemory:
         """The same rows on a device."""
         return InMemory(self.inputs.to(device), self.targets.to(device))
@@ -118,13 +123,15 @@ class Chunks:
 
     def _gather(self, orders: Sequence[RowNumbers]) -> Iterator[Batch]:
         if isinstance(self.part, InMemory):  # one gather for all of them: a view costs a tenth of one
-            inputs, targets = self.part[np.concatenate(orders)]
+            inputs, targets = self._pinned(self.part[np.concatenate(orders)])
             sizes = [len(rows) for rows in orders]
             yield from zip(inputs.split(sizes), targets.split(sizes), strict=True)
             return
         for rows in orders:
-            batch = self.part[rows]
-            yield (batch[0].pin_memory(), batch[1].pin_memory()) if self.pinned else batch
+            yield self._pinned(self.part[rows])
+
+    def _pinned(self, batch: Batch) -> Batch:
+        return (batch[0].pin_memory(), batch[1].pin_memory()) if self.pinned else batch
 
     def _with_workers(self, workers: int) -> DataLoader[Batch]:
         settings: dict[str, Any] = {"num_workers": workers, "persistent_workers": True, "pin_memory": self.pinned}

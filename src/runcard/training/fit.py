@@ -47,6 +47,8 @@ OWN_VARIABLES = ("PL_GLOBAL_SEED", "PL_SEED_WORKERS", "CUBLAS_WORKSPACE_CONFIG")
 
 # How the libraries of several processes say that one of them is gone.
 LOST = re.compile(r"gloo/transport|NCCL|(reset|closed) by peer")
+# Rows are kept on the GPU if they take no more of its free memory: then none has to travel.
+SHARE_OF_GPU = 0.25
 # Rows on disk are read once and kept when they have no more numbers than this: 64 MB of float32.
 IN_MEMORY_NUMBERS = 2**24
 
@@ -134,15 +136,22 @@ def begin_at(trainer: Trainer, epoch: int) -> None:
 
 def make_loading(card: Card, data: Dataset, place: Callable[[], tuple[int, int]], rank: Rank) -> Loading:
     """The rows to learn from and to choose by, cut as the card wants it."""
+    train, validation = make_part(data, "train"), make_part(data, "validation")
+    gpu = card.trainer.accelerator == "gpu"
+    if gpu and isinstance(train, InMemory) and isinstance(validation, InMemory):
+        device = torch.device("cuda", rank.environment.local_rank() if rank.environment is not None else 0)
+        if train.bytes + validation.bytes < SHARE_OF_GPU * torch.cuda.mem_get_info(device)[0]:
+            train, validation = train.on(device), validation.on(device)
     return Loading(
-        make_part(data, "train"),
-        make_part(data, "validation"),
+        train,
+        validation,
         place,
         batch_size=card.data.batch_size,
         seed=card.seed,
         limit=card.trainer.limit_batches,
         steps=int(card.trainer.steps_per_execution),
         workers=card.data.workers,
+        pinned=gpu and not (isinstance(train, InMemory) and train.inputs.is_cuda),
         share=(rank.number, rank.world),
     )
 
