@@ -218,6 +218,8 @@ class Trainer(Section):
     steps_per_execution: Positive | Literal["auto"]
     compile: bool
     channels_last: bool | Literal["auto"]
+    overfit_rows: Positive | None
+    profile: bool
 
     @property
     def thread_count(self) -> int:

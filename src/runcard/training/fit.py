@@ -31,10 +31,12 @@ from runcard.errors import CardError, TrainingError
 from runcard.interrupts import HeldBack
 from runcard.models.make import make_model, threads
 from runcard.runs import RunFolder
+from runcard.training import overfit
 from runcard.training.averages import Averaged
 from runcard.training.checkpoint import save
 from runcard.training.csvlog import CsvLogger
 from runcard.training.epochs import EpochEnd
+from runcard.training.profiling import Profile
 from runcard.training.progress import ShowProgress
 from runcard.training.saving import Saving
 from runcard.training.state import State
@@ -75,7 +77,16 @@ def train(
             _train(card, data, run, state, resumed, progress)
     facts = {"monitor": card.trainer.monitor, "best_value": state.best_numbers[card.trainer.monitor]}
     save(run.best, {"state_dict": state.best_weights, "epoch": state.best_epoch, **facts})
-    return {"best_epoch": state.best_epoch, "epochs": state.epoch, **state.best_numbers}
+    numbers = {"best_epoch": state.best_epoch, "epochs": state.epoch, **state.best_numbers}
+    return numbers if card.trainer.overfit_rows is None else numbers | _overfit_numbers(card, data, state)
+
+
+def _overfit_numbers(card: Card, data: Dataset, state: State) -> dict[str, float]:
+    """From what a checkpoint holds alone, so that they are the same after a resume."""
+    with torch.random.fork_rng(devices=[]), threads(card.trainer.thread_count):
+        rows = make_loading(card, data, lambda: (0, 0)).train
+        assert isinstance(rows, InMemory)
+        return overfit.verdict(make_task(card, data, State(), minibatches=1), rows, state)
 
 
 def _train(
@@ -90,13 +101,18 @@ def _train(
     stopping = card.trainer.early_stopping
     ending = EpochEnd(card.trainer.monitor, rows.sizes, patience=stopping.patience, min_delta=stopping.min_delta)
     shown = [ShowProgress(card.trainer.monitor)] if progress else []
+    learned: list[Callback] = [overfit.StopWhenKnown()] if card.trainer.overfit_rows is not None else []
     loggers = make_loggers(card, run, state)
     with _closing(loggers):
-        trainer = make_trainer(card, run, loggers, [ending, saving, *shown])
+        callbacks: list[Callback] = [ending, *learned, saving, *shown]
+        timing = Profile(run, rows, callbacks) if card.trainer.profile else None
+        trainer = make_trainer(card, run, loggers, [*callbacks, *([timing] if timing else [])])
         begin_at(trainer, state.epoch)
         try:
             trainer.fit(task, datamodule=rows)
             saving.save()
+            if timing is not None:
+                timing.write()
         finally:
             signals.release()
 
@@ -109,9 +125,13 @@ def begin_at(trainer: Trainer, epoch: int) -> None:
 
 def make_loading(card: Card, data: Dataset, place: Callable[[], tuple[int, int]]) -> Loading:
     """The rows to learn from and to choose by, cut as the card wants it."""
+    train = make_part(data, "train")
+    few = card.trainer.overfit_rows
+    if few is not None:
+        train = overfit.few_rows(train, few, seed=card.seed, classes=card.problem.task == "classification")
     return Loading(
-        make_part(data, "train"),
-        make_part(data, "validation"),
+        train,
+        make_part(data, "validation") if few is None else train,
         place,
         batch_size=card.data.batch_size,
         seed=card.seed,
@@ -147,7 +167,7 @@ def make_task(card: Card, data: Dataset, state: State, *, minibatches: int) -> T
             skip=settings.nonfinite == "skip",
         )
 
-    return Task(
+    task = Task(
         make_model(card, data.signature, data.transforms),
         target=data.transforms.target,
         metrics=[name for name in wanted if name in metrics_of(data.signature.target.task)],
@@ -160,6 +180,7 @@ def make_task(card: Card, data: Dataset, state: State, *, minibatches: int) -> T
         label_smoothing=settings.label_smoothing,
         skip=settings.nonfinite == "skip",
     )
+    return task if settings.overfit_rows is None else overfit.unrestrained(task)
 
 
 def make_average(card: Card, model: nn.Module) -> Averaged | None:
