@@ -42,6 +42,7 @@ from runcard.training.saving import Saving
 from runcard.training.state import State
 from runcard.training.stepper import Stepper
 from runcard.training.task import Task
+from runcard.training.worsening import WarnOfWorsening
 
 # What seeding, determinism and Weights & Biases leave behind in the environment.
 OWN_VARIABLES = ("PL_GLOBAL_SEED", "PL_SEED_WORKERS", "CUBLAS_WORKSPACE_CONFIG", "WANDB_MODE")
@@ -104,7 +105,7 @@ def _train(
     learned: list[Callback] = [overfit.StopWhenKnown()] if card.trainer.overfit_rows is not None else []
     loggers = make_loggers(card, run, state)
     with _closing(loggers):
-        callbacks: list[Callback] = [ending, *learned, saving, *shown]
+        callbacks: list[Callback] = [ending, WarnOfWorsening(), *learned, saving, *shown]
         timing = Profile(run, rows, callbacks) if card.trainer.profile else None
         trainer = make_trainer(card, run, loggers, [*callbacks, *([timing] if timing else [])])
         begin_at(trainer, state.epoch)
