@@ -44,8 +44,8 @@ from runcard.training.stepper import Stepper
 from runcard.training.task import Task
 from runcard.training.worsening import WarnOfWorsening
 
-# What seeding, determinism and Weights & Biases leave behind in the environment.
-OWN_VARIABLES = ("PL_GLOBAL_SEED", "PL_SEED_WORKERS", "CUBLAS_WORKSPACE_CONFIG", "WANDB_MODE")
+# What seeding, determinism, Weights & Biases and tracing leave behind in the environment.
+OWN_VARIABLES = ("PL_GLOBAL_SEED", "PL_SEED_WORKERS", "CUBLAS_WORKSPACE_CONFIG", "WANDB_MODE", "KINETO_LOG_LEVEL")
 
 # Rows on disk are read once and kept when they have no more numbers than this: 64 MB of float32.
 IN_MEMORY_NUMBERS = 2**24

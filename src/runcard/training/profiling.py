@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -22,6 +23,8 @@ PHASES = ("data", "forward", "backward", "optimizer", "validation", "callbacks, 
 REST = "Lightning and the rest"
 # Steps before the trace, in which memory is found and kernels are chosen; steps of the trace; lines of the table.
 WARM_UP, TRACED, SHOWN = 10, 5, 10
+# Else torch's tracer tells stderr when it begins and ends.
+QUIET = ("KINETO_LOG_LEVEL", "99")
 
 
 class Clock:
@@ -144,6 +147,7 @@ class Profile(Callback):
         if self._trace is None and self.steps == self._first:
             self.clock.stop()
             on_gpu = [ProfilerActivity.CUDA] if torch.cuda.is_initialized() else []
+            os.environ.setdefault(*QUIET)
             self._trace = profile(activities=[ProfilerActivity.CPU, *on_gpu])
             self._trace.start()
         elif self._trace is not None and not self.traced and self.steps == self._last:
