@@ -35,14 +35,14 @@ def hand_written(card: Card, data: Dataset) -> float:
     optimizer = build(card.optimizer, model.parameters())
     inputs, targets = torch.from_numpy(data.inputs("train")), torch.from_numpy(data.targets("train"))
     checked, truth = torch.from_numpy(data.inputs("validation")), torch.from_numpy(data.targets("validation"))
-    size, schedule = card.data.batch_size, build(card.scheduler)
+    size, schedule = card.data.batch_rows, build(card.scheduler)
     steps, step = card.trainer.max_epochs * -(-len(inputs) // size), 0
     started = time.perf_counter()
     for _ in range(card.trainer.max_epochs):
         model.train()
         for rows in torch.randperm(len(inputs)).split(size):
             step += 1
-            optimizer.param_groups[0]["lr"] = card.optimizer.lr * schedule(step / (steps + 1))
+            optimizer.param_groups[0]["lr"] = card.optimizer.rate * schedule(step / (steps + 1))
             loss = nn.functional.cross_entropy(model(inputs[rows]), targets[rows])
             optimizer.zero_grad()
             loss.backward()

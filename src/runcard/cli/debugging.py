@@ -32,7 +32,7 @@ def overfit_text(run: Run) -> str:
         [
             f"the model can NOT learn: {rows} are not known by heart after {steps} steps",
             f"  loss           {numbers['first_loss']:.4g} at first, {numbers['loss']:.4g} at last; {score}",
-            f"  learning rate  optimizer.lr={run.card.optimizer.lr:g}; {_rate_advice(numbers)}",
+            f"  learning rate  optimizer.lr={run.card.optimizer.rate:g}; {_rate_advice(numbers)}",
             f"  frozen layers  {numbers['frozen']:.0%} of the weights do not learn",
             f"  dead ReLU      {numbers['dead']:.0%} of the units of the worst layer answer 0 to all of the rows",
             f"  labels         {int(numbers['alike'])} of the rows equal one that has another target",

@@ -73,7 +73,7 @@ def train(
     """
     state = State.from_dict(resumed["state"]) if resumed is not None else State()
     if not state.stopped:
-        with _as_it_was(), _without_hints(), _plain_failures(), threads(card.trainer.thread_count):
+        with as_it_was(), _without_hints(), plain_failures(), threads(card.trainer.thread_count):
             seed_everything(card.seed, workers=True, verbose=False)
             _train(card, data, run, state, resumed, progress)
     facts = {"monitor": card.trainer.monitor, "best_value": state.best_numbers[card.trainer.monitor]}
@@ -134,7 +134,7 @@ def make_loading(card: Card, data: Dataset, place: Callable[[], tuple[int, int]]
         train,
         make_part(data, "validation") if few is None else train,
         place,
-        batch_size=card.data.batch_size,
+        batch_size=card.data.batch_rows,
         seed=card.seed,
         limit=card.trainer.limit_batches,
         steps=int(card.trainer.steps_per_execution),
@@ -243,7 +243,7 @@ def make_logger(card: Card, run: RunFolder) -> Logger:
 
 
 @contextlib.contextmanager
-def _plain_failures() -> Iterator[None]:
+def plain_failures() -> Iterator[None]:
     """Say what to lower when memory is short."""
     try:
         yield
@@ -254,7 +254,7 @@ def _plain_failures() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _as_it_was() -> Iterator[None]:
+def as_it_was() -> Iterator[None]:
     """Give back what seeding, determinism, Lightning and trackers change for the whole process.
 
     Raises:
