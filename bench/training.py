@@ -70,14 +70,14 @@ def hand_written(card: Card, data: Dataset) -> float:
     model = make_model(card, data.signature, data.transforms)
     optimizer = build(card.optimizer, model.parameters())
     inputs, targets, checked, truth = tensors(data)
-    size, schedule = card.data.batch_size, build(card.scheduler)
+    size, schedule = card.data.batch_rows, build(card.scheduler)
     steps, step = card.trainer.max_epochs * -(-len(inputs) // size), 0
     started = time.perf_counter()
     for _ in range(card.trainer.max_epochs):
         model.train()
         for rows in torch.randperm(len(inputs)).split(size):
             step += 1
-            optimizer.param_groups[0]["lr"] = card.optimizer.lr * schedule(step / (steps + 1))
+            optimizer.param_groups[0]["lr"] = card.optimizer.rate * schedule(step / (steps + 1))
             loss = nn.functional.cross_entropy(model(inputs[rows]), targets[rows])
             optimizer.zero_grad()
             loss.backward()
@@ -124,7 +124,7 @@ class Template(pl.LightningModule):
 def by_template(card: Card, data: Dataset, folder: Path) -> float:
     """Seconds of the template's loop, with its csv, early stopping and best checkpoint."""
     inputs, targets, checked, truth = tensors(data)
-    module, size = Template(card, data), card.data.batch_size
+    module, size = Template(card, data), card.data.batch_rows
     callbacks = [
         pl.callbacks.ModelCheckpoint(folder / "template", monitor="check/loss", save_last=True),
         pl.callbacks.EarlyStopping("check/loss", patience=1000),

@@ -45,7 +45,8 @@ def test_command_runs(line: str, command: Command) -> None:
     if "$STUDY" in line or "studies" in line:
         study = command("fit", "-m", "data=wine", *TINY[:2], "seed=1,2", "--json").json["study"]
         words = [word.replace("$STUDY", study) for word in words]
-    tiny = TINY[:2] if words[0] == "fit" else []
+    # Rows that are learned by heart are few anyway, and one step does not do it.
+    tiny = TINY[:2] if words[0] == "fit" and "debug=overfit" not in words else []
     said = command(*words, *tiny)
     assert said.code == 0, said.err
     assert said.out

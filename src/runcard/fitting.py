@@ -26,7 +26,7 @@ from runcard.evaluation.evaluate import evaluate
 from runcard.evaluation.predictor import Run, open_trained
 from runcard.models.make import make_model, settle_model
 from runcard.runs import RunFolder
-from runcard.training import rules
+from runcard.training import finders, rules
 from runcard.training.checkpoint import load, load_last
 from runcard.training.fit import train
 from runcard.training.loggers import told
@@ -52,7 +52,7 @@ def fit_card(card: Card, data: Dataset, make_folder: Callable[[str], RunFolder],
         RunError: If the run folder cannot be written.
         TrainingError: If training fails.
     """
-    card = settle(card, data)
+    asked, card = card, settle(card, data)
     outside = outside_rank(card.trainer.devices) if card.trainer.strategy != "single" else None
     if outside is not None and not outside.first:
         follow(RunFolder(share(None, outside)), outside)
@@ -68,6 +68,8 @@ def fit_card(card: Card, data: Dataset, make_folder: Callable[[str], RunFolder],
         said = log.info if progress else log.debug
         sizes = [len(data.indices(part)) for part in ("train", "validation", "test")]
         said("run %s: %d rows to learn from, %d to choose the epoch, %d to test", folder.path, *sizes)
+        for found in _found(asked, card):
+            said("%s", found)
         for note in data.rows.notes:
             (log.warning if progress else log.debug)("%s", note)
         return _go_on(card, data, folder, None, progress)
@@ -158,18 +160,33 @@ def settle(card: Card, data: Dataset) -> Card:
     with torch.device("meta"):  # shapes only: no memory, no random numbers
         model = make_model(card, data.signature, data.transforms, fresh=False)
     _check_memory(model)
-    flops = rules.work(model, shape, card.data.batch_size)
-    card = judge.settled(card, "trainer", precision=rules.precision(gpu), threads=rules.threads(flops, usable_cores()))
+    card = judge.settled(card, "trainer", precision=rules.precision(gpu))
     if card.trainer.channels_last is True and len(shape) != 3:
         raise CardError("trainer.channels_last: only images have channels. Set trainer.channels_last=auto.")
-    threads, precision, alone = card.trainer.thread_count, card.trainer.precision, card.trainer.strategy == "single"
-    return judge.settled(
-        card,
-        "trainer",
-        # Lightning averages gradients once a batch of its own.
-        steps_per_execution=rules.steps_per_execution(flops, threads=threads, gpu=gpu) if alone else 1,
-        channels_last=rules.channels_last(len(shape) == 3, precision, gpu=gpu),
+    layout = rules.channels_last(len(shape) == 3, card.trainer.precision, gpu=gpu)
+    card = judge.settled(card, "trainer", channels_last=layout)
+    if card.data.batch_size == "auto":
+        card = judge.settled(card, "data", batch_size=finders.batch_size(card, data))
+    flops = rules.work(model, shape, card.data.batch_rows)
+    card = judge.settled(card, "trainer", threads=rules.threads(flops, usable_cores()))
+    steps = rules.steps_per_execution(flops, threads=card.trainer.thread_count, gpu=gpu)
+    if card.trainer.strategy != "single":
+        steps = 1  # Lightning averages gradients once a batch of its own
+    card = judge.settled(card, "trainer", steps_per_execution=steps)
+    # Last, for the loss that it looks at depends on all else.
+    return (
+        card if card.optimizer.lr != "auto" else judge.settled(card, "optimizer", lr=finders.learning_rate(card, data))
     )
+
+
+def _found(asked: Card, card: Card) -> Iterator[str]:
+    """What was found for ``auto`` by more than a glance, with its reason."""
+    if asked.data.batch_size == "auto":
+        yield f"data.batch_size=auto: {card.data.batch_rows}, by the number of rows" + (
+            " and the room on the GPU" if card.trainer.accelerator == "gpu" else ""
+        )
+    if asked.optimizer.lr == "auto":
+        yield f"optimizer.lr=auto: {card.optimizer.rate:g}, where the loss fell fastest in a range test"
 
 
 def _check_memory(model: nn.Module) -> None:

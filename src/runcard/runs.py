@@ -107,6 +107,16 @@ class RunFolder:
         return self.path / "report.html"
 
     @property
+    def profile(self) -> Path:
+        """Where the time of training went; there with ``trainer.profile``."""
+        return self.path / "profile.json"
+
+    @property
+    def trace(self) -> Path:
+        """A few steps, operator by operator, for a trace viewer; there with ``trainer.profile``."""
+        return self.path / "trace.json"
+
+    @property
     def log(self) -> Path:
         """What happened, in time order."""
         return self.path / "run.log"

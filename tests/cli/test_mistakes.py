@@ -20,7 +20,7 @@ TABLE = ["fit", "data=table", "data.path=rows.csv", "problem.target=y"]
 TYPED = {
     "unknown verb": (["ft"], 2, "Did you mean fit?"),
     "unknown key": (["fit", "trainer.max_epoch=5"], 2, "Did you mean trainer.max_epochs?"),
-    "wrong type": (["fit", "optimizer.lr=fast"], 2, 'must be a number, not "fast"'),
+    "wrong type": (["fit", "optimizer.lr=fast"], 2, 'must be a number or auto, not "fast"'),
     "two at once": (["check", "trainer.max_epoch=5", "optimzer.lr=3"], 2, "the card has 2 mistakes"),
     "unknown choice": (["fit", "model=cn"], 2, "Did you mean cnn"),
     "unknown flag": (["fit", "--jason"], 2, "unrecognized arguments: --jason"),

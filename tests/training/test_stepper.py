@@ -47,12 +47,12 @@ class Automatic(pl.LightningModule):
 
         class Loader:
             def __len__(self) -> int:
-                return -(-len(module.data.indices("train")) // module.card.data.batch_size)
+                return -(-len(module.data.indices("train")) // module.card.data.batch_rows)
 
             def __iter__(self) -> Any:
                 inputs = torch.from_numpy(module.data.inputs("train"))
                 targets = torch.from_numpy(module.data.targets("train"))
-                size, epoch = module.card.data.batch_size, module.current_epoch
+                size, epoch = module.card.data.batch_rows, module.current_epoch
                 for rows in minibatches(len(inputs), size, seed=module.card.seed, epoch=epoch):
                     yield inputs[rows], targets[rows]
 

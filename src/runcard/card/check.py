@@ -189,11 +189,15 @@ def _device_contradictions(card: Card) -> Iterator[tuple[str, str, str]]:
     trainer = card.trainer
     if trainer.strategy == "single" and trainer.devices > 1:
         yield "trainer.devices", f"{trainer.devices} devices need a strategy", "Choose trainer=ddp."
+    if trainer.strategy != "single" and trainer.overfit_rows is not None:
+        yield "trainer.overfit_rows", "a few rows are learned by one process", "Choose trainer=cpu."
+    if trainer.strategy != "single" and trainer.profile:
+        yield "trainer.profile", "one process can be profiled", "Choose trainer=cpu."
     if trainer.strategy != "single" and trainer.nonfinite == "skip":
         yield "trainer.nonfinite", "'skip' is for one device", "Set trainer.nonfinite=stop."
     if trainer.strategy != "single" and trainer.steps_per_execution not in ("auto", 1):
         yield "trainer.steps_per_execution", "several processes share one minibatch at a time", "Set it to auto."
-    if trainer.strategy != "single" and card.data.batch_size < trainer.devices:
+    if trainer.strategy != "single" and card.data.batch_size != "auto" and card.data.batch_size < trainer.devices:
         yield "data.batch_size", f"is less than the {trainer.devices} devices that share it", "Make it larger."
 
 

@@ -40,6 +40,8 @@ EXPECTED = {
     "too_short": "a list of at least {min_length}",
     "too_long": "a list of {max_length}",
 }
+# What pydantic calls the choice of this word beside a number.
+AUTO = "literal['auto']"
 
 
 def explain(error: ValidationError, origins: Origins, root: type[BaseModel] = Card) -> list[Mistake]:
@@ -50,7 +52,7 @@ def explain(error: ValidationError, origins: Origins, root: type[BaseModel] = Ca
         origins: Where each value came from.
         root: What was judged.
     """
-    details = error.errors(include_url=False)
+    details, spoken = _without_auto(error.errors(include_url=False))
     broken = [_names(detail["loc"]) for detail in details]
     causes = [
         detail
@@ -59,10 +61,20 @@ def explain(error: ValidationError, origins: Origins, root: type[BaseModel] = Ca
         if detail["type"] != "too_short" or not any(other[:-1] == names for other in broken)
     ]
     # A value that was not given has been reported as such.
-    return [_mistake(detail, origins, root) for detail in causes if detail["input"] != "???"]
+    return [_mistake(detail, origins, root, detail["loc"] in spoken) for detail in causes if detail["input"] != "???"]
 
 
-def _mistake(detail: ErrorDetails, origins: Origins, root: type[BaseModel]) -> Mistake:
+def _without_auto(details: list[ErrorDetails]) -> tuple[list[ErrorDetails], set[tuple[int | str, ...]]]:
+    """One error for a value that may also be ``auto``, where pydantic has one for each; and the places of such."""
+    places = {detail["loc"][:-1] for detail in details if detail["loc"][-1] == AUTO}
+    kept = [detail for detail in details if detail["loc"][-1] != AUTO]
+    for detail in kept:
+        if detail["loc"][:-1] in places:
+            detail["loc"] = detail["loc"][:-1]
+    return kept, places
+
+
+def _mistake(detail: ErrorDetails, origins: Origins, root: type[BaseModel], auto: bool) -> Mistake:
     kind, names = detail["type"], _names(detail["loc"])
     key = ".".join(names) or "card"
     where = place_of(origins, key)
@@ -77,7 +89,8 @@ def _mistake(detail: ErrorDetails, origins: Origins, root: type[BaseModel]) -> M
         tag, allowed = detail["ctx"]["tag"], detail["ctx"]["expected_tags"].replace("'", "").split(", ")
         place = place_of(origins, f"{key}._target_")
         return Mistake(f"{key}._target_", f"the class {tag!r} is not allowed", place, suggest(str(tag), allowed))
-    message = f"must be {_expected(detail)}, not {_shown(detail['input'])}"
+    expected = _expected(detail) + (" or auto" if auto and isinstance(detail["input"], str) else "")
+    message = f"must be {expected}, not {_shown(detail['input'])}"
     return Mistake(key, message, where, _near_value(detail))
 
 

@@ -48,9 +48,15 @@ class Split(Section):
 class Data(Part):
     """What every source of rows has."""
 
-    batch_size: Positive
+    batch_size: Positive | Literal["auto"]
     workers: Annotated[int, Field(ge=0, le=1024)]
     split: Split
+
+    @property
+    def batch_rows(self) -> int:
+        """``batch_size`` of a settled card."""
+        assert isinstance(self.batch_size, int)
+        return self.batch_size
 
     @property
     def has_images(self) -> bool:
@@ -115,9 +121,15 @@ class Mixup(Part):
 class Optimizer(Part):
     """What every optimizer has."""
 
-    lr: Annotated[float, Field(gt=0)]
+    lr: Annotated[float, Field(gt=0)] | Literal["auto"]
     weight_decay: Annotated[float, Field(ge=0)]
     fused: bool
+
+    @property
+    def rate(self) -> float:
+        """``lr`` of a settled card."""
+        assert isinstance(self.lr, float)
+        return self.lr
 
 
 class AdamW(Optimizer):
@@ -191,6 +203,8 @@ class Trainer(Section):
     compile: bool
     channels_last: bool | Literal["auto"]
     lightning: dict[str, Any]
+    overfit_rows: Positive | None
+    profile: bool
 
     @property
     def thread_count(self) -> int:

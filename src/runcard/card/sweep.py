@@ -38,6 +38,8 @@ from runcard.runs import flatten
 
 # Hydra takes a tenth of a second for each.
 MAX_COMPOSED = 200
+# What ``auto`` finds anew for each card.
+FOUND = ("optimizer.lr", "data.batch_size")
 SAMPLED = ("tpe", "random")
 
 
@@ -216,6 +218,10 @@ def _unfit(settings: Sweep, space: Sequence[Dimension]) -> Iterator[Mistake]:
     """What in the settings does not go with the space."""
     if settings.sampler in SAMPLED and settings.n_trials is None:
         yield Mistake("sweep.n_trials", f"must be a number for sweep={settings.sampler}", hint="Add sweep.n_trials=20.")
+    for dimension in space:
+        if dimension.key in FOUND and "auto" in dimension.values:
+            hint = f"Leave auto out; or set {dimension.key}=auto for all trials, and vary something else."
+            yield Mistake(dimension.key, "auto finds a value by a rule, and a sweep by trying: one of them", "", hint)
     if settings.sampler == "grid":
         for dimension in space:
             if not dimension.finite:

@@ -39,9 +39,9 @@ def run_text(run: Run) -> str:
     if least is not None and score is not None:
         reached = "reached" if reaches(metric, score, least) else "NOT reached"
         lines.append(f"  least acceptable {_shown(least)}, {reached}")
-    lines.append(f"run     {_shown_path(run.path)}")
+    lines.append(f"run     {shown_path(run.path)}")
     if run.folder.report.is_file():
-        lines.append(f"report  {_shown_path(run.folder.report)}")
+        lines.append(f"report  {shown_path(run.folder.report)}")
     return "\n".join(lines)
 
 
@@ -66,15 +66,15 @@ def study_text(study: Study) -> str:
     """Which trial won, with what, and what to do next."""
     summary, best = study.summary, study.best
     failed = summary["states"]["FAIL"]
-    where = _shown_path(Path(best["run"]))
+    where = shown_path(Path(best["run"]))
     lines = [
         f"winner: trial {best['number']}, {summary['metric']} {best['value']:.4f}"
         + (f" ({failed} of {len(summary['trials'])} trials failed; study.json says why)" if failed else ""),
         *(f"  {key}={shown(value)}" for key, value in best["params"].items()),
         f"run     {where}",
-        f"study   {_shown_path(study.folder.path)}",
+        f"study   {shown_path(study.folder.path)}",
         f"next    runcard evaluate {shlex.quote(where)}",
-        f"        runcard package {shlex.quote(_shown_path(study.folder.path))}",
+        f"        runcard package {shlex.quote(shown_path(study.folder.path))}",
     ]
     return "\n".join(lines)
 
@@ -95,7 +95,7 @@ def said_to_people() -> Iterator[None]:
         logger.setLevel(level)
 
 
-def _shown_path(path: Path) -> str:
+def shown_path(path: Path) -> str:
     """Relative to the working directory when below it: shorter, and ready to paste."""
     relative = os.path.relpath(path)
     return str(path) if relative.startswith("..") else relative

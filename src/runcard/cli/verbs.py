@@ -10,9 +10,12 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from runcard.errors import CardError
+
+if TYPE_CHECKING:
+    from runcard.evaluation.predictor import Run
 
 
 @dataclass(frozen=True)
@@ -120,7 +123,7 @@ def check(arguments: argparse.Namespace) -> Result:
 def fit(arguments: argparse.Namespace) -> Result:
     """Card → run, or study."""
     from runcard import api
-    from runcard.cli.text import run_text, said_to_people, study_text
+    from runcard.cli.text import said_to_people, study_text
 
     if _is_for_hydra(arguments):
         return _hydra(arguments)
@@ -135,20 +138,36 @@ def fit(arguments: argparse.Namespace) -> Result:
     card = api.load_card(arguments.overrides, arguments.config_dir)
     with said_to_people():
         run = api.fit(card, progress=True)
-    data = {"run": str(run.path), "metrics": run.metrics, "seconds": round(time.monotonic() - started, 3)}
-    return Result(data, run_text(run))
+    return _fitted(run, started)
 
 
 def resume(arguments: argparse.Namespace) -> Result:
     """Stopped run → finished run."""
     from runcard import api
-    from runcard.cli.text import run_text, said_to_people
+    from runcard.cli.text import said_to_people
 
     started = time.monotonic()
     with said_to_people():
         run = api.resume(arguments.run, progress=True)
-    data = {"run": str(run.path), "metrics": run.metrics, "seconds": round(time.monotonic() - started, 3)}
-    return Result(data, run_text(run))
+    return _fitted(run, started)
+
+
+def _fitted(run: Run, started: float) -> Result:
+    """A run and, where its card asks for them, where time went and, last, whether the model can learn."""
+    from runcard import files
+    from runcard.cli.debugging import learned, overfit_text, profile_text
+    from runcard.cli.text import run_text, shown_path
+
+    seconds = round(time.monotonic() - started, 3)
+    data: dict[str, Any] = {"run": str(run.path), "metrics": run.metrics, "seconds": seconds}
+    texts, can_learn = [run_text(run)], learned(run)
+    if run.card.trainer.profile and run.folder.profile.is_file():
+        data["profile"] = files.read_json(run.folder.profile) | {"trace": str(run.folder.trace)}
+        texts.append(profile_text(data["profile"], shown_path(run.folder.trace)))
+    if can_learn is not None:
+        data["learned"] = can_learn
+        texts.append(overfit_text(run))
+    return Result(data, "\n".join(texts), 3 if can_learn is False else 0)
 
 
 def verify(arguments: argparse.Namespace) -> Result:

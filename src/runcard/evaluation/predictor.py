@@ -120,7 +120,14 @@ def open_trained(folder: RunFolder) -> Run:
         RunError: If a file is missing or damaged.
     """
     card = load_saved(folder.card)
-    if "auto" in (card.problem.task, card.problem.metric, card.trainer.accelerator):
+    settled = (
+        card.problem.task,
+        card.problem.metric,
+        card.trainer.accelerator,
+        card.optimizer.lr,
+        card.data.batch_size,
+    )
+    if "auto" in settled:
         raise RunError(f"{folder.card} is damaged: a run's card leaves nothing on auto")
     content = read_json(folder.data)
     try:

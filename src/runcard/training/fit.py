@@ -31,9 +31,11 @@ from runcard.errors import TrainingError
 from runcard.interrupts import HeldBack
 from runcard.models.make import make_model, threads
 from runcard.runs import RunFolder
+from runcard.training import overfit
 from runcard.training.averages import Averaged
 from runcard.training.checkpoint import save
 from runcard.training.epochs import EpochEnd
+from runcard.training.profiling import Profile
 from runcard.training.progress import ShowProgress
 from runcard.training.ranks import Rank
 from runcard.training.saving import Saving
@@ -41,9 +43,10 @@ from runcard.training.state import State
 from runcard.training.stepper import Stepper
 from runcard.training.task import Task
 from runcard.training.together import Together
+from runcard.training.worsening import WarnOfWorsening
 
-# What seeding and determinism leave behind in the environment.
-OWN_VARIABLES = ("PL_GLOBAL_SEED", "PL_SEED_WORKERS", "CUBLAS_WORKSPACE_CONFIG")
+# What seeding, determinism and tracing leave behind in the environment.
+OWN_VARIABLES = ("PL_GLOBAL_SEED", "PL_SEED_WORKERS", "CUBLAS_WORKSPACE_CONFIG", "KINETO_LOG_LEVEL")
 
 # How the libraries of several processes say that one of them is gone.
 LOST = re.compile(r"gloo/transport|NCCL|(reset|closed) by peer")
@@ -84,14 +87,23 @@ def train(
     """
     state = State.from_dict(resumed["state"]) if resumed is not None else State()
     if not state.stopped:
-        with _as_it_was(), _without_hints(), _plain_failures(run), threads(card.trainer.thread_count):
+        with as_it_was(), _without_hints(), plain_failures(run), threads(card.trainer.thread_count):
             seed_everything(card.seed, workers=True, verbose=False)
             _train(card, data, run, state, resumed, progress, rank or Rank(), loggers)
     if rank is not None and not rank.first:
         return {}
     facts = {"monitor": card.trainer.monitor, "best_value": state.best_numbers[card.trainer.monitor]}
     save(run.best, {"state_dict": state.best_weights, "epoch": state.best_epoch, **facts})
-    return {"best_epoch": state.best_epoch, "epochs": state.epoch, **state.best_numbers}
+    numbers = {"best_epoch": state.best_epoch, "epochs": state.epoch, **state.best_numbers}
+    return numbers if card.trainer.overfit_rows is None else numbers | _overfit_numbers(card, data, state)
+
+
+def _overfit_numbers(card: Card, data: Dataset, state: State) -> dict[str, float]:
+    """From what a checkpoint holds alone, so that they are the same after a resume."""
+    with torch.random.fork_rng(devices=[]), threads(card.trainer.thread_count):
+        rows = make_loading(card, data, lambda: (0, 0)).train
+        assert isinstance(rows, InMemory)
+        return overfit.verdict(make_task(card, data, State(), [1]), rows, state)
 
 
 def _train(
@@ -117,11 +129,16 @@ def _train(
         card.trainer.monitor, rows.sizes, patience=stopping.patience, min_delta=stopping.min_delta, loggers=loggers
     )
     shown = [ShowProgress(card.trainer.monitor)] if progress else []
-    trainer = make_trainer(card, run, [ending, saving, *shown], rank)
+    learned: list[Callback] = [overfit.StopWhenKnown()] if card.trainer.overfit_rows is not None else []
+    callbacks: list[Callback] = [ending, WarnOfWorsening(), *learned, saving, *shown]
+    timing = Profile(run, rows, callbacks) if card.trainer.profile else None
+    trainer = make_trainer(card, run, [*callbacks, *([timing] if timing else [])], rank)
     begin_at(trainer, state.epoch)
     try:
         trainer.fit(task, datamodule=rows)
         saving.save()
+        if timing is not None:
+            timing.write()
     finally:
         signals.release()
         if torch.distributed.is_initialized():
@@ -134,9 +151,14 @@ def begin_at(trainer: Trainer, epoch: int) -> None:
         setattr(trainer.fit_loop.epoch_progress.current, name, epoch)
 
 
-def make_loading(card: Card, data: Dataset, place: Callable[[], tuple[int, int]], rank: Rank) -> Loading:
+def make_loading(card: Card, data: Dataset, place: Callable[[], tuple[int, int]], rank: Rank | None = None) -> Loading:
     """The rows to learn from and to choose by, cut as the card wants it."""
+    rank = rank or Rank()
     train, validation = make_part(data, "train"), make_part(data, "validation")
+    few = card.trainer.overfit_rows
+    if few is not None:
+        train = overfit.few_rows(train, few, seed=card.seed, classes=card.problem.task == "classification")
+        validation = train
     gpu = card.trainer.accelerator == "gpu"
     if gpu and isinstance(train, InMemory) and isinstance(validation, InMemory):
         device = torch.device("cuda", rank.environment.local_rank() if rank.environment is not None else 0)
@@ -146,7 +168,7 @@ def make_loading(card: Card, data: Dataset, place: Callable[[], tuple[int, int]]
         train,
         validation,
         place,
-        batch_size=card.data.batch_size,
+        batch_size=card.data.batch_rows,
         seed=card.seed,
         limit=card.trainer.limit_batches,
         steps=int(card.trainer.steps_per_execution),
@@ -182,7 +204,7 @@ def make_task(card: Card, data: Dataset, state: State, rows: Sequence[int]) -> T
             skip=settings.nonfinite == "skip",
         )
 
-    return Task(
+    task = Task(
         make_model(card, data.signature, data.transforms),
         target=data.transforms.target,
         metrics=[name for name in wanted if name in metrics_of(data.signature.target.task)],
@@ -196,6 +218,7 @@ def make_task(card: Card, data: Dataset, state: State, rows: Sequence[int]) -> T
         augment=build(card.augment),
         skip=settings.nonfinite == "skip",
     )
+    return task if settings.overfit_rows is None else overfit.unrestrained(task)
 
 
 def make_average(card: Card, model: nn.Module) -> Averaged | None:
@@ -229,7 +252,7 @@ def make_trainer(card: Card, run: RunFolder, callbacks: Sequence[Callback], rank
 
 
 @contextlib.contextmanager
-def _plain_failures(run: RunFolder) -> Iterator[None]:
+def plain_failures(run: RunFolder | None = None) -> Iterator[None]:
     """Say what to lower when memory is short, and that another process is gone."""
     try:
         yield
@@ -238,7 +261,7 @@ def _plain_failures(run: RunFolder) -> Iterator[None]:
             "the GPU's memory is full: lower data.batch_size, or set trainer.precision=bf16-mixed"
         ) from error
     except RuntimeError as error:
-        if not LOST.search(str(error)):
+        if run is None or not LOST.search(str(error)):
             raise
         raise TrainingError(
             f"another process of this training has died. Go on with `runcard resume {run.path}`."
@@ -246,7 +269,7 @@ def _plain_failures(run: RunFolder) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _as_it_was() -> Iterator[None]:
+def as_it_was() -> Iterator[None]:
     """Give back what seeding, determinism, Lightning and trackers change for the whole process.
 
     Raises:

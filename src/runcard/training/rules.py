@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
@@ -15,6 +17,10 @@ EXECUTION_S = 0.25
 FLOPS_OF_THREAD, FLOPS_OF_GPU = 1e10, 1e13
 SECONDS_OF_STEP = 2e-4
 MOST_STEPS = 1024
+# Rows of a minibatch at least and at most, and how many minibatches an epoch has at least where these let it; on a GPU
+# a minibatch may be as large as the memory allows, of which half is left for what comes and goes.
+LEAST_ROWS, MOST_ROWS, STEPS_OF_EPOCH = 16, 256, 20
+LEAST_ROWS_OF_GPU, STEPS_OF_EPOCH_ON_GPU = 32, 10
 
 
 def work(model: nn.Module, input_shape: tuple[int, ...], batch_size: int) -> float:
@@ -29,6 +35,35 @@ def work(model: nn.Module, input_shape: tuple[int, ...], batch_size: int) -> flo
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         model.eval()(rows)
     return 3.0 * float(counter.get_total_flops()) / len(rows) * batch_size
+
+
+def batch_size(rows: int) -> int:
+    """For the processor: a power of two, 16 to 256, such that an epoch has 20 to 40 steps as far as these ends let it.
+
+    Args:
+        rows: Training rows.
+    """
+    power = 1 << (max(rows // STEPS_OF_EPOCH, 1).bit_length() - 1)
+    return max(LEAST_ROWS, min(MOST_ROWS, power))
+
+
+def batch_size_on_gpu(rows: int, fits: Callable[[int], bool]) -> int:
+    """Doubled from 32 while an epoch keeps 10 steps; where the memory ends it, half of the largest that fitted.
+
+    Args:
+        rows: Training rows.
+        fits: Whether a step of so many rows finds room.
+    """
+    size = LEAST_ROWS_OF_GPU
+    while size > 1 and not fits(size):
+        size //= 2
+    if size < LEAST_ROWS_OF_GPU:
+        return max(1, size // 2)
+    while rows // (2 * size) >= STEPS_OF_EPOCH_ON_GPU:
+        if not fits(2 * size):
+            return size // 2
+        size *= 2
+    return size
 
 
 def threads(flops: float, cores: int) -> int:

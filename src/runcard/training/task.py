@@ -15,6 +15,7 @@ from torch.optim import Optimizer
 from runcard.data.loader import Batch, Chunk
 from runcard.data.transforms import TargetStep
 from runcard.errors import TrainingError
+from runcard.training.augment import Unchanged
 from runcard.training.metrics import score
 from runcard.training.noise import reseed
 from runcard.training.state import State
@@ -42,7 +43,7 @@ class Task(LightningModule):
         precision: The card's.
         channels_last: Whether images are laid out pixel by pixel, which convolutions may be faster with.
         label_smoothing: Share of the truth that is spread over all classes, 0 to below 1.
-        augment: From inputs, targets and the number of classes to what is learned.
+        augment: From inputs, targets and the number of classes to what is learned; None: the rows as they are.
         skip: Whether a minibatch whose loss is no number is passed over; else it ends training.
     """
 
@@ -59,7 +60,7 @@ class Task(LightningModule):
         precision: str | int = 32,
         channels_last: bool = False,
         label_smoothing: float = 0.0,
-        augment: Augment,
+        augment: Augment | None = None,
         skip: bool = False,
     ) -> None:
         super().__init__()
@@ -76,7 +77,7 @@ class Task(LightningModule):
         self.seed = seed
         self.mixed = MIXED.get(str(precision))
         self.smoothing = label_smoothing
-        self.augment = augment
+        self.augment = augment or Unchanged()
         self.skip = skip
         # The latest validation.
         self.validated: dict[str, float] = {}
