@@ -168,7 +168,7 @@ def sweep(plan: Plan) -> Study:
     datasets = Datasets()
 
     def fit_trial(card: Card, folder: RunFolder) -> dict[str, float]:
-        return fit_card(card, datasets.of(card), lambda _: folder).metrics
+        return fit_card(card, datasets.of(card), lambda _: runs.create_at(folder)).metrics
 
     # Reading also finds out, before the first trial, that there is nothing to learn from.
     metric = objective(plan, lambda card: datasets.of(card).signature.target.task)

@@ -34,6 +34,10 @@ from runcard.training.ranks import Rank, children, outside_rank, share
 
 log = logging.getLogger("runcard")
 
+# What bits depend on; a commit or a package that only serves does not change them.
+MATTERS: tuple[str, ...] = ("python", "processor", "gpu", "cuda", "cudnn")
+MATTERS += ("packages.torch", "packages.numpy", "packages.pytorch-lightning", "packages.runcard")
+
 
 def fit_card(card: Card, data: Dataset, make_folder: Callable[[str], RunFolder], *, progress: bool = False) -> Run:
     """Train and evaluate.
@@ -52,11 +56,8 @@ def fit_card(card: Card, data: Dataset, make_folder: Callable[[str], RunFolder],
         RunError: If the run folder cannot be written.
         TrainingError: If training fails.
     """
+    _follow_if_not_first(card)
     asked, card = card, settle(card, data)
-    outside = outside_rank(card.trainer.devices) if card.trainer.strategy != "single" else None
-    if outside is not None and not outside.first:
-        follow(RunFolder(share(None, outside)), outside)
-        raise SystemExit(0)  # the first process says what came of it
     folder = make_folder(card.name)
     try:
         _write_beginnings(folder.draft, card, data)
@@ -92,13 +93,41 @@ def resume_run(folder: RunFolder, *, progress: bool = False) -> Run:
     """
     if folder.finished:
         return open_trained(folder)
+    card = load_saved(folder.card)
+    _check_devices(card)
+    _follow_if_not_first(card)
     with opened(folder):
-        card = load_saved(folder.card)
+        here = environment.describe() | graphics(card.trainer.accelerator)
+        for name, (then, now) in moved(files.read_json(folder.environment), here).items():
+            log.warning("%s was %s and is %s: the bits may be others from here on", name, then, now)
         data = restore(card, files.read_json(folder.data), read_labels(folder.split))
         newest = load_last(folder)
         where = "its beginning" if newest is None else f"epoch {newest['epoch']}, step {newest['stepper']['step']}"
         log.log(logging.INFO if progress else logging.DEBUG, "run %s: going on from %s", folder.path, where)
         return _go_on(card, data, folder, newest, progress)
+
+
+def _follow_if_not_first(card: Card) -> None:
+    """Where torchrun or SLURM started several processes, all but the first train and write nothing."""
+    outside = outside_rank(card.trainer.devices) if card.trainer.strategy != "single" else None
+    if outside is not None and not outside.first:
+        follow(RunFolder(share(None, outside)), outside)
+        raise SystemExit(0)  # the first process says what came of it
+
+
+def _check_devices(card: Card) -> None:
+    """Refuse what this machine does not have.
+
+    Raises:
+        CardError: If there are fewer GPUs than the card needs.
+    """
+    if card.trainer.accelerator != "gpu":
+        return
+    if not torch.cuda.is_available():
+        raise CardError("trainer.accelerator: this machine has no GPU that torch can use. Choose trainer=cpu or auto.")
+    there, needed = torch.cuda.device_count(), card.trainer.devices // int(card.trainer.lightning.get("num_nodes", 1))
+    if there < needed:
+        raise CardError(f"trainer.devices: this machine has {there} GPUs, not {needed}. Set trainer.devices={there}.")
 
 
 def follow(folder: RunFolder, rank: Rank) -> None:
@@ -150,10 +179,8 @@ def settle(card: Card, data: Dataset) -> Card:
     """
     task = data.signature.target.task
     card = judge.settled(card, "problem", task=task, metric=DEFAULT_METRIC[task])
-    gpu = torch.cuda.is_available()
-    if card.trainer.accelerator == "gpu" and not gpu:
-        raise CardError("trainer.accelerator: this machine has no GPU that torch can use. Choose trainer=cpu or auto.")
-    card = judge.settled(card, "trainer", accelerator="gpu" if gpu else "cpu")
+    card = judge.settled(card, "trainer", accelerator="gpu" if torch.cuda.is_available() else "cpu")
+    _check_devices(card)
     gpu = card.trainer.accelerator == "gpu"
     shape = data.transforms.input_shape(data.signature)
     card = judge.replaced(card, "model", settle_model(card))
@@ -189,6 +216,24 @@ def _found(asked: Card, card: Card) -> Iterator[str]:
         yield f"optimizer.lr=auto: {card.optimizer.rate:g}, where the loss fell fastest in a range test"
 
 
+def graphics(accelerator: str) -> dict[str, Any]:
+    """The GPU and its libraries, for what is trained on one."""
+    if accelerator != "gpu":
+        return {}
+    return {"gpu": torch.cuda.get_device_name(), "cuda": torch.version.cuda, "cudnn": torch.backends.cudnn.version()}
+
+
+def moved(then: dict[str, Any], now: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """What bits depend on and is not as it was, of two descriptions of machines."""
+    found = {}
+    for key in MATTERS:
+        group, _, name = key.rpartition(".")
+        was, is_now = ((content.get(group, {}) if group else content).get(name) for content in (then, now))
+        if was != is_now:
+            found[name] = (was, is_now)
+    return found
+
+
 def _check_memory(model: nn.Module) -> None:
     weights = sum(weight.numel() for weight in model.parameters())
     # Each weight comes with a gradient and, with Adam, two averages; all of 4 bytes.
@@ -204,7 +249,8 @@ def _write_beginnings(folder: RunFolder, card: Card, data: Dataset) -> None:
     """All that is known before training."""
     files.write_text(folder.card, files.dump_yaml(card.to_dict()))
     files.write_json(folder.origin, card.origins)
-    files.write_json(folder.environment, environment.describe() | {"threads": card.trainer.threads})
+    described = environment.describe() | graphics(card.trainer.accelerator) | {"threads": card.trainer.threads}
+    files.write_json(folder.environment, described)
     files.write_json(folder.data, data.to_dict())
     files.write_bytes(folder.split, labels_to_parquet(data.split))
 

@@ -17,14 +17,13 @@ from runcard.card.check import load_saved
 from runcard.data.dataset import restore
 from runcard.data.split import read_labels
 from runcard.errors import RunError
+from runcard.fitting import graphics, moved
 from runcard.runs import RunFolder
 from runcard.training import differences
 from runcard.training.checkpoint import load
 
 log = logging.getLogger("runcard")
 
-# What bits depend on; a commit or a package that only serves does not change them.
-MATTERS = ("python", "processor", "packages.torch", "packages.numpy", "packages.pytorch-lightning", "packages.runcard")
 CSV = {"_target_": "runcard.training.csvlog.CsvLogger"}
 
 
@@ -66,8 +65,10 @@ def verify_run(folder: RunFolder, tolerance: float) -> Verdict:
         DataError: If the data is gone or is no longer that of the run.
         RunError: If a file of the run is damaged, or it could not be fitted again.
     """
-    elsewhere = moved(files.read_json(folder.environment), environment.describe())
-    restore(load_saved(folder.card), files.read_json(folder.data), read_labels(folder.split))
+    card = load_saved(folder.card)
+    here = environment.describe() | graphics(card.trainer.accelerator)
+    elsewhere = moved(files.read_json(folder.environment), here)
+    restore(card, files.read_json(folder.data), read_labels(folder.split))
     with tempfile.TemporaryDirectory(prefix="runcard-verify-") as place:
         again = _fit_again(folder, Path(place))
         return compare(folder, again, elsewhere, tolerance if elsewhere else 0.0)
@@ -90,17 +91,6 @@ def compare(then: RunFolder, now: RunFolder, elsewhere: dict[str, tuple[Any, Any
     data = files.read_json(then.data)
     steps = len(last["state"]["losses"])
     return Verdict(differs, step, elsewhere, tolerance, steps, data["parts"]["test"])
-
-
-def moved(then: dict[str, Any], now: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
-    """What bits depend on and is not as it was."""
-    found = {}
-    for key in MATTERS:
-        group, _, name = key.rpartition(".")
-        was, is_now = ((content.get(group, {}) if group else content).get(name) for content in (then, now))
-        if was != is_now:
-            found[name] = (was, is_now)
-    return found
 
 
 def _fit_again(folder: RunFolder, place: Path) -> RunFolder:

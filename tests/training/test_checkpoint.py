@@ -12,7 +12,8 @@ import pytest
 import torch
 
 from runcard.errors import RunError
-from runcard.training.checkpoint import COMMENT, NO_COMMENT, load, save
+from runcard.runs import RunFolder
+from runcard.training.checkpoint import COMMENT, NO_COMMENT, load, load_last, save
 from tests.conftest import HANG_S
 
 
@@ -69,6 +70,20 @@ def test_a_full_disk_costs_nothing_that_was_there(away: Path) -> None:
     assert done.stdout == f"cannot write {path}: File too large\n", done.stderr
     assert load(path)["epoch"] == 3
     assert [item.name for item in away.iterdir()] == ["last.ckpt"]
+
+
+def test_a_sound_checkpoint_that_cannot_be_read_now_is_not_removed(away: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = RunFolder(away)
+    run.last.parent.mkdir()
+    stored(run.last)
+
+    def short(*_: object, **__: object) -> None:
+        raise RuntimeError("can't allocate memory")
+
+    monkeypatch.setattr(torch, "load", short)
+    with pytest.raises(RunError, match="can't allocate memory"):
+        load_last(run)
+    assert run.last.exists()
 
 
 class Canary:

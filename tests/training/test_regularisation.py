@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import signal
+
 import pytest
 import torch
 from torch import nn
 
 import runcard
 from runcard.evaluation.predictor import Run
+from runcard.interrupts import SIGNALS
 from runcard.training.augment import Mixup
 from runcard.training.averages import Averaged
 from runcard.training.checkpoint import load
@@ -103,3 +106,19 @@ def test_a_compiled_network_learns_the_same() -> None:
     ours, theirs = load(compiled.folder.last)["state_dict"], load(plain.folder.last)["state_dict"]
     for name, value in theirs.items():
         torch.testing.assert_close(ours[name], value, rtol=1e-3, atol=1e-4)
+
+
+def test_swa_with_running_statistics() -> None:
+    words = ["data=digits", "model=cnn", "model.channels=[4]", "trainer.max_epochs=3", "trainer.limit_batches=2"]
+    run = fit(*words, "trainer.average.method=swa", "trainer.average.start_fraction=0.0")
+    average = load(run.folder.last)["stepper"]["average"]
+    assert int(average["n_averaged"]) == 3
+    counted = {int(value) for name, value in average.items() if name.endswith("num_batches_tracked")}
+    assert counted == {6}, "a count is taken as it is, not averaged"
+
+
+def test_signals_and_memory_are_given_back() -> None:
+    before = [signal.getsignal(number) for number in SIGNALS]
+    run = fit()
+    assert [signal.getsignal(number) for number in SIGNALS] == before
+    assert run.metrics["epochs"] == 8

@@ -169,6 +169,15 @@ def test_float16_with_a_scaler_equals_plain_pytorch() -> None:
     assert stepper.scaler.get_scale() == scaler.get_scale() < 65536.0
 
 
+def test_a_group_without_any_gradient_changes_nothing() -> None:
+    model = nn.Linear(2, 2)
+    stepper = Stepper(torch.optim.AdamW(model.parameters()), lambda _: 1.0, steps=2, scaled=True, skip=True)
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    stepper.update()
+    assert_equal(model.state_dict(), before)
+    assert stepper.step == 1
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     values=st.lists(st.integers(0, 12).map(lambda number: number / 8), min_size=1, max_size=25),

@@ -12,10 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import runcard
+from runcard.fitting import moved
 from runcard.runs import RunFolder
 from runcard.training import differences
 from runcard.training.checkpoint import load, save
-from runcard.verifying import compare, moved
+from runcard.verifying import compare
 from tests.conftest import Command
 
 CARD = ["data=wine", "trainer.max_epochs=2", "report=false"]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from torch import nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn, get_swa_multi_avg_fn
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 Method = Literal["ema", "swa"]
 
@@ -25,7 +26,7 @@ class Averaged:
     """
 
     def __init__(self, model: nn.Module, method: Method, *, decay: float, start_epoch: int) -> None:
-        function = get_ema_multi_avg_fn(decay) if method == "ema" else get_swa_multi_avg_fn()
+        function = get_ema_multi_avg_fn(decay) if method == "ema" else _plain_mean
         self.source = model
         self.method = method
         self.start_epoch = start_epoch
@@ -53,3 +54,13 @@ class Averaged:
     def load_state_dict(self, content: dict[str, Any]) -> None:
         """Go on from there."""
         self.average.load_state_dict(content)
+
+
+@torch.no_grad()
+def _plain_mean(averages: Any, newest: Any, counted: Tensor | int) -> None:
+    """Torch's own, but for counters, such as of the batches that batch norm has seen: those are taken as they are."""
+    for average, new in zip(averages, newest, strict=True):
+        if average.is_floating_point():
+            average.lerp_(new, 1 / (int(counted) + 1))
+        else:
+            average.copy_(new)

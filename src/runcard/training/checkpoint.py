@@ -26,6 +26,10 @@ NO_COMMENT, COMMENT = b"\0\0", DIGEST.to_bytes(2, "little")
 BLOCK = 2**20
 
 
+class DamagedError(RunError):
+    """A checkpoint is not what was written."""
+
+
 def save(path: Path, content: dict[str, Any], *, keep: Path | None = None) -> None:
     """Write a checkpoint.
 
@@ -60,7 +64,7 @@ def load(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise RunError(f"cannot read the checkpoint {path}: {error.strerror or error}") from error
     if not sound:
-        raise RunError(f"the checkpoint {path} is damaged: its content is not that of its SHA-256")
+        raise DamagedError(f"the checkpoint {path} is damaged: its content is not that of its SHA-256")
     try:
         loaded: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except (RuntimeError, pickle.UnpicklingError, EOFError, KeyError, ValueError, OSError) as error:
@@ -75,13 +79,16 @@ def load_last(run: RunFolder) -> dict[str, Any] | None:
 
     Returns:
         Its content; None if there is none, so that training begins at its beginning.
+
+    Raises:
+        RunError: If a sound one cannot be read, for want of memory or permission say.
     """
     for path in (run.last, run.last_before):
         if not path.exists():
             continue
         try:
             return load(path)
-        except RunError as error:
+        except DamagedError as error:
             log.warning("%s; going on from what was before it", error)
             path.unlink(missing_ok=True)
     return None

@@ -6,6 +6,7 @@ what is there when a run goes on.
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 from argparse import Namespace
@@ -72,9 +73,10 @@ class CsvLogger(Logger):
 
     def finalize(self, status: str) -> None:
         """Close the file."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        file, self._file = self._file, None
+        if file is not None:
+            with contextlib.suppress(OSError):  # each line was flushed, or its failure said
+                file.close()
 
     def _rewrite(self) -> None:
         self.finalize("")

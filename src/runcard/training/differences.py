@@ -23,8 +23,8 @@ def first_step(then: Checkpoint, now: Checkpoint, tolerance: float = 0.0) -> int
     losses, others = then["state"]["losses"].double(), now["state"]["losses"].double()
     shared = min(len(losses), len(others))
     a, b = losses[:shared], others[:shared]
-    away = ~((a - b).abs() <= tolerance * torch.maximum(a.abs(), b.abs())) & ~(a.isnan() & b.isnan())
-    found = torch.nonzero(away)
+    near = (a - b).abs() <= tolerance * torch.maximum(a.abs(), b.abs())
+    found = torch.nonzero(~(near | (a == b) | (a.isnan() & b.isnan())))
     if len(found):
         return int(found[0])
     return shared if len(losses) != len(others) else None

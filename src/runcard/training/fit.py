@@ -103,7 +103,8 @@ def _overfit_numbers(card: Card, data: Dataset, state: State) -> dict[str, float
     with torch.random.fork_rng(devices=[]), threads(card.trainer.thread_count):
         rows = make_loading(card, data, lambda: (0, 0)).train
         assert isinstance(rows, InMemory)
-        return overfit.verdict(make_task(card, data, State(), [1]), rows, state)
+        task = make_task(card, data, State(), [1], fresh=False)
+        return overfit.verdict(task, rows.on(torch.device("cpu")), state)
 
 
 def _train(
@@ -118,7 +119,7 @@ def _train(
 ) -> None:
     signals = HeldBack()
     rows = make_loading(card, data, lambda: (state.epoch, state.minibatch), rank)
-    task = make_task(card, data, state, rows.sizes)
+    task = make_task(card, data, state, rows.sizes, fresh=resumed is None)
     if rank.world > 1:
         task.together = Together(rank.world, lambda: signals.waiting)
     if card.trainer.compile:
@@ -134,15 +135,17 @@ def _train(
     timing = Profile(run, rows, callbacks) if card.trainer.profile else None
     trainer = make_trainer(card, run, [*callbacks, *([timing] if timing else [])], rank)
     begin_at(trainer, state.epoch)
+    # It would add a handler of its own for each fit, keep this one's memory by it, and meet the other processes in it.
+    trainer._signal_connector.register_signal_handlers = lambda: None  # type: ignore[method-assign]
     try:
         trainer.fit(task, datamodule=rows)
         saving.save()
         if timing is not None:
             timing.write()
     finally:
-        signals.release()
         if torch.distributed.is_initialized():
             torch.distributed.destroy_process_group()
+        signals.release()
 
 
 def begin_at(trainer: Trainer, epoch: int) -> None:
@@ -160,7 +163,8 @@ def make_loading(card: Card, data: Dataset, place: Callable[[], tuple[int, int]]
         train = overfit.few_rows(train, few, seed=card.seed, classes=card.problem.task == "classification")
         validation = train
     gpu = card.trainer.accelerator == "gpu"
-    if gpu and isinstance(train, InMemory) and isinstance(validation, InMemory):
+    # Workers gather in memory of their own: a process that was forked cannot use the GPU.
+    if gpu and not card.data.workers and isinstance(train, InMemory) and isinstance(validation, InMemory):
         device = torch.device("cuda", rank.environment.local_rank() if rank.environment is not None else 0)
         if train.bytes + validation.bytes < SHARE_OF_GPU * torch.cuda.mem_get_info(device)[0]:
             train, validation = train.on(device), validation.on(device)
@@ -186,8 +190,16 @@ def make_part(data: Dataset, name: PartName) -> Part:
     return InMemory(torch.from_numpy(data.inputs(name)), targets)
 
 
-def make_task(card: Card, data: Dataset, state: State, rows: Sequence[int]) -> Task:
-    """A fresh network with its loss, optimizer, schedule and metrics."""
+def make_task(card: Card, data: Dataset, state: State, rows: Sequence[int], *, fresh: bool = True) -> Task:
+    """A network with its loss, optimizer, schedule and metrics.
+
+    Args:
+        card: With nothing left on ``auto``.
+        data: What to learn from.
+        state: Where training stands.
+        rows: Of each minibatch of an epoch.
+        fresh: Whether to begin with weights that are ready-made, if the card names such; else others will be loaded.
+    """
     settings, monitored = card.trainer, card.trainer.monitor.removeprefix("val/")
     wanted = dict.fromkeys([card.problem.metric, monitored])
     steps = settings.max_epochs * -(-len(rows) // settings.accumulate)
@@ -205,7 +217,7 @@ def make_task(card: Card, data: Dataset, state: State, rows: Sequence[int]) -> T
         )
 
     task = Task(
-        make_model(card, data.signature, data.transforms),
+        make_model(card, data.signature, data.transforms, fresh=fresh),
         target=data.transforms.target,
         metrics=[name for name in wanted if name in metrics_of(data.signature.target.task)],
         make_stepper=make_stepper,
@@ -276,6 +288,9 @@ def as_it_was() -> Iterator[None]:
         KeyboardInterrupt: On Ctrl-C, which Lightning would turn into a ``SystemExit``, ignoring any further one.
     """
     states = random.getstate(), np.random.get_state(), torch.get_rng_state()
+    fills = torch.utils.deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
+    # Deterministic training writes NaN into all memory before it is used: for a residual network 5 % of its time.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     deterministic = torch.are_deterministic_algorithms_enabled()
     warns = torch.is_deterministic_algorithms_warn_only_enabled()
     variables, interrupt = dict(os.environ), signal.getsignal(signal.SIGINT)
@@ -290,6 +305,7 @@ def as_it_was() -> Iterator[None]:
         np.random.set_state(states[1])
         torch.set_rng_state(states[2])
         torch.use_deterministic_algorithms(deterministic, warn_only=warns)
+        torch.utils.deterministic.fill_uninitialized_memory = fills  # type: ignore[attr-defined]
         for name in OWN_VARIABLES:
             os.environ.pop(name, None)
             if name in variables:

@@ -115,7 +115,8 @@ def children(run: Path, world: int) -> Iterator[Rank]:
         os.environ.update(common | {"LOCAL_RANK": "0"})
         yield Rank(0, world, LightningEnvironment())
         for process in processes:
-            process.wait(PATIENCE_S)
+            with contextlib.suppress(subprocess.TimeoutExpired):  # it has nothing more to give
+                process.wait(PATIENCE_S)
     finally:
         for process in processes:
             process.kill()

@@ -90,6 +90,8 @@ class Stepper:
             self.average.after_step()
 
     def _update_scaled(self, scaler: torch.amp.GradScaler) -> None:
+        if all(weight.grad is None for weight in self.weights):
+            return  # every minibatch of the group was passed over
         if self.clip_norm is not None:
             scaler.unscale_(self.optimizer)
             self._clip()

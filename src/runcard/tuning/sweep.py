@@ -13,7 +13,7 @@ from typing import Any
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from runcard import files, runs, studies
+from runcard import files, studies
 from runcard.card.metrics import maximizes
 from runcard.card.plan import Plan
 from runcard.card.schema import Card
@@ -25,7 +25,7 @@ from runcard.tuning.storage import decoded, distributions, encoded, new_study
 
 log = logging.getLogger("runcard")
 
-# Card and an empty folder in, the run's numbers out.
+# Card and where its run goes in, the run's numbers out.
 Fit = Callable[[Card, RunFolder], Mapping[str, float]]
 
 
@@ -114,7 +114,7 @@ def _try(study: optuna.Study, plan: Plan, folder: StudyFolder, metric: str, fit:
     try:
         card = plan.card(decoded(plan.space, trial.params))
         with signals.let_through():
-            value = fit(card, runs.create_at(run)).get(metric, math.nan)
+            value = fit(card, run).get(metric, math.nan)
         if not math.isfinite(value):
             raise TrainingError(f"{metric} is not defined on these rows")
     except Exception as error:
