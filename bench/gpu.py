@@ -20,8 +20,8 @@ from runcard import runs
 from runcard.card.schema import Card
 from runcard.card.targets import build
 from runcard.data.dataset import Dataset, load_dataset
-from runcard.fitting import settle
 from runcard.models.make import make_model
+from runcard.settling import settle
 from runcard.training.fit import train
 
 CARD = ["experiment=digits_cnn", "model=resnet", "trainer=gpu", "trainer.early_stopping.patience=null"]

@@ -22,7 +22,7 @@ import sys, threading, time
 import runcard
 from runcard import runs
 from runcard.data.dataset import load_dataset
-from runcard.fitting import settle
+from runcard.settling import settle
 from runcard.training.fit import train
 folder, name, lazy = sys.argv[1], sys.argv[2], sys.argv[3] == "mapped"
 if not lazy:

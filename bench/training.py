@@ -33,8 +33,8 @@ from runcard.card.schema import Card
 from runcard.card.targets import build
 from runcard.data.dataset import Dataset, load_dataset
 from runcard.data.split import PartName
-from runcard.fitting import settle
 from runcard.models.make import make_model, threads
+from runcard.settling import settle
 from runcard.training.fit import train
 from runcard.training.loggers import told
 
@@ -55,7 +55,7 @@ def cases(folder: Path) -> dict[str, list[str]]:
     return {
         "mlp": ["data=digits", "model=mlp", "trainer.max_epochs=200"],
         "long": [*arrays["long"], "model=mlp", "trainer.max_epochs=10"],
-        "resnet": [*arrays["resnet"], "model=resnet", "data.batch_size=32", "trainer.max_epochs=1"],
+        "resnet": [*arrays["resnet"], "model=resnet", "data.batch_size=32", "trainer.max_epochs=2"],
     }
 
 

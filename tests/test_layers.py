@@ -15,14 +15,35 @@ ROOT = Path(__file__).parents[1] / "src"
 FILES = sorted((ROOT / "runcard").rglob("*.py"))
 # Left to right. Files of the ground floor stand before all rooms, in this order.
 ORDER = ["errors", "interrupts", "environment", "files", "runs", "studies", "card", "data", "models", "training"]
-ORDER += ["evaluation", "fitting", "verifying", "tuning", "packaging", "serving", "api", "cli", "rank", "__main__"]
+ORDER += [
+    "evaluation",
+    "settling",
+    "fitting",
+    "verifying",
+    "tuning",
+    "packaging",
+    "serving",
+    "api",
+    "cli",
+    "rank",
+    "__main__",
+]
 # Library → the rooms that may import it; a library that is not named may be imported anywhere.
 ONLY_IN = {
     "hydra": {"card"},
     "omegaconf": {"card"},
     "pydantic": {"card", "serving"},
     "pydantic_core": {"card", "serving"},
-    "torch": {"data.loader", "models", "training", "evaluation.predictor", "packaging.export", "fitting", "cli.doctor"},
+    "torch": {
+        "data.loader",
+        "models",
+        "training",
+        "evaluation.predictor",
+        "packaging.export",
+        "settling",
+        "fitting",
+        "cli.doctor",
+    },
     "pytorch_lightning": {"data.loader", "training"},
     "torchmetrics": {"training.metrics"},
     "polars": {"data", "evaluation"},

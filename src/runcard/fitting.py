@@ -11,22 +11,17 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
-from torch import nn
 
 from runcard import environment, files, runs
-from runcard.card import check as judge
 from runcard.card.check import load_saved
-from runcard.card.metrics import DEFAULT_METRIC
 from runcard.card.schema import Card
 from runcard.data.dataset import Dataset, restore
 from runcard.data.split import labels_to_parquet, read_labels
-from runcard.environment import usable_cores
-from runcard.errors import CardError, RunError, Stopped
+from runcard.errors import RunError, Stopped
 from runcard.evaluation.evaluate import evaluate
 from runcard.evaluation.predictor import Run, open_trained
-from runcard.models.make import make_model, settle_model
 from runcard.runs import RunFolder
-from runcard.training import finders, rules
+from runcard.settling import check_devices, found, settle
 from runcard.training.checkpoint import load, load_last
 from runcard.training.fit import train
 from runcard.training.loggers import told
@@ -69,8 +64,8 @@ def fit_card(card: Card, data: Dataset, make_folder: Callable[[str], RunFolder],
         said = log.info if progress else log.debug
         sizes = [len(data.indices(part)) for part in ("train", "validation", "test")]
         said("run %s: %d rows to learn from, %d to choose the epoch, %d to test", folder.path, *sizes)
-        for found in _found(asked, card):
-            said("%s", found)
+        for what in found(asked, card):
+            said("%s", what)
         for note in data.rows.notes:
             (log.warning if progress else log.debug)("%s", note)
         return _go_on(card, data, folder, None, progress)
@@ -94,7 +89,7 @@ def resume_run(folder: RunFolder, *, progress: bool = False) -> Run:
     if folder.finished:
         return open_trained(folder)
     card = load_saved(folder.card)
-    _check_devices(card)
+    check_devices(card)
     _follow_if_not_first(card)
     with opened(folder):
         here = environment.describe() | graphics(card.trainer.accelerator)
@@ -113,21 +108,6 @@ def _follow_if_not_first(card: Card) -> None:
     if outside is not None and not outside.first:
         follow(RunFolder(share(None, outside)), outside)
         raise SystemExit(0)  # the first process says what came of it
-
-
-def _check_devices(card: Card) -> None:
-    """Refuse what this machine does not have.
-
-    Raises:
-        CardError: If there are fewer GPUs than the card needs.
-    """
-    if card.trainer.accelerator != "gpu":
-        return
-    if not torch.cuda.is_available():
-        raise CardError("trainer.accelerator: this machine has no GPU that torch can use. Choose trainer=cpu or auto.")
-    there, needed = torch.cuda.device_count(), card.trainer.devices // int(card.trainer.lightning.get("num_nodes", 1))
-    if there < needed:
-        raise CardError(f"trainer.devices: this machine has {there} GPUs, not {needed}. Set trainer.devices={there}.")
 
 
 def follow(folder: RunFolder, rank: Rank) -> None:
@@ -171,51 +151,6 @@ def _others(card: Card, folder: RunFolder, resumed: dict[str, Any] | None) -> It
             yield rank
 
 
-def settle(card: Card, data: Dataset) -> Card:
-    """Write what was left on ``auto`` into the card, and refuse what this data or machine cannot do.
-
-    Raises:
-        CardError: If there is no GPU where one is asked for, or the model cannot take this data or be had.
-    """
-    task = data.signature.target.task
-    card = judge.settled(card, "problem", task=task, metric=DEFAULT_METRIC[task])
-    card = judge.settled(card, "trainer", accelerator="gpu" if torch.cuda.is_available() else "cpu")
-    _check_devices(card)
-    gpu = card.trainer.accelerator == "gpu"
-    shape = data.transforms.input_shape(data.signature)
-    card = judge.replaced(card, "model", settle_model(card))
-    with torch.device("meta"):  # shapes only: no memory, no random numbers
-        model = make_model(card, data.signature, data.transforms, fresh=False)
-    _check_memory(model)
-    card = judge.settled(card, "trainer", precision=rules.precision(gpu))
-    if card.trainer.channels_last is True and len(shape) != 3:
-        raise CardError("trainer.channels_last: only images have channels. Set trainer.channels_last=auto.")
-    layout = rules.channels_last(len(shape) == 3, card.trainer.precision, gpu=gpu)
-    card = judge.settled(card, "trainer", channels_last=layout)
-    if card.data.batch_size == "auto":
-        card = judge.settled(card, "data", batch_size=finders.batch_size(card, data))
-    flops = rules.work(model, shape, card.data.batch_rows)
-    card = judge.settled(card, "trainer", threads=rules.threads(flops, usable_cores()))
-    steps = rules.steps_per_execution(flops, threads=card.trainer.thread_count, gpu=gpu)
-    if card.trainer.strategy != "single":
-        steps = 1  # Lightning averages gradients once a batch of its own
-    card = judge.settled(card, "trainer", steps_per_execution=steps)
-    # Last, for the loss that it looks at depends on all else.
-    return (
-        card if card.optimizer.lr != "auto" else judge.settled(card, "optimizer", lr=finders.learning_rate(card, data))
-    )
-
-
-def _found(asked: Card, card: Card) -> Iterator[str]:
-    """What was found for ``auto`` by more than a glance, with its reason."""
-    if asked.data.batch_size == "auto":
-        yield f"data.batch_size=auto: {card.data.batch_rows}, by the number of rows" + (
-            " and the room on the GPU" if card.trainer.accelerator == "gpu" else ""
-        )
-    if asked.optimizer.lr == "auto":
-        yield f"optimizer.lr=auto: {card.optimizer.rate:g}, where the loss fell fastest in a range test"
-
-
 def graphics(accelerator: str) -> dict[str, Any]:
     """The GPU and its libraries, for what is trained on one."""
     if accelerator != "gpu":
@@ -232,17 +167,6 @@ def moved(then: dict[str, Any], now: dict[str, Any]) -> dict[str, tuple[Any, Any
         if was != is_now:
             found[name] = (was, is_now)
     return found
-
-
-def _check_memory(model: nn.Module) -> None:
-    weights = sum(weight.numel() for weight in model.parameters())
-    # Each weight comes with a gradient and, with Adam, two averages; all of 4 bytes.
-    needed, there = 16 * weights, environment.memory_bytes()
-    if there and needed > there:
-        raise CardError(
-            f"model: {weights:,} weights need {needed / 2**30:,.0f} GB to train, and this machine has "
-            f"{there / 2**30:,.0f} GB. Make the layers smaller."
-        )
 
 
 def _write_beginnings(folder: RunFolder, card: Card, data: Dataset) -> None:

@@ -11,7 +11,7 @@ import torch
 
 import runcard
 from runcard.data.dataset import load_dataset
-from runcard.fitting import settle
+from runcard.settling import settle
 from runcard.training import finders, rules
 from runcard.training.finders import fits, range_test, rates, steepest
 from runcard.training.task import Task

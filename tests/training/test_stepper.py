@@ -19,9 +19,9 @@ from runcard.card.schema import Card
 from runcard.card.targets import build
 from runcard.data.dataset import Dataset, load_dataset
 from runcard.data.loader import minibatches
-from runcard.fitting import settle
 from runcard.models.make import make_model
 from runcard.runs import create, publish
+from runcard.settling import settle
 from runcard.training.checkpoint import load
 from runcard.training.epochs import EpochEnd
 from runcard.training.fit import train

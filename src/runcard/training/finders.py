@@ -18,8 +18,9 @@ from runcard.data.loader import Batch, Chunk, Part, minibatches
 from runcard.errors import CardError
 from runcard.models.make import threads
 from runcard.training import rules
-from runcard.training.fit import as_it_was, make_loading, make_task, plain_failures
+from runcard.training.fit import make_loading, make_task
 from runcard.training.state import State
+from runcard.training.surroundings import as_it_was, plain_failures
 from runcard.training.task import NotANumberError, Task
 
 LOWEST, HIGHEST, STEPS = 1e-6, 1.0, 100

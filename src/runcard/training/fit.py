@@ -2,19 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
-import logging
 import math
-import os
-import random
-import re
-import signal
-import threading
-import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
 import torch
 from pytorch_lightning import Trainer, seed_everything
 from pytorch_lightning.callbacks import Callback
@@ -27,7 +18,6 @@ from runcard.card.targets import build
 from runcard.data.dataset import Dataset
 from runcard.data.loader import InMemory, Loading, Part
 from runcard.data.split import PartName
-from runcard.errors import TrainingError
 from runcard.interrupts import HeldBack
 from runcard.models.make import make_model, threads
 from runcard.runs import RunFolder
@@ -41,15 +31,11 @@ from runcard.training.ranks import Rank
 from runcard.training.saving import Saving
 from runcard.training.state import State
 from runcard.training.stepper import Stepper
+from runcard.training.surroundings import as_it_was, plain_failures, without_hints
 from runcard.training.task import Task
 from runcard.training.together import Together
 from runcard.training.worsening import WarnOfWorsening
 
-# What seeding, determinism and tracing leave behind in the environment.
-OWN_VARIABLES = ("PL_GLOBAL_SEED", "PL_SEED_WORKERS", "CUBLAS_WORKSPACE_CONFIG", "KINETO_LOG_LEVEL")
-
-# How the libraries of several processes say that one of them is gone.
-LOST = re.compile(r"gloo/transport|NCCL|(reset|closed) by peer")
 # Rows are kept on the GPU if they take no more of its free memory: then none has to travel.
 SHARE_OF_GPU = 0.25
 # Rows on disk are read once and kept when they have no more numbers than this: 64 MB of float32.
@@ -87,7 +73,7 @@ def train(
     """
     state = State.from_dict(resumed["state"]) if resumed is not None else State()
     if not state.stopped:
-        with as_it_was(), _without_hints(), plain_failures(run), threads(card.trainer.thread_count):
+        with as_it_was(), without_hints(), plain_failures(run), threads(card.trainer.thread_count):
             seed_everything(card.seed, workers=True, verbose=False)
             _train(card, data, run, state, resumed, progress, rank or Rank(), loggers)
     if rank is not None and not rank.first:
@@ -261,72 +247,3 @@ def make_trainer(card: Card, run: RunFolder, callbacks: Sequence[Callback], rank
         **{"enable_model_summary": False, **settings.lightning},
         default_root_dir=run.path,
     )
-
-
-@contextlib.contextmanager
-def plain_failures(run: RunFolder | None = None) -> Iterator[None]:
-    """Say what to lower when memory is short, and that another process is gone."""
-    try:
-        yield
-    except torch.OutOfMemoryError as error:
-        raise TrainingError(
-            "the GPU's memory is full: lower data.batch_size, or set trainer.precision=bf16-mixed"
-        ) from error
-    except RuntimeError as error:
-        if run is None or not LOST.search(str(error)):
-            raise
-        raise TrainingError(
-            f"another process of this training has died. Go on with `runcard resume {run.path}`."
-        ) from error
-
-
-@contextlib.contextmanager
-def as_it_was() -> Iterator[None]:
-    """Give back what seeding, determinism, Lightning and trackers change for the whole process.
-
-    Raises:
-        KeyboardInterrupt: On Ctrl-C, which Lightning would turn into a ``SystemExit``, ignoring any further one.
-    """
-    states = random.getstate(), np.random.get_state(), torch.get_rng_state()
-    fills = torch.utils.deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
-    # Deterministic training writes NaN into all memory before it is used: for a residual network 5 % of its time.
-    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
-    deterministic = torch.are_deterministic_algorithms_enabled()
-    warns = torch.is_deterministic_algorithms_warn_only_enabled()
-    variables, interrupt = dict(os.environ), signal.getsignal(signal.SIGINT)
-    try:
-        yield
-    except SystemExit as error:
-        if isinstance(error.__context__, KeyboardInterrupt):
-            raise KeyboardInterrupt from error
-        raise
-    finally:
-        random.setstate(states[0])
-        np.random.set_state(states[1])
-        torch.set_rng_state(states[2])
-        torch.use_deterministic_algorithms(deterministic, warn_only=warns)
-        torch.utils.deterministic.fill_uninitialized_memory = fills  # type: ignore[attr-defined]
-        for name in OWN_VARIABLES:
-            os.environ.pop(name, None)
-            if name in variables:
-                os.environ[name] = variables[name]
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGINT, interrupt)
-
-
-@contextlib.contextmanager
-def _without_hints() -> Iterator[None]:
-    """Silence what Lightning says of its own settings, which the user of a card neither sees nor can change."""
-    loggers = [logging.getLogger(name) for name in ("pytorch_lightning", "lightning_fabric")]
-    levels = [logger.level for logger in loggers]
-    with warnings.catch_warnings():
-        # It logs no single steps here, on purpose; and its pytree code calls a name that torch has renamed.
-        warnings.filterwarnings("ignore", ".*smaller than the logging interval.*")
-        warnings.filterwarnings("ignore", ".*isinstance.treespec, LeafSpec.*")
-        for logger in loggers:
-            logger.setLevel(logging.ERROR)
-        try:
-            yield
-        finally:
-            for logger, level in zip(loggers, levels, strict=True):
-                logger.setLevel(level)

@@ -1,0 +1,89 @@
+"""Card and rows → a card with nothing left on ``auto``, or what this data or machine cannot do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import nn
+
+from runcard import environment
+from runcard.card import check as judge
+from runcard.card.metrics import DEFAULT_METRIC
+from runcard.card.schema import Card
+from runcard.data.dataset import Dataset
+from runcard.environment import usable_cores
+from runcard.errors import CardError
+from runcard.models.make import make_model, settle_model
+from runcard.training import finders, rules
+
+
+def settle(card: Card, data: Dataset) -> Card:
+    """Write what was left on ``auto`` into the card, and refuse what this data or machine cannot do.
+
+    Raises:
+        CardError: If there is no GPU where one is asked for, or the model cannot take this data or be had.
+    """
+    task = data.signature.target.task
+    card = judge.settled(card, "problem", task=task, metric=DEFAULT_METRIC[task])
+    card = judge.settled(card, "trainer", accelerator="gpu" if torch.cuda.is_available() else "cpu")
+    check_devices(card)
+    gpu = card.trainer.accelerator == "gpu"
+    shape = data.transforms.input_shape(data.signature)
+    card = judge.replaced(card, "model", settle_model(card))
+    with torch.device("meta"):  # shapes only: no memory, no random numbers
+        model = make_model(card, data.signature, data.transforms, fresh=False)
+    _check_memory(model)
+    card = judge.settled(card, "trainer", precision=rules.precision(gpu))
+    if card.trainer.channels_last is True and len(shape) != 3:
+        raise CardError("trainer.channels_last: only images have channels. Set trainer.channels_last=auto.")
+    layout = rules.channels_last(len(shape) == 3, card.trainer.precision, gpu=gpu)
+    card = judge.settled(card, "trainer", channels_last=layout)
+    if card.data.batch_size == "auto":
+        card = judge.settled(card, "data", batch_size=finders.batch_size(card, data))
+    flops = rules.work(model, shape, card.data.batch_rows)
+    card = judge.settled(card, "trainer", threads=rules.threads(flops, usable_cores()))
+    steps = rules.steps_per_execution(flops, threads=card.trainer.thread_count, gpu=gpu)
+    if card.trainer.strategy != "single":
+        steps = 1  # Lightning averages gradients once a batch of its own
+    card = judge.settled(card, "trainer", steps_per_execution=steps)
+    # Last, for the loss that it looks at depends on all else.
+    return (
+        card if card.optimizer.lr != "auto" else judge.settled(card, "optimizer", lr=finders.learning_rate(card, data))
+    )
+
+
+def found(asked: Card, card: Card) -> Iterator[str]:
+    """What was found for ``auto`` by more than a glance, with its reason."""
+    if asked.data.batch_size == "auto":
+        yield f"data.batch_size=auto: {card.data.batch_rows}, by the number of rows" + (
+            " and the room on the GPU" if card.trainer.accelerator == "gpu" else ""
+        )
+    if asked.optimizer.lr == "auto":
+        yield f"optimizer.lr=auto: {card.optimizer.rate:g}, where the loss fell fastest in a range test"
+
+
+def check_devices(card: Card) -> None:
+    """Refuse what this machine does not have.
+
+    Raises:
+        CardError: If there are fewer GPUs than the card needs.
+    """
+    if card.trainer.accelerator != "gpu":
+        return
+    if not torch.cuda.is_available():
+        raise CardError("trainer.accelerator: this machine has no GPU that torch can use. Choose trainer=cpu or auto.")
+    there, needed = torch.cuda.device_count(), card.trainer.devices // int(card.trainer.lightning.get("num_nodes", 1))
+    if there < needed:
+        raise CardError(f"trainer.devices: this machine has {there} GPUs, not {needed}. Set trainer.devices={there}.")
+
+
+def _check_memory(model: nn.Module) -> None:
+    weights = sum(weight.numel() for weight in model.parameters())
+    # Each weight comes with a gradient and, with Adam, two averages; all of 4 bytes.
+    needed, there = 16 * weights, environment.memory_bytes()
+    if there and needed > there:
+        raise CardError(
+            f"model: {weights:,} weights need {needed / 2**30:,.0f} GB to train, and this machine has "
+            f"{there / 2**30:,.0f} GB. Make the layers smaller."
+        )
