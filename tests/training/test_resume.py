@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 import runcard
@@ -175,6 +176,7 @@ def test_other_cards(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
 def test_workers_do_not_change_the_bits() -> None:
     alone, helped = fit("data.workers=0", "runs_dir=alone"), fit("data.workers=2", "runs_dir=helped")
     assert equal(load(alone.folder.last), load(helped.folder.last))
+    assert not [child for child in psutil.Process().children() if "pt_data_worker" in child.name()], "they are ended"
 
 
 def test_a_finished_run_is_left_as_it_is(command: Command, whole: RunFolder) -> None:

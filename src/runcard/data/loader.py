@@ -121,6 +121,12 @@ class Chunks:
             rows = orders[start : start + self.steps]
             yield Chunk(self._gather(rows) if ahead is None else (next(ahead) for _ in rows))
 
+    def close(self) -> None:
+        """End the workers, which would wait for a next epoch."""
+        iterator, self._loader = getattr(self._loader, "_iterator", None), None
+        if iterator is not None:
+            iterator._shutdown_workers()
+
     def _gather(self, orders: Sequence[RowNumbers]) -> Iterator[Batch]:
         if isinstance(self.part, InMemory):  # one gather for all of them: a view costs a tenth of one
             inputs, targets = self._pinned(self.part[np.concatenate(orders)])
@@ -188,6 +194,7 @@ class Loading(LightningDataModule):
         self.workers = workers
         self.pinned = pinned
         self.share = share
+        self._chunks: Chunks | None = None
 
     @property
     def sizes(self) -> list[int]:
@@ -207,7 +214,15 @@ class Loading(LightningDataModule):
 
     def train_dataloader(self) -> Chunks:
         """What is left of the epoch."""
-        return Chunks(self.train, self.orders, steps=self.steps, workers=self.workers, pinned=self.pinned)
+        self.close()
+        self._chunks = Chunks(self.train, self.orders, steps=self.steps, workers=self.workers, pinned=self.pinned)
+        return self._chunks
+
+    def close(self) -> None:
+        """End the processes that gather rows."""
+        if self._chunks is not None:
+            self._chunks.close()
+            self._chunks = None
 
     def val_dataloader(self) -> Batches:
         """All validation rows, as they stand."""

@@ -129,6 +129,7 @@ def _train(
         if timing is not None:
             timing.write()
     finally:
+        rows.close()
         if torch.distributed.is_initialized():
             torch.distributed.destroy_process_group()
         signals.release()
