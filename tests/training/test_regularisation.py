@@ -100,6 +100,7 @@ def test_noise_is_of_seed_and_minibatch() -> None:
     assert 0 <= mix(2**70) < 2**64
 
 
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script_method.*:DeprecationWarning")  # torch's own use of it
 @pytest.mark.slow
 def test_a_compiled_network_learns_the_same() -> None:
     plain, compiled = fit("model.dropout=0.0"), fit("model.dropout=0.0", "trainer.compile=true")

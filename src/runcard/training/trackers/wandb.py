@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import sys
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,6 @@ from runcard.training.trackers.base import Record, Tracker, earlier
 
 # A server out of reach must be given up within a minute. What is kept here must be on disk soon: a kill takes the rest.
 SETTINGS = {"init_timeout": 30.0, "finish_timeout": 60.0, "x_transaction_log_flush_interval": 1.0}
-FREE_WITHIN_S = 15.0
 EXIT_CODES = {"success": 0, "failed": 1, "stopped": 130}
 
 
@@ -73,23 +71,15 @@ class Wandb(Tracker):
 
         assert isinstance(self.card.logger, WandbLogger)
         offline = self.card.logger.offline
-        until = time.monotonic() + FREE_WITHIN_S
-        while self._tracked is None:
-            logger = build(
-                self.card.logger,
-                save_dir=self.run.path,
-                name=self.name,
-                id=record.get("id"),
-                resume=None if offline else "allow",  # offline it only warns
-                settings={name: value for name, value in SETTINGS.items() if name in wandb.Settings.model_fields},
-            )
-            try:
-                self._tracked = logger.experiment
-            except Exception as error:
-                # The service of a process that was killed holds its run until it notices.
-                if "is in use" not in str(error) or time.monotonic() > until:
-                    raise
-                time.sleep(0.2)
+        logger = build(
+            self.card.logger,
+            save_dir=self.run.path,
+            name=self.name,
+            id=record.get("id"),
+            resume=None if offline else "allow",  # offline it only warns
+            settings={name: value for name, value in SETTINGS.items() if name in wandb.Settings.model_fields},
+        )
+        self._tracked = logger.experiment
         self._begins = self._tracked.step if record and not offline else 0
         return logger, {"id": self._tracked.id}
 
