@@ -104,10 +104,15 @@ def resume_run(folder: RunFolder, *, progress: bool = False) -> Run:
 
 def _follow_if_not_first(card: Card) -> None:
     """Where torchrun or SLURM started several processes, all but the first train and write nothing."""
-    outside = outside_rank(card.trainer.devices) if card.trainer.strategy != "single" else None
+    outside = _outside(card)
     if outside is not None and not outside.first:
         follow(RunFolder(share(None, outside)), outside)
         raise SystemExit(0)  # the first process says what came of it
+
+
+def _outside(card: Card) -> Rank | None:
+    """This process among those that torchrun or SLURM started for the card; None: nobody did."""
+    return outside_rank(card.trainer.devices) if card.trainer.strategy != "single" else None
 
 
 def follow(folder: RunFolder, rank: Rank) -> None:
@@ -140,7 +145,7 @@ def _go_on(card: Card, data: Dataset, folder: RunFolder, resumed: dict[str, Any]
 def _others(card: Card, folder: RunFolder, resumed: dict[str, Any] | None) -> Iterator[Rank]:
     """The processes that share each minibatch with this one, if the card wants any."""
     over = resumed is not None and resumed["state"]["stopped"]
-    outside = outside_rank(card.trainer.devices) if card.trainer.strategy != "single" else None
+    outside = _outside(card)
     if outside is not None:
         share(folder.path, outside)
         yield outside

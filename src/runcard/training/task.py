@@ -134,7 +134,7 @@ class Task(LightningModule):
         if self.together is not None:
             self._learn_together(loss, len(inputs))
             return
-        last = (self.state.minibatch + 1) % self.stepper.accumulate == 0 or self.state.minibatch + 1 == self.minibatches
+        last = self._ends_group
         if self.device.type != "cpu" and not self.skip:
             # A look at the value would make the processor wait for the device; so it waits until the chunk is done.
             self._waiting.append(loss.detach())
@@ -144,15 +144,19 @@ class Task(LightningModule):
             return
         self.stepper.learn(loss, last=last)
 
+    @property
+    def _ends_group(self) -> bool:
+        """Whether the minibatch at hand is the last of those that change the weights together."""
+        number = self.state.minibatch + 1
+        return number % self.stepper.accumulate == 0 or number == self.minibatches
+
     def _learn_together(self, loss: Tensor, rows: int) -> None:
         """Learn a share of a minibatch, so that the mean of all gradients is that of the whole minibatch."""
         assert self.together is not None
-        minibatch, processes = self.state.minibatch, self.together.world
-        whole = self.rows[minibatch]
+        processes, whole = self.together.world, self.rows[self.state.minibatch]
         loss = loss * (rows * processes / whole if whole >= processes else 1.0)
         if self._is_number(self.together.mean(loss.detach())):
-            last = (minibatch + 1) % self.stepper.accumulate == 0 or minibatch + 1 == self.minibatches
-            self.stepper.learn(loss, last=last)
+            self.stepper.learn(loss, last=self._ends_group)
 
     def _is_number(self, value: float) -> bool:
         """Note a loss; whether it can be learned from.
