@@ -1,6 +1,25 @@
-"""``python -m runcard`` is the ``runcard`` command."""
+"""``runcard`` and ``python -m runcard``: the command, in a process that is its own."""
 
-from runcard.cli.main import main
+from __future__ import annotations
+
+import gc
+from typing import NoReturn
+
+from runcard.cli.main import main as command
+
+# New objects between two looks for garbage. Importing torch and Lightning makes a million that stay: with Python's own
+# number a fit waits half a second for nothing.
+OBJECTS_BETWEEN_COLLECTIONS = 20_000
+
+
+def main() -> NoReturn:
+    """Run the command line and leave the process."""
+    gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
+    try:
+        command()
+    finally:
+        gc.freeze()  # else Python goes through all of them twice more before it ends: most of a second
+
 
 if __name__ == "__main__":
     main()
