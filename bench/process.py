@@ -3,7 +3,7 @@
     python bench/process.py [--rounds 5]
 
 ``whole``: processes of ``runcard fit`` and of a script as the usual template has it: Hydra composes and instantiates,
-Lightning trains with a DataLoader, torchmetrics and ``self.log`` each step, early stopping, the best checkpoint and csv;
+Lightning trains with a DataLoader, torchmetrics and ``self.log`` each step, early stopping, best checkpoint and csv;
 then the test rows. Both train digits with a perceptron of 128-128 for 10 epochs with one thread. Runcard also checks
 the card, keeps what a resume needs, and evaluates with intervals and baselines; without its report, for the template
 writes none. ``beyond imports``: a fit of one epoch in a process that has imported what such a fit imports.

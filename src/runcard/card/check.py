@@ -187,6 +187,8 @@ def _trainer_contradictions(card: Card) -> Iterator[tuple[str, str, str]]:
 
 def _device_contradictions(card: Card) -> Iterator[tuple[str, str, str]]:
     trainer = card.trainer
+    if trainer.strategy == "fsdp":
+        yield from _sharding_contradictions(card)
     if trainer.strategy == "single" and trainer.devices > 1:
         yield "trainer.devices", f"{trainer.devices} devices need a strategy", "Choose trainer=ddp."
     if trainer.strategy != "single" and trainer.overfit_rows is not None:
@@ -199,6 +201,23 @@ def _device_contradictions(card: Card) -> Iterator[tuple[str, str, str]]:
         yield "trainer.steps_per_execution", "several processes share one minibatch at a time", "Set it to auto."
     if trainer.strategy != "single" and card.data.batch_size != "auto" and card.data.batch_size < trainer.devices:
         yield "data.batch_size", f"is less than the {trainer.devices} devices that share it", "Make it larger."
+
+
+def _sharding_contradictions(card: Card) -> Iterator[tuple[str, str, str]]:
+    trainer = card.trainer
+    if trainer.accelerator == "cpu":
+        hint = "Choose trainer=ddp, or trainer.accelerator=gpu on a machine with GPUs."
+        yield "trainer.strategy", "'fsdp' needs GPUs", hint
+    if trainer.devices == 1:
+        yield "trainer.devices", "'fsdp' divides a model among several devices", "Give 2 or more, or trainer=gpu."
+    if trainer.precision == "16-mixed":
+        yield "trainer.precision", "'16-mixed' is not for 'fsdp'", "Set trainer.precision=bf16-mixed."
+    if trainer.average.method is not None:
+        yield "trainer.average.method", "no average is kept of a divided model", "Set it to null, or trainer=ddp."
+    if trainer.compile:
+        yield "trainer.compile", "a divided model is not compiled", "Set trainer.compile=false, or trainer=ddp."
+    if trainer.lightning.get("inference_mode"):
+        yield "trainer.lightning.inference_mode", "a divided model learns nothing after it", "Leave it out."
 
 
 def _logger_contradictions(card: Card) -> Iterator[tuple[str, str, str]]:

@@ -186,7 +186,7 @@ class Trainer(Section):
 
     accelerator: Literal["cpu", "gpu", "auto"]
     devices: Positive
-    strategy: Literal["single", "ddp"]
+    strategy: Literal["single", "ddp", "fsdp"]
     precision: Literal[32, "bf16-mixed", "16-mixed", "bf16-true", "auto"]
     max_epochs: Positive
     limit_batches: Positive | None

@@ -59,7 +59,16 @@ class Dataset:
 
     def inputs(self, part: PartName) -> NDArray[np.float32]:
         """The model's input for all rows of a part: ``(rows, *input_shape)``."""
-        return self.take(self.indices(part))
+        rows = self.indices(part)
+        if not self.lazy:
+            return self.take(rows)
+        # In pieces: on the way to its numbers a row takes several times their memory.
+        first, done = self.take(rows[:0]), 0
+        inputs = np.empty((len(rows), *first.shape[1:]), dtype=first.dtype)
+        for piece in self.stretches(rows):
+            inputs[done : done + len(piece)] = self.take(piece)
+            done += len(piece)
+        return inputs
 
     def take(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """The model's input for any rows: ``(rows, *input_shape)``, in memory.

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from runcard.card.metrics import better, maximizes
 from runcard.errors import TrainingError
+from runcard.training.sharding import whole
 from runcard.training.state import Numbers
 from runcard.training.task import Task
 
@@ -89,4 +90,4 @@ class EpochEnd(Callback):
 
 def weights(model: nn.Module) -> dict[str, Tensor]:
     """A copy on the CPU: the optimizer writes into the tensors themselves."""
-    return {name: tensor.detach().to("cpu", copy=True) for name, tensor in model.state_dict().items()}
+    return {name: whole(tensor.detach()).to("cpu", copy=True) for name, tensor in model.state_dict().items()}

@@ -29,6 +29,7 @@ from runcard.training.profiling import Profile
 from runcard.training.progress import ShowProgress
 from runcard.training.ranks import Rank
 from runcard.training.saving import Saving
+from runcard.training.sharding import Sharded
 from runcard.training.state import State
 from runcard.training.stepper import Stepper
 from runcard.training.surroundings import as_it_was, plain_failures, without_hints
@@ -106,11 +107,11 @@ def _train(
     signals = HeldBack()
     rows = make_loading(card, data, lambda: (state.epoch, state.minibatch), rank)
     task = make_task(card, data, state, rows.sizes, fresh=resumed is None)
+    saving = Saving(run, card.checkpoint.every_s, signals, resumed, writes=rank.first)
     if rank.world > 1:
-        task.together = Together(rank.world, lambda: signals.waiting)
+        task.together = Together(rank.world, lambda: signals.waiting, lambda: saving.due)
     if card.trainer.compile:
         task.model.compile()
-    saving = Saving(run, card.checkpoint.every_s, signals, resumed, writes=rank.first)
     stopping = card.trainer.early_stopping
     ending = EpochEnd(
         card.trainer.monitor, rows.sizes, patience=stopping.patience, min_delta=stopping.min_delta, loggers=loggers
@@ -235,7 +236,7 @@ def make_trainer(card: Card, run: RunFolder, callbacks: Sequence[Callback], rank
     return Trainer(
         accelerator=settings.accelerator,
         devices=settings.devices // int(settings.lightning.get("num_nodes", 1)),
-        strategy="auto" if rank.world == 1 else settings.strategy,
+        strategy=make_strategy(settings.strategy) if rank.world > 1 else "auto",
         plugins=[rank.environment] if rank.environment is not None else None,
         precision="32-true",  # the task casts: a Lightning batch is many minibatches
         max_epochs=settings.max_epochs,
@@ -245,6 +246,13 @@ def make_trainer(card: Card, run: RunFolder, callbacks: Sequence[Callback], rank
         num_sanity_val_steps=0,
         enable_checkpointing=False,
         enable_progress_bar=False,
+        # Weights that are put together while nothing is noted for gradients would be lost for the next step.
+        inference_mode=settings.strategy != "fsdp",
         **{"enable_model_summary": False, **settings.lightning},
         default_root_dir=run.path,
     )
+
+
+def make_strategy(name: str) -> str | Sharded:
+    """How processes divide the work: Lightning's name for it, or ours."""
+    return Sharded() if name == "fsdp" else name

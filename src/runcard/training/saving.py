@@ -14,6 +14,7 @@ from runcard.interrupts import HeldBack
 from runcard.runs import RunFolder
 from runcard.training.checkpoint import save
 from runcard.training.epochs import weights
+from runcard.training.sharding import is_sharded, shares
 from runcard.training.state import random_states, set_random_states
 from runcard.training.task import NotANumberError, Task
 
@@ -50,7 +51,7 @@ class Saving(Callback):
         """Take up weights, optimizer and random numbers where the checkpoint left them."""
         assert isinstance(pl_module, Task)
         if self.resumed is not None:
-            pl_module.model.load_state_dict(self.resumed["state_dict"])
+            pl_module.model.load_state_dict(shares(self.resumed["state_dict"], pl_module.model))
             pl_module.stepper.load_state_dict(self.resumed["stepper"])
             set_random_states(self.resumed["random"])
             self.resumed = None
@@ -71,9 +72,15 @@ class Saving(Callback):
             with self.signals.let_through():
                 pass
 
+    @property
+    def due(self) -> bool:
+        """Whether this process writes, and it is time to."""
+        return self.writes and time.monotonic() - self._written >= self.every_s
+
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: object, **__: object) -> None:
         """Save if it is time."""
-        if time.monotonic() - self._written >= self.every_s:
+        assert isinstance(pl_module, Task)
+        if self.due if pl_module.together is None else pl_module.together.saving:
             self.save()
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -95,7 +102,7 @@ class Saving(Callback):
         """
         task = self._task
         assert task is not None
-        if not self.writes:
+        if not (self.writes or is_sharded(task.model)):  # a share that another process lacks is in this one
             return
         task.settle()
         if not finite(task):
@@ -103,8 +110,10 @@ class Saving(Callback):
                 f"a weight became infinite or no number by step {task.stepper.step}: the last checkpoint is kept. "
                 "Lower optimizer.lr, or set trainer.gradient_clip_norm=1.0."
             )
-        save(self.run.last, content(task), keep=self.run.last_before)
-        self._written = time.monotonic()
+        made = content(task)
+        if self.writes:
+            save(self.run.last, made, keep=self.run.last_before)
+            self._written = time.monotonic()
 
 
 def content(task: Task) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from runcard.training.averages import Averaged
+from runcard.training.sharding import optimizer_shares, share, whole
 
 
 class Stepper:
@@ -116,19 +117,19 @@ class Stepper:
         """Optimizer, scaler, average, step, and the gradients of a group that is not whole."""
         return {
             "step": self.step,
-            "optimizer": self.optimizer.state_dict(),
+            "optimizer": whole(self.optimizer.state_dict()),
             "scaler": None if self.scaler is None else self.scaler.state_dict(),
             "average": None if self.average is None else self.average.state_dict(),
-            "gradients": [weight.grad for weight in self.weights],
+            "gradients": whole([weight.grad for weight in self.weights]),
         }
 
     def load_state_dict(self, content: dict[str, Any]) -> None:
         """Go on from there."""
         self.step = content["step"]
-        self.optimizer.load_state_dict(content["optimizer"])
+        self.optimizer.load_state_dict(optimizer_shares(content["optimizer"], self.weights))
         if self.scaler is not None:
             self.scaler.load_state_dict(content["scaler"])
         if self.average is not None:
             self.average.load_state_dict(content["average"])
         for weight, gradient in zip(self.weights, content["gradients"], strict=True):
-            weight.grad = None if gradient is None else gradient.to(weight)
+            weight.grad = None if gradient is None else share(gradient, weight)

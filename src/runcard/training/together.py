@@ -1,4 +1,4 @@
-"""What processes that share each minibatch tell each other after it: the loss of all, and whether one has to stop."""
+"""What processes that share each minibatch tell each other after it: their loss, and whether one must stop or save."""
 
 from __future__ import annotations
 
@@ -14,16 +14,22 @@ class Together:
     Args:
         world: How many there are.
         must_stop: Whether this one was asked to stop.
+        due: Whether it is time to save, by this one's clock.
     """
 
-    def __init__(self, world: int, must_stop: Callable[[], bool]) -> None:
+    def __init__(self, world: int, must_stop: Callable[[], bool], due: Callable[[], bool]) -> None:
         self.world = world
         self.must_stop = must_stop
+        self.due = due
         self.stopping = False
+        self.saving = False
 
     def mean(self, loss: Tensor) -> float:
-        """The mean of all processes' losses; afterwards each knows whether one has to stop."""
-        told = torch.stack([loss.double() / self.world, torch.tensor(float(self.must_stop())).to(loss.device)])
+        """The mean of all processes' losses; afterwards each knows whether one has to stop or save."""
+        wishes = torch.tensor([self.must_stop(), self.due()], dtype=torch.float64)
+        told = torch.cat([loss.double().reshape(1) / self.world, wishes.to(loss.device)])
         torch.distributed.all_reduce(told)
-        self.stopping = self.stopping or bool(told[1] > 0)
-        return float(told[0])
+        mean, stopping, saving = told.tolist()
+        self.stopping = self.stopping or stopping > 0
+        self.saving = saving > 0
+        return float(mean)
