@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gc
+import signal
 from typing import NoReturn
 
 from runcard.cli.main import main as command
+from runcard.interrupts import SIGNALS
 
 # New objects between two looks for garbage. Importing torch and Lightning makes a million that stay: with Python's own
 # number a fit waits half a second for nothing.
@@ -18,6 +20,8 @@ def main() -> NoReturn:
     try:
         command()
     finally:
+        for signum in SIGNALS:  # all is done and said: a signal that comes now changes neither
+            signal.signal(signum, signal.SIG_IGN)
         gc.freeze()  # else Python goes through all of them twice more before it ends: most of a second
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import polars as pl
@@ -10,7 +12,7 @@ import pytest
 
 import runcard
 from runcard.cli.verbs import VERBS
-from tests.conftest import TINY, Command, customers
+from tests.conftest import HANG_S, TINY, Command, customers
 
 
 @pytest.mark.parametrize("verb", [verb.name for verb in VERBS])
@@ -27,6 +29,20 @@ def test_help_names_every_verb_and_version_is_told(command: Command) -> None:
         assert said.code == 0
         assert all(f"    {verb.name} " in said.out for verb in VERBS)
     assert command("--version").out == f"runcard {runcard.__version__}\n"
+
+
+@pytest.mark.parametrize("signum", ["SIGINT", "SIGTERM", "SIGUSR1"])
+def test_a_signal_on_the_way_out_changes_nothing(signum: str) -> None:
+    script = f"""
+import atexit, os, signal, sys
+atexit.register(os.kill, os.getpid(), signal.{signum})
+sys.argv = ["runcard", "--version"]
+from runcard.__main__ import main
+main()
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=HANG_S)
+    assert done.returncode == 0
+    assert done.stdout == f"runcard {runcard.__version__}\n"
 
 
 def test_the_whole_line(command: Command, table: Path) -> None:
