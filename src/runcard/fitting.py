@@ -25,7 +25,7 @@ from runcard.settling import check_devices, found, settle
 from runcard.training.checkpoint import load, load_last
 from runcard.training.fit import train
 from runcard.training.loggers import told
-from runcard.training.ranks import Rank, children, outside_rank, share
+from runcard.training.ranks import Rank, children, outside_rank, ready, share
 
 log = logging.getLogger("runcard")
 
@@ -125,6 +125,7 @@ def follow(folder: RunFolder, rank: Rank) -> None:
     card = load_saved(folder.card)
     data = restore(card, files.read_json(folder.data), read_labels(folder.split))
     newest = next((load(path) for path in (folder.last, folder.last_before) if path.exists()), None)
+    ready()
     train(card, data, folder, resumed=newest, rank=rank)
 
 

@@ -29,3 +29,12 @@ def test_deterministic_runs_give_the_same_bytes() -> None:
     card = runcard.load_card(["experiment=digits_cnn", "trainer=gpu", "trainer.max_epochs=3", "report=false"])
     first, again = runcard.fit(card), runcard.fit(card)
     assert first.folder.last.read_bytes() == again.folder.last.read_bytes()
+
+
+@pytest.mark.skipif(torch.cuda.device_count() < 2, reason="needs two GPUs")
+@pytest.mark.parametrize("trainer", ["ddp", "fsdp"])
+def test_two_gpus_share_the_work_and_give_the_same_bits_each_time(trainer: str) -> None:
+    card = runcard.load_card(["experiment=digits_cnn", f"trainer={trainer}", "trainer.max_epochs=3", "report=false"])
+    first, again = runcard.fit(card), runcard.fit(card)
+    assert first.metrics["test/accuracy"] > 0.8
+    assert first.folder.last.read_bytes() == again.folder.last.read_bytes()

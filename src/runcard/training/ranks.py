@@ -24,11 +24,13 @@ from pytorch_lightning.plugins.environments import (
     TorchElasticEnvironment,
 )
 
-from runcard.errors import CardError
+from runcard.errors import CardError, TrainingError
 
 # Set for the time of training, in this process and its children, and taken back.
 VARIABLES = ("MASTER_ADDR", "MASTER_PORT", "WORLD_SIZE", "LOCAL_RANK", "NODE_RANK", "GROUP_RANK", "RANK")
 PATIENCE_S = 10.0
+# The end of a pipe by which a child says that it is about to meet the others.
+READY = "RUNCARD_READY"
 
 
 @dataclass(frozen=True)
@@ -104,20 +106,28 @@ def children(run: Path, world: int) -> Iterator[Rank]:
     Args:
         run: The run folder, with its card.
         world: How many processes there are, with this one.
+
+    Raises:
+        TrainingError: If one dies before they meet; torch would wait for it for half an hour.
     """
     before = {name: os.environ.get(name) for name in VARIABLES}
     common = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(_free_port()), "NODE_RANK": "0"}
     processes: list[subprocess.Popen[bytes]] = []
+    heard, told = os.pipe()
     try:
         for number in range(1, world):
             command = [sys.executable, "-m", "runcard.rank", str(run)]
-            processes.append(subprocess.Popen(command, env=os.environ | common | {"LOCAL_RANK": str(number)}))
+            variables = os.environ | common | {"LOCAL_RANK": str(number), READY: str(told)}
+            processes.append(subprocess.Popen(command, env=variables, pass_fds=[told]))
+        os.close(told)
+        _wait_for(heard, world - 1)
         os.environ.update(common | {"LOCAL_RANK": "0"})
         yield Rank(0, world, LightningEnvironment())
         for process in processes:
             with contextlib.suppress(subprocess.TimeoutExpired):  # it has nothing more to give
                 process.wait(PATIENCE_S)
     finally:
+        os.close(heard)
         for process in processes:
             process.kill()
             process.wait()
@@ -125,6 +135,23 @@ def children(run: Path, world: int) -> Iterator[Rank]:
             os.environ.pop(name, None)
             if value is not None:
                 os.environ[name] = value
+
+
+def _wait_for(heard: int, others: int) -> None:
+    """Wait until each of the others has said that it is ready, or has ended."""
+    while others:
+        words = os.read(heard, others)
+        if not words:
+            raise TrainingError("another process of this training ended before it began; what it said is above")
+        others -= len(words)
+
+
+def ready() -> None:
+    """Say that this process, started by ``children``, is about to meet the others."""
+    told = os.environ.pop(READY, None)
+    if told is not None:
+        os.write(int(told), b".")
+        os.close(int(told))
 
 
 def child(world: int) -> Rank:
