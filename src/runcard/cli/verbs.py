@@ -1,39 +1,13 @@
-"""Verb → step. Each verb imports what it needs when it runs, so that help and checks never wait for torch."""
+"""The verbs of the command line: what each is for, and what it takes."""
 
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import sys
-import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
 
-from runcard.errors import CardError
-
-if TYPE_CHECKING:
-    from runcard.evaluation.predictor import Run
-
-
-@dataclass(frozen=True)
-class Result:
-    """What a verb gives back.
-
-    Attributes:
-        data: For machines; printed with ``--json``.
-        text: For people.
-        exit_code: 0, or 3 where a check said no.
-    """
-
-    data: dict[str, Any]
-    text: str
-    exit_code: int = 0
-
-
-UNREAD = "the sweep is right, as far as can be told before the data is read: what decides follows from it"
+from runcard.cli import steps
+from runcard.cli.steps import Result
 
 
 @dataclass(frozen=True)
@@ -100,251 +74,65 @@ def _add_doctor(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--runs-dir", default="runs", metavar="DIR", help="where run folders would go; default: runs")
 
 
-def check(arguments: argparse.Namespace) -> Result:
-    """Compose and judge a card, or a sweep with a card for each point that can be foreseen."""
-    from runcard import api
-    from runcard.cli.text import card_text, space_text
-
-    if _is_for_hydra(arguments):
-        return _hydra(arguments)
-    if _is_sweep(arguments):
-        plan = api.load_sweep(arguments.overrides, arguments.config_dir)
-        metric = api.check_sweep(plan)
-        settings = plan.settings.model_dump(mode="json", exclude={"space", "n_trials"})
-        data = {"ok": True, "sweep": settings, "space": plan.written_space, "n_trials": plan.trials, "metric": metric}
-        decides = f"the sweep is right; {metric} decides" if metric else UNREAD
-        return Result(data, f"{space_text(plan)}\n{decides}")
-    card = api.load_card(arguments.overrides, arguments.config_dir)
-    api.check(card)
-    data = {"ok": True, "card": card.to_dict(), "origins": card.origins}
-    return Result(data, f"{card_text(card)}\nthe card is right")
-
-
-def fit(arguments: argparse.Namespace) -> Result:
-    """Card → run, or study."""
-    from runcard import api
-    from runcard.cli.text import said_to_people, study_text
-
-    if _is_for_hydra(arguments):
-        return _hydra(arguments)
-    started = time.monotonic()
-    if _is_sweep(arguments):
-        from runcard.card.hydra_flags import multirun
-
-        with said_to_people():
-            study = multirun(arguments.overrides, arguments.config_dir)
-        data = {"study": str(study.folder.path), "best": study.best, "states": study.summary["states"]}
-        return Result(data | {"seconds": round(time.monotonic() - started, 3)}, study_text(study))
-    card = api.load_card(arguments.overrides, arguments.config_dir)
-    with said_to_people():
-        run = api.fit(card, progress=True)
-    return _fitted(run, started)
-
-
-def resume(arguments: argparse.Namespace) -> Result:
-    """Stopped run → finished run."""
-    from runcard import api
-    from runcard.cli.text import said_to_people
-
-    started = time.monotonic()
-    with said_to_people():
-        run = api.resume(arguments.run, progress=True)
-    return _fitted(run, started)
-
-
-def _fitted(run: Run, started: float) -> Result:
-    """A run and, where its card asks for them, where time went and, last, whether the model can learn."""
-    from runcard import files
-    from runcard.cli.debugging import learned, overfit_text, profile_text
-    from runcard.cli.text import run_text, shown_path
-
-    seconds = round(time.monotonic() - started, 3)
-    data: dict[str, Any] = {"run": str(run.path), "metrics": run.metrics, "seconds": seconds}
-    texts, can_learn = [run_text(run)], learned(run)
-    if run.card.trainer.profile and run.folder.profile.is_file():
-        data["profile"] = files.read_json(run.folder.profile) | {"trace": str(run.folder.trace)}
-        texts.append(profile_text(data["profile"], shown_path(run.folder.trace)))
-    if can_learn is not None:
-        data["learned"] = can_learn
-        texts.append(overfit_text(run))
-    return Result(data, "\n".join(texts), 3 if can_learn is False else 0)
-
-
-def verify(arguments: argparse.Namespace) -> Result:
-    """Finished run → whether it comes out the same again."""
-    from runcard import api
-    from runcard.cli.text import said_to_people, verdict_text
-
-    if not 0 <= arguments.tolerance < 1:
-        raise CardError(f"--tolerance {arguments.tolerance:g}: a share is expected, 0 to below 1")
-    with said_to_people():
-        verdict = api.verify(arguments.run, tolerance=arguments.tolerance)
-    data = {"run": str(Path(arguments.run).absolute()), "same": verdict.same, **asdict(verdict)}
-    return Result(data, verdict_text(verdict), 0 if verdict.same else 3)
-
-
-def evaluate(arguments: argparse.Namespace) -> Result:
-    """One run in depth."""
-    from runcard import api
-    from runcard.cli.text import run_text
-
-    run = api.evaluate(arguments.run)
-    data = {"run": str(run.path), "metrics": run.metrics, "report": str(run.folder.report)}
-    return Result(data, run_text(run))
-
-
-def predict(arguments: argparse.Namespace) -> Result:
-    """Rows file → answers file."""
-    from runcard import api
-    from runcard.data.frames import check_output, write_frame
-    from runcard.files import write_bytes
-
-    run = api.load_run(arguments.run)
-    output = Path(arguments.output).expanduser().absolute()
-    check_output(output)
-    if output.exists() and (output.samefile(arguments.rows) or run.path in output.resolve().parents):
-        raise CardError(f"--output {output}: this holds what the answers come from; name another file")
-    columns = run.columns(arguments.rows)
-    answers = run.table(run.answer(columns))
-    write_bytes(output, write_frame(answers, output))
-    warnings = run.warnings(columns)
-    lines = [*(f"warning: {warning}" for warning in warnings), f"{answers.height} answers in {output}"]
-    data = {"answers": str(output), "rows": answers.height, "warnings": warnings, "run": str(run.path)}
-    return Result(data, "\n".join(lines))
-
-
-def package(arguments: argparse.Namespace) -> Result:
-    """Run or study → bundle."""
-    from runcard import api
-    from runcard.cli.text import said_to_people
-
-    with said_to_people():
-        packaged = api.package(arguments.run)
-    data = {"bundle": packaged.tag, "path": str(packaged.path), "rows_compared": packaged.compared}
-    text = (
-        f"bundle  {packaged.tag}\nfolder  {packaged.path}\n"
-        f"answers as the run did on {packaged.compared} rows, to {packaged.deviation:.1e}\n"
-        "next    runcard serve, or bentoml serve in the project's folder"
-    )
-    return Result(data | {"deviation": packaged.deviation}, text)
-
-
-def serve(arguments: argparse.Namespace) -> Result:
-    """Bundle → service; comes back only with an error."""
-    from runcard.serving.launch import become_server, prepare
-
-    tag, path = prepare(arguments.bundle, arguments.host, arguments.port)
-    host = f"[{arguments.host}]" if ":" in arguments.host else arguments.host
-    url = f"http://{host}:{arguments.port}"
-    print(f"serving {tag} on {url}", file=sys.stderr, flush=True)
-    if arguments.json:
-        print(json.dumps({"bundle": tag, "url": url}), flush=True)
-    become_server(tag, path, arguments.host, arguments.port)
-
-
-def ls(arguments: argparse.Namespace) -> Result:
-    """Find runs."""
-    from runcard.cli.listing import listing, listing_text
-
-    if not Path(arguments.runs_dir).is_dir():
-        raise CardError(f"there is no folder {arguments.runs_dir}: nothing was fitted here yet, or say --runs-dir DIR")
-    rows = listing(arguments.runs_dir, name=arguments.name, best_first=arguments.sort == "best")
-    if arguments.name and not rows:
-        raise CardError(f"--name {arguments.name}: there are no runs of this name in {arguments.runs_dir}")
-    return Result({"runs": rows}, listing_text(rows))
-
-
-def doctor(arguments: argparse.Namespace) -> Result:
-    """What this machine has and lacks."""
-    from runcard.cli.doctor import examine
-
-    findings = examine(Path(arguments.runs_dir))
-    marks = {"ok": "ok  ", "missing": "MISSING", "note": "note"}
-    text = "\n".join(f"{marks[item['state']]:8}{item['what']}: {item['is']}" for item in findings)
-    sound = all(item["state"] != "missing" for item in findings)
-    return Result({"ok": sound, "findings": findings}, text, 0 if sound else 3)
-
-
-def _is_sweep(arguments: argparse.Namespace) -> bool:
-    from runcard.card.sweep import is_sweep
-
-    return arguments.multirun or is_sweep(arguments.overrides, arguments.config_dir)
-
-
-def _is_for_hydra(arguments: argparse.Namespace) -> bool:
-    return bool(arguments.cfg or arguments.info or arguments.shell_completion)
-
-
-def _hydra(arguments: argparse.Namespace) -> Result:
-    """Let Hydra answer the flags that are its own; it prints by itself."""
-    from runcard.card.hydra_flags import answer
-
-    flags = []
-    if arguments.cfg:
-        flags += ["--cfg", arguments.cfg]
-    if arguments.resolve:
-        flags.append("--resolve")
-    if arguments.info:
-        flags += ["--info", arguments.info]
-    if arguments.shell_completion:
-        flags.append("--shell-completion")
-    if arguments.config_dir:
-        flags += ["--config-dir", os.path.abspath(arguments.config_dir)]
-    text = answer([*flags, *arguments.overrides]).rstrip("\n")
-    return Result({"text": text}, text)
-
-
 VERBS = (
     Verb(
         "check",
         "compose a card and report every mistake in it",
         "runcard check data=wine optimizer.lr=1e-3",
         _add_card,
-        check,
+        steps.check,
     ),
     Verb(
         "fit",
         "train a card's model and evaluate it: card to run; with -m or sweep=, card to study",
         "runcard fit experiment=digits_cnn seed=1",
         _add_card,
-        fit,
+        steps.fit,
     ),
     Verb(
         "resume",
         "go on with a run that was stopped, to the same bits as if it had not been",
         "runcard resume runs/digits-mlp/ID",
         _add_run,
-        resume,
+        steps.resume,
     ),
     Verb(
         "verify",
         "run a finished run again in a fresh process and compare the two bit for bit",
         "runcard verify runs/digits-mlp/ID",
         _add_verify,
-        verify,
+        steps.verify,
     ),
     Verb(
         "evaluate",
         "score a run again, with baselines and a report",
         "runcard evaluate runs/digits-mlp/ID",
         _add_run,
-        evaluate,
+        steps.evaluate,
     ),
     Verb(
         "predict",
         "answer a file of rows with a run",
         "runcard predict runs/table-mlp/ID rows.csv -o answers.csv",
         _add_predict,
-        predict,
+        steps.predict,
     ),
     Verb(
         "package",
         "put a run, or a study's winner, into BentoML's model store, proved to answer as the run did",
         "runcard package studies/digits",
         _add_package,
-        package,
+        steps.package,
     ),
-    Verb("serve", "answer over HTTP with a bundle", "runcard serve --port 3000", _add_serve, serve),
-    Verb("ls", "list the runs with their scores and how their cards differ", "runcard ls --sort best", _add_ls, ls),
-    Verb("doctor", "say what this machine has, what is missing and what to do", "runcard doctor", _add_doctor, doctor),
+    Verb("serve", "answer over HTTP with a bundle", "runcard serve --port 3000", _add_serve, steps.serve),
+    Verb(
+        "ls", "list the runs with their scores and how their cards differ", "runcard ls --sort best", _add_ls, steps.ls
+    ),
+    Verb(
+        "doctor",
+        "say what this machine has, what is missing and what to do",
+        "runcard doctor",
+        _add_doctor,
+        steps.doctor,
+    ),
 )
