@@ -117,6 +117,26 @@ def test_torchrun_starts_them_too() -> None:
     assert len(list(Path("runs").glob("*/2*"))) == 1
 
 
+@pytest.mark.slow
+def test_slurm_starts_them_too() -> None:
+    job = {"SLURM_JOB_ID": "4711", "SLURM_JOB_NAME": "fit", "SLURM_NTASKS": "2", "SLURM_NODELIST": "localhost"}
+    job |= {"SLURM_NTASKS_PER_NODE": "2", "SLURM_NNODES": "1", "SLURM_NODEID": "0"}
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-m", "runcard", "fit", *TWO, "--json"],
+            env=os.environ | job | {"SLURM_PROCID": str(rank), "SLURM_LOCALID": str(rank)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for rank in range(2)
+    ]
+    said = [process.communicate(timeout=HANG_S) for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], said
+    assert ['"run"' in out for out, _ in said] == [True, False]
+    assert len(list(Path("runs").glob("*/2*"))) == 1
+
+
 @pytest.mark.parametrize(
     ("words", "key"),
     [

@@ -207,7 +207,7 @@ def _sharding_contradictions(card: Card) -> Iterator[tuple[str, str, str]]:
     trainer = card.trainer
     if trainer.accelerator == "cpu":
         hint = "Choose trainer=ddp, or trainer.accelerator=gpu on a machine with GPUs."
-        yield "trainer.strategy", "'fsdp' needs GPUs", hint
+        yield "trainer.strategy", "'fsdp' needs GPUs, and trainer.accelerator is 'cpu'", hint
     if trainer.devices == 1:
         yield "trainer.devices", "'fsdp' divides a model among several devices", "Give 2 or more, or trainer=gpu."
     if trainer.precision == "16-mixed":
