@@ -58,15 +58,16 @@ ONLY_IN = {
     "starlette": {"serving.app"},
     "PIL": {"serving.images"},
     "transformers": {"models.hub"},
+    "tokenizers": {"data.tokens"},
     "tensorboard": set(),  # torch and Lightning import it
     "mlflow": {"training.trackers.mlflow"},
     "wandb": {"training.trackers.wandb"},
 }
-HEAVY = {"torch", "pytorch_lightning", "torchmetrics", "sklearn", "matplotlib", "transformers"}
+HEAVY = {"tokenizers", "torch", "pytorch_lightning", "torchmetrics", "sklearn", "matplotlib", "transformers"}
 # Shared by training and serving, so NumPy only.
 NUMPY_ONLY = ["data.moments", "data.signature", "data.transforms", "data.fields"]
 # What the service may load of other rooms; the Bento holds these files and no others.
-SERVED = {"errors", "card.spelling", "packaging.bundle", "packaging.store", *NUMPY_ONLY}
+SERVED = {"errors", "card.spelling", "data.tokens", "packaging.bundle", "packaging.store", *NUMPY_ONLY}
 
 
 def module(path: Path) -> str:
@@ -136,7 +137,16 @@ def test_shared_with_serving_imports_numpy_only(name: str) -> None:
     path = ROOT / "runcard" / f"{name.replace('.', '/')}.py"
     libraries = {found.partition(".")[0] for found in imports(path)} - sys.stdlib_module_names
     assert libraries <= {"numpy", "runcard"}
-    assert own(path) <= set(NUMPY_ONLY)
+    assert own(path) <= {*NUMPY_ONLY, "data.tokens"}
+
+
+def test_the_one_more_package_of_texts_is_imported_where_there_are_texts() -> None:
+    path = ROOT / "runcard" / "data" / "tokens.py"
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    first = {node.module for node in tree.body if isinstance(node, ast.ImportFrom)}
+    assert "tokenizers" in imports(path)
+    assert "tokenizers" not in first
+    assert own(path) <= {*NUMPY_ONLY, "errors"}
 
 
 def test_the_service_reads_a_bundle_and_nothing_else() -> None:
@@ -159,7 +169,7 @@ def test_the_bento_holds_what_the_service_reads() -> None:
 def test_the_bento_asks_for_the_versions_that_are_tested() -> None:
     asked = set(yaml.safe_load((ROOT.parent / "bentofile.yaml").read_text(encoding="utf-8"))["python"]["packages"])
     project = tomllib.loads((ROOT.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    assert asked <= set(project["dependencies"])
+    assert asked <= {*project["dependencies"], *project["optional-dependencies"]["transformers"]}
 
 
 @pytest.mark.parametrize("path", [file for file in FILES if file.name == "__init__.py"], ids=module)

@@ -29,6 +29,7 @@ PACKAGES = (
     "matplotlib",
     "mlflow-skinny",
     "tensorboard",
+    "tokenizers",
     "transformers",
     "wandb",
 )

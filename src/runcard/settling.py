@@ -41,7 +41,7 @@ def settle(card: Card, data: Dataset) -> Card:
     card = judge.settled(card, "trainer", channels_last=layout)
     if card.data.batch_size == "auto":
         card = judge.settled(card, "data", batch_size=finders.batch_size(card, data))
-    flops = rules.work(model, shape, card.data.batch_rows)
+    flops = rules.work(model, shape, card.data.batch_rows, ids=data.transforms.text is not None)
     card = judge.settled(card, "trainer", threads=rules.threads(flops, usable_cores()))
     steps = rules.steps_per_execution(flops, threads=card.trainer.thread_count, gpu=gpu)
     if card.trainer.strategy != "single":

@@ -15,7 +15,7 @@ from runcard.card.explain import explain
 from runcard.card.metrics import METRICS, metrics_of
 from runcard.card.networks import AnyNetwork, Cnn, Lstm, MobileNet, Pretrained, ResNet, Transformer
 from runcard.card.origins import Origins, place_of
-from runcard.card.schema import ArraysData, Card, Data, MlflowLogger, Sgd, TableData
+from runcard.card.schema import ArraysData, Card, Data, Mixup, MlflowLogger, Sgd, TableData
 from runcard.card.spelling import suggest
 from runcard.card.values import Composed
 from runcard.errors import CardError, Mistake
@@ -26,7 +26,7 @@ NEEDS: dict[type[AnyNetwork], str] = {
     Cnn: "a convolutional network needs images",
     ResNet: "a residual network needs images",
     MobileNet: "MobileNet needs images",
-    Pretrained: "an image classifier needs images",
+    Pretrained: "a ready-made classifier needs text or images",
     Lstm: "an LSTM needs sequences or images",
     Transformer: "a transformer needs sequences or images",
 }
@@ -125,6 +125,7 @@ def _contradictions(card: Card, origins: Origins) -> list[Mistake]:
             *_metric_contradictions(card),
             *_data_contradictions(card),
             *_model_contradictions(card),
+            *_text_contradictions(card),
             *_optimizer_contradictions(card),
             *_trainer_contradictions(card),
             *_device_contradictions(card),
@@ -154,8 +155,10 @@ def _data_contradictions(card: Card) -> Iterator[tuple[str, str, str]]:
 
 def _model_contradictions(card: Card) -> Iterator[tuple[str, str, str]]:
     model = card.model
-    if type(model) in NEEDS and not card.data.has_images:
-        yield "model", f"{NEEDS[type(model)]}, and this data has columns", "Choose model=mlp."
+    if type(model) in NEEDS and not card.data.has_images and not card.data.texts:
+        text = isinstance(model, Pretrained) and isinstance(card.data, TableData)
+        hint = "Choose model=mlp" + (", or say which column is text: 'data.kinds={COLUMN: text}'." if text else ".")
+        yield "model", f"{NEEDS[type(model)]}, and this data has columns", hint
     if isinstance(model, ResNet) and len(model.blocks) != len(model.channels):
         yield (
             "model.blocks",
@@ -168,6 +171,20 @@ def _model_contradictions(card: Card) -> Iterator[tuple[str, str, str]]:
             f"{model.heads} heads do not divide a width of {model.width}",
             "Give a divisor of model.width.",
         )
+
+
+def _text_contradictions(card: Card) -> Iterator[tuple[str, str, str]]:
+    texts = card.data.texts
+    if not texts or not isinstance(card.data, TableData):
+        return
+    others = [name for name, kind in card.data.kinds.items() if kind != "ignore" and name != texts[0]]
+    if others:
+        yield f"data.kinds.{others[0]}", f"{texts[0]!r} is text, which is read alone", "Set it to ignore."
+    if not isinstance(card.model, Pretrained):
+        message = f"{type(card.model).__name__} cannot read text, and {texts[0]!r} is text"
+        yield "model", message, "Choose model=pretrained, and in model.name a text classifier."
+    if isinstance(card.augment, Mixup):
+        yield "augment", "words cannot be blended as numbers can", "Choose augment=none."
 
 
 def _optimizer_contradictions(card: Card) -> Iterator[tuple[str, str, str]]:

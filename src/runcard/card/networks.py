@@ -92,7 +92,7 @@ class MobileNet(Network):
 
 
 class Pretrained(Network):
-    """An image classifier by name."""
+    """An image or text classifier by name."""
 
     target_class: Literal["runcard.models.pretrained.Pretrained"] = Field(alias="_target_")
     name: Text

@@ -63,6 +63,11 @@ class Data(Part):
         """Whether a row may be an image; else it has columns."""
         return False
 
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The columns of text; only a user can say which are."""
+        return ()
+
     def arguments(self) -> dict[str, Any]:
         """The keyword arguments for the source, which neither divides its rows nor cuts batches."""
         return {
@@ -87,9 +92,14 @@ class TableData(Data):
 
     target_class: Literal["runcard.data.table.Table"] = Field(alias="_target_")
     path: Text
-    kinds: dict[str, Literal["number", "category", "boolean", "ignore"]]
+    kinds: dict[str, Literal["number", "category", "boolean", "text", "ignore"]]
     separator: Annotated[str, StringConstraints(min_length=1, max_length=1)]
     null_values: tuple[str, ...]
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The columns of text."""
+        return tuple(name for name, kind in self.kinds.items() if kind == "text")
 
 
 class ArraysData(Data):

@@ -13,13 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runcard.card.schema import Card
-from runcard.card.targets import build
+from runcard.card.targets import build, named
 from runcard.data import signature, transforms
 from runcard.data.moments import stretches
 from runcard.data.signature import Array, Rows, Signature, TaskOrAuto
 from runcard.data.split import PARTS, PartName, Split, split
+from runcard.data.tokens import Tokenizer
 from runcard.data.transforms import Transforms
-from runcard.errors import CardError, DataError, RunError
+from runcard.errors import CardError, DataError, Mistake, RunError
 
 log = logging.getLogger("runcard")
 
@@ -57,7 +58,7 @@ class Dataset:
         """Whether rows lie on disk, and may be more than the memory holds: take a few at a time."""
         return self.rows.mapped
 
-    def inputs(self, part: PartName) -> NDArray[np.float32]:
+    def inputs(self, part: PartName) -> Array:
         """The model's input for all rows of a part: ``(rows, *input_shape)``."""
         rows = self.indices(part)
         if not self.lazy:
@@ -70,7 +71,7 @@ class Dataset:
             done += len(piece)
         return inputs
 
-    def take(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+    def take(self, rows: NDArray[np.int64]) -> Array:
         """The model's input for any rows: ``(rows, *input_shape)``, in memory.
 
         Args:
@@ -118,7 +119,28 @@ def load_dataset(card: Card) -> Dataset:
         raise CardError(f"problem.task: the target {problem.target!r} is for {rows.task}, not {problem.task}")
     if len(rows) < MIN_ROWS:
         raise DataError(f"{len(rows)} rows are too few to train, choose and test with; {MIN_ROWS} is the least")
-    return learn(rows, split(rows, seed=cut.seed, validation=cut.validation, test=cut.test))
+    parts = split(rows, seed=cut.seed, validation=cut.validation, test=cut.test)
+    return learn(rows, parts, _tokenizer(card, rows))
+
+
+def _tokenizer(card: Card, rows: Rows) -> Tokenizer | None:
+    """What the card's network cuts texts up with; None: there are none.
+
+    Raises:
+        CardError: If there is another feature beside the text, or the tokenizer cannot be had.
+    """
+    texts = card.data.texts
+    if not texts:
+        return None
+    others = [name for name in rows.kinds if name != texts[0]]
+    if others:
+        kinds = ", ".join([f"{texts[0]}: text", *(f"{name}: ignore" for name in others)])
+        listed = ", ".join(map(repr, others[:5])) + (", …" if len(others) > 5 else "")
+        message = f"a text is read alone, and beside {texts[0]!r} there is {listed}"
+        raise CardError([Mistake("data.kinds", message, hint=f"Say 'data.kinds={{{kinds}}}'.")])
+    found = named(card.model).tokenizer(**card.model.arguments())
+    assert isinstance(found, Tokenizer)
+    return found
 
 
 class Datasets:
@@ -135,7 +157,10 @@ class Datasets:
     def of(self, card: Card) -> Dataset:
         """As ``load_dataset``."""
         problem = card.problem
-        key = json.dumps([card.data.model_dump(mode="json", exclude={"batch_size"}), problem.target, problem.task])
+        # Texts are cut up as the network wants them.
+        network = card.model.model_dump(mode="json") if card.data.texts else None
+        read = card.data.model_dump(mode="json", exclude={"batch_size"})
+        key = json.dumps([read, problem.target, problem.task, network])
         if self._data is None or key != self._key:
             self._data, self._key = None, key
             self._data = load_dataset(card)
@@ -146,10 +171,11 @@ class Datasets:
         return self._data
 
 
-def learn(rows: Rows, parts: Split) -> Dataset:
+def learn(rows: Rows, parts: Split, tokenizer: Tokenizer | None = None) -> Dataset:
     """Learn signature and transforms from the training part of the rows, and from no other."""
     described = signature.describe(rows, parts.train)
-    return Dataset(rows, parts, described, transforms.fit(described, rows.columns, rows.target, parts.train))
+    learned = transforms.fit(described, rows.columns, rows.target, parts.train, tokenizer)
+    return Dataset(rows, parts, described, learned)
 
 
 def restore(card: Card, content: Mapping[str, Any], labels: list[str]) -> Dataset:

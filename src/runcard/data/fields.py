@@ -85,7 +85,7 @@ def _said(feature: Feature, value: Any, what: str) -> str:
 
 
 def _listed(feature: Feature, values: Array) -> list[Any]:
-    if feature.kind == "category":
+    if feature.kind in ("category", "text"):
         return list(values)
     if feature.kind in FORMS:
         return _listed_arrays(feature, values)
@@ -109,7 +109,7 @@ def _listed_arrays(feature: Feature, values: Array) -> list[Any]:
 
 
 def _column(feature: Feature, values: list[Any]) -> Array:
-    if feature.kind == "category":
+    if feature.kind in ("category", "text"):
         column = np.empty(len(values), dtype=object)
         column[:] = values
         return column

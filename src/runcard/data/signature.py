@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 
 from runcard.data.moments import extremes
 
-Kind = Literal["number", "boolean", "category", "image", "vector", "sequence"]
+Kind = Literal["number", "boolean", "category", "text", "image", "vector", "sequence"]
 TaskName = Literal["classification", "regression"]
 TaskOrAuto = Literal["auto", "classification", "regression"]
 Array = NDArray[Any]
 
-# A feature's values, one entry a row. number, boolean: (rows,) float64, missing is NaN; category: (rows,) object,
-# text or None; image: (rows, channels, height, width) float32; vector: (rows, width) float64; sequence:
+# A feature's values, one entry a row. number, boolean: (rows,) float64, missing is NaN; category, text: (rows,)
+# object, text or None; image: (rows, channels, height, width) float32; vector: (rows, width) float64; sequence:
 # (rows, steps, channels) float64. Any number of a vector or a sequence may be missing; of an image all or none.
 Columns = Mapping[str, Array]
 # Kinds whose values are arrays, and of what type; on disk they may be of another.
@@ -36,8 +36,9 @@ class Feature:
         kind: How its values are written and turned into numbers.
         shape: ``(channels, height, width)`` of an image, ``(width,)`` of a vector, ``(steps, channels)`` of a
             sequence, ``()`` otherwise.
-        low: Smallest value seen in training, of an array's numbers the smallest of all; None for categories.
-        high: Largest value seen in training, likewise; None for categories.
+        low: Smallest value seen in training, of an array's numbers the smallest of all; None for categories
+            and text.
+        high: Largest value seen in training, likewise.
         categories: The texts seen in training, sorted; empty for other kinds.
         missing: Whether training rows lacked it.
     """
@@ -152,6 +153,8 @@ def surprises(signature: Signature, columns: Columns) -> dict[str, tuple[NDArray
     for feature in signature.features:
         rows: NDArray[np.bool_]
         values = columns[feature.name]
+        if feature.kind == "text":  # none is like another
+            continue
         if feature.kind == "category":
             known = {*feature.categories, None}
             rows = np.fromiter((value not in known for value in values), dtype=bool, count=len(values))
@@ -177,6 +180,8 @@ def _feature(name: str, kind: Kind, values: Array, train: NDArray[np.int64]) -> 
         low, high, missing = extremes(values, train)
         return Feature(name, kind, values.shape[1:], low, high, missing=missing)
     values = values[train]
+    if kind == "text":
+        return Feature(name, kind, missing=any(value is None for value in values))
     if kind == "category":
         present = {value for value in values if value is not None}
         return Feature(name, kind, categories=tuple(sorted(present)), missing=len(values) > 0 and None in set(values))

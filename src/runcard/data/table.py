@@ -16,7 +16,8 @@ from runcard.data.truth import checked_classes, checked_numbers
 from runcard.errors import CardError, DataError, Mistake
 from runcard.files import sha256
 
-KindOrIgnore = Literal["number", "boolean", "category", "ignore"]
+# Nobody guesses text: what reads it takes a network of its own and hours.
+KindOrIgnore = Literal["number", "boolean", "category", "text", "ignore"]
 # A whole-number target with at most so many values names classes; with more it is a quantity.
 MAX_INTEGER_CLASSES = 20
 # More texts than this, and most of them used once, are names or free text, which no column of zeros can teach.
@@ -86,7 +87,7 @@ class Table:
         return Rows(columns, kinds, truth, target, settled, classes, self._fingerprint(), tuple(notes))
 
     def _frame(self) -> pl.DataFrame:
-        texts = [name for name, kind in self.kinds.items() if kind == "category"]
+        texts = [name for name, kind in self.kinds.items() if kind in ("category", "text")]
         return read_frame(self.path, separator=self.separator, null_values=self.null_values, texts=texts)
 
     def _fingerprint(self) -> str:

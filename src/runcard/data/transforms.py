@@ -6,6 +6,8 @@ had gaps in training gets one more column that says so.
 
 An image is scaled as a whole, a vector column by column, a sequence channel by channel. What is missing of a vector or
 a sequence becomes the mean, which is 0; so does a missing image that was learned from many.
+
+A text becomes token ids, whole numbers, and is then the only feature; see ``TextStep``.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from numpy.typing import NDArray
 
 from runcard.data.moments import mean_and_std
 from runcard.data.signature import Array, Columns, Feature, Signature, Target
+from runcard.data.tokens import TextStep, Tokenizer, fit_text
 
 # Beyond this many, a category's rarest texts share one column: a wide table of zeros teaches nothing.
 MAX_CATEGORIES = 100
@@ -111,32 +114,47 @@ class Step:
 
 @dataclass(frozen=True)
 class Transforms:
-    """All features' steps, and the target's."""
+    """All features' steps, and the target's; or, with no other step, that of the one text."""
 
     steps: tuple[Step, ...]
     target: TargetStep
     known: tuple[frozenset[str], ...]
+    text: TextStep | None = None
 
     def input_shape(self, signature: Signature) -> tuple[int, ...]:
-        """The shape of one row's input: ``(width,)``, ``(steps, channels)`` or ``(channels, height, width)``."""
+        """The shape of one row's input: ``(width,)``, ``(steps, channels)`` or ``(channels, height, width)``.
+
+        Of a text it is the number of its tokens, ``(length,)``.
+        """
+        if self.text is not None:
+            return (self.text.length,)
         whole = [feature.shape for feature in signature.features if feature.kind in ("image", "sequence")]
         return whole[0] if whole else (sum(step.width for step in self.steps),)
 
-    def apply(self, columns: Columns) -> NDArray[np.float32]:
-        """The model's input: ``(rows, width)``, or ``(rows, ...)`` of the one image or sequence."""
+    def apply(self, columns: Columns) -> Array:
+        """The model's input.
+
+        Returns:
+            float32 ``(rows, width)``, or ``(rows, ...)`` of the one image or sequence; int64 ``(rows, length)`` of the
+            one text.
+        """
+        if self.text is not None:
+            return self.text.apply(columns[self.text.name])
         parts = [step.apply(columns[step.name], known) for step, known in zip(self.steps, self.known, strict=True)]
         return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
-        return {"features": [asdict(step) for step in self.steps], "target": asdict(self.target)}
+        content = {"features": [asdict(step) for step in self.steps], "target": asdict(self.target)}
+        return content if self.text is None else content | {"text": asdict(self.text)}
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any], signature: Signature) -> Transforms:
         """The transforms that ``to_dict`` wrote, also after a trip through JSON."""
         steps = tuple(map(_step, content["features"]))
         target = TargetStep(**{**content["target"], "classes": tuple(content["target"]["classes"])})
-        return cls(steps, target, _known(signature))
+        text = TextStep(**content["text"]) if "text" in content else None
+        return cls(steps, target, _known(signature) if text is None else (), text)
 
 
 @dataclass(frozen=True)
@@ -174,7 +192,13 @@ class TargetStep:
         return np.asarray(powers / powers.sum(axis=1, keepdims=True))
 
 
-def fit(signature: Signature, columns: Columns, target: Array, rows: NDArray[np.int64] | None = None) -> Transforms:
+def fit(
+    signature: Signature,
+    columns: Columns,
+    target: Array,
+    rows: NDArray[np.int64] | None = None,
+    tokenizer: Tokenizer | None = None,
+) -> Transforms:
     """Learn the transforms; of arrays on disk no more than a stretch of rows is read at once.
 
     Args:
@@ -182,8 +206,13 @@ def fit(signature: Signature, columns: Columns, target: Array, rows: NDArray[np.
         columns: The features' values.
         target: The truth, one a row.
         rows: The training rows among them; None: they are all of them.
+        tokenizer: For text, which is then the only feature.
     """
     chosen = np.arange(len(target)) if rows is None else rows
+    if tokenizer is not None:
+        (feature,) = signature.features
+        text = fit_text(feature.name, columns[feature.name][chosen], tokenizer)
+        return Transforms((), _fit_target(signature.target, target[chosen]), (), text)
     steps = tuple(_fit_step(feature, columns[feature.name], chosen) for feature in signature.features)
     return Transforms(steps, _fit_target(signature.target, target[chosen]), _known(signature))
 

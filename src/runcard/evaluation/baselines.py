@@ -1,4 +1,8 @@
-"""What a model must beat: the trivial answer and a linear model, by scikit-learn, on the same split and inputs."""
+"""What a model must beat: the trivial answer and a linear model, by scikit-learn, on the same split and inputs.
+
+Of texts the linear model counts words and pairs of words, each worth the more the rarer it is (TF-IDF): a token's
+number says nothing that a line could be drawn through.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +21,8 @@ MAX_ROWS = 50_000
 # Of rows on disk fewer, and no more than fit into 128 MB as float64.
 MAX_LAZY_ROWS = 20_000
 MAX_LAZY_NUMBERS = 2**24
+# Places that words and pairs of words are counted in; by their hash, so that none need be known.
+WORD_PLACES = 2**18
 
 
 def baseline_answers(data: Dataset, seed: int, threads: int) -> dict[str, NDArray[np.float64]]:
@@ -35,17 +41,17 @@ def baseline_answers(data: Dataset, seed: int, threads: int) -> dict[str, NDArra
 
     truth, classes = data.targets("train"), bool(data.signature.target.classes)
     chosen = _sample(truth, seed, classes, most_rows(data))
-    inputs, truth = _flat(data.take(data.indices("train")[chosen])), truth[chosen]
+    inputs, truth = _inputs(data, data.indices("train")[chosen]), truth[chosen]
     parts = list(data.stretches(data.indices("test")))
     answers = {}
     with threadpool_limits(threads), warnings.catch_warnings():
         # A linear model that needs more than its iterations is still a fair line to beat.
         warnings.simplefilter("ignore")
-        for name, model in _models(classes).items():
+        for name, model in _models(classes, text=data.transforms.text is not None).items():
             model.fit(inputs, truth)
             # Numbers are learned scaled, as the model learns them: a large offset would drown in float32.
             answer = model.predict_proba if classes else model.predict
-            guess = np.concatenate([answer(_flat(data.take(part))) for part in parts])
+            guess = np.concatenate([answer(_inputs(data, part)) for part in parts])
             answers[name] = guess if classes else data.transforms.target.decode(guess[:, None])
     return answers
 
@@ -65,14 +71,29 @@ def _sample(truth: Array, seed: int, classes: bool, most: int) -> NDArray[np.int
     return np.union1d(chosen, first)
 
 
-def _models(classes: bool) -> dict[str, Any]:
+def _models(classes: bool, *, text: bool) -> dict[str, Any]:
     from sklearn.dummy import DummyClassifier, DummyRegressor
     from sklearn.linear_model import LogisticRegression, Ridge
 
-    if classes:
-        return {"trivial": DummyClassifier(strategy="prior"), "linear": LogisticRegression(max_iter=1000)}
-    return {"trivial": DummyRegressor(strategy="mean"), "linear": Ridge()}
+    trivial = DummyClassifier(strategy="prior") if classes else DummyRegressor(strategy="mean")
+    linear = LogisticRegression(max_iter=1000) if classes else Ridge()
+    return {"trivial": trivial, "linear": _over_words(linear) if text else linear}
 
 
-def _flat(inputs: NDArray[np.float32]) -> NDArray[np.float64]:
+def _over_words(linear: Any) -> Any:
+    from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
+    from sklearn.pipeline import make_pipeline
+
+    counts = HashingVectorizer(
+        n_features=WORD_PLACES, ngram_range=(1, 2), token_pattern=r"\w+|[^\w\s]", alternate_sign=False, norm=None
+    )
+    return make_pipeline(counts, TfidfTransformer(sublinear_tf=True), linear)
+
+
+def _inputs(data: Dataset, rows: NDArray[np.int64]) -> Array:
+    """What the baselines learn from: float64 ``(rows, numbers)``, or the texts themselves, ``(rows,)``."""
+    text = data.transforms.text
+    if text is not None:
+        return np.array([value or "" for value in data.rows.pick(rows)[text.name]], dtype=object)
+    inputs = data.take(rows)
     return inputs.reshape(len(inputs), -1).astype(np.float64)

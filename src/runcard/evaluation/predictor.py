@@ -83,14 +83,14 @@ class Run:
         """The signature's features out of rows in any of the forms that ``predict`` takes."""
         if not isinstance(rows, str | Path):
             return columns_of(_frame(rows), self.signature)
-        texts = [feature.name for feature in self.signature.features if feature.kind == "category"]
+        texts = [feature.name for feature in self.signature.features if feature.kind in ("category", "text")]
         return columns_of(read_frame(rows, **_as_in_training(self.card), texts=texts), self.signature)
 
     def answer(self, columns: Columns) -> NDArray[np.float64]:
         """Probabilities ``(rows, classes)``, or numbers ``(rows,)`` in the target's unit."""
         return self.transforms.target.decode(self.outputs(self.transforms.apply(columns)))
 
-    def outputs(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+    def outputs(self, inputs: Array) -> NDArray[np.float32]:
         """The network's raw outputs, ``(rows, outputs)``."""
         with torch.inference_mode(), threads(self.card.trainer.thread_count):
             parts = [self.model(part) for part in torch.from_numpy(inputs).split(ANSWER_BATCH)]

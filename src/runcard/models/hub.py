@@ -18,7 +18,9 @@ from torch import nn
 from runcard.errors import CardError
 from runcard.files import sha256
 
-WEIGHTS = "*.safetensors"
+WEIGHTS, TOKENIZER = "*.safetensors", "tokenizer.json"
+# Classes that the package finds a network by.
+IMAGES, TEXTS = "AutoModelForImageClassification", "AutoModelForSequenceClassification"
 # Of a description, what says nothing of the network, or follows from the data.
 UNSAID = ("architectures", "dtype", "id2label", "label2id", "num_labels", "problem_type", "transformers_version")
 # Counted by torch for its own use; older weights lack it.
@@ -48,7 +50,8 @@ def pinned(name: str, revision: str | None) -> dict[str, str]:
         revision: What the card says; None: the newest.
 
     Returns:
-        ``name``, of a folder its full path; ``revision``, the commit, or of a folder its weights' SHA-256.
+        ``name``, of a folder its full path; ``revision``, the commit, or of a folder the SHA-256 of its weights, and
+        of its tokenizer if it has one.
 
     Raises:
         CardError: If there is nothing of this name, or the folder's weights are no longer those of the card.
@@ -60,6 +63,7 @@ def pinned(name: str, revision: str | None) -> dict[str, str]:
     files = sorted(folder.glob(WEIGHTS))
     if not files:
         raise CardError(f"model: the folder {name} holds no weights: there is no {WEIGHTS} in it")
+    files += [folder / TOKENIZER] if (folder / TOKENIZER).is_file() else []
     found = sha256(file.read_bytes() for file in files)
     if revision not in (None, found):
         raise CardError(f"model.revision: the weights in {name} are no longer those of the card. Set it to null.")
@@ -92,25 +96,53 @@ def restored(values: Mapping[str, Any], **more: Any) -> Any:
         return library().AutoConfig.for_model(**{**values, **more})
 
 
-def made(config: Any) -> nn.Module:
-    """An image classifier with random weights.
+def tokenizer(name: str, revision: str | None) -> str:
+    """The text of the ``tokenizer.json`` of a network by name; nothing else is taken for a tokenizer.
 
     Raises:
-        CardError: If this is no description of an image classifier.
+        CardError: If there is none, or the hub cannot be reached.
     """
-    kind = library().AutoModelForImageClassification
+    find = library().utils.cached_file
+    version = {"revision": revision or "main"} if not Path(name).is_dir() else {}
+    with _plainly(name):
+        path = find(name, TOKENIZER, _raise_exceptions_for_missing_entries=False, **version)
+    if path is None:
+        raise CardError(
+            f"model: {name} has no {TOKENIZER}, which text is cut up with. If it has a tokenizer of another form, "
+            "transformers' AutoTokenizer.from_pretrained(...).save_pretrained(FOLDER) writes one."
+        )
+    return Path(path).read_text(encoding="utf-8")
+
+
+def made(config: Any, auto: str = IMAGES) -> nn.Module:
+    """A classifier with random weights.
+
+    Args:
+        config: Its description.
+        auto: ``IMAGES`` or ``TEXTS``.
+
+    Raises:
+        CardError: If this is no description of such a classifier.
+    """
+    kind = getattr(library(), auto)
     with _plainly(config.model_type):
         network = kind.from_config(config, dtype=torch.float32)
     return _tamed(network)
 
 
-def loaded(config: Any, name: str, revision: str | None) -> nn.Module:
-    """An image classifier with the weights of a name; the layer that answers begins at random if it does not fit.
+def loaded(config: Any, name: str, revision: str | None, auto: str = IMAGES) -> nn.Module:
+    """A classifier with the weights of a name; the layer that answers begins at random if it does not fit.
+
+    Args:
+        config: Its description.
+        name: Whose weights.
+        revision: Which version of them.
+        auto: ``IMAGES`` or ``TEXTS``.
 
     Raises:
         CardError: If there are no such weights, they fit another network, or the hub cannot be reached.
     """
-    kind = library().AutoModelForImageClassification
+    kind = getattr(library(), auto)
     with _plainly(name):
         network, report = kind.from_pretrained(
             name,
@@ -123,7 +155,9 @@ def loaded(config: Any, name: str, revision: str | None) -> nn.Module:
         )
     lacking = [*report["missing_keys"], *(key for key, *_ in report["mismatched_keys"])]
     inside = f"{network.base_model_prefix}."
-    unfit = sorted(key for key in lacking if key.startswith(inside) and not key.endswith(COUNTER))
+    # A text's pooler is a part of what answers: weights that were made by guessing words have none.
+    free = f"{inside}pooler." if auto == TEXTS else "\0"
+    unfit = sorted(k for k in lacking if k.startswith(inside) and not k.startswith(free) and not k.endswith(COUNTER))
     if unfit:
         raise CardError(
             f"model: the weights of {name} are not for this network: {len(unfit)} of its tensors, such as {unfit[0]}, "

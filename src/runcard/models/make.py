@@ -30,7 +30,9 @@ def make_model(card: Card, signature: Signature, transforms: Transforms, *, fres
     """
     shape = transforms.input_shape(signature)
     part = card.model if fresh else card.model.bare()
-    model = build(part, input_shape=shape, outputs=transforms.target.outputs)
+    # Who reads no text need not know of it.
+    more = {} if transforms.text is None else {"pad": transforms.text.pad}
+    model = build(part, input_shape=shape, outputs=transforms.target.outputs, **more)
     assert isinstance(model, nn.Module)
     return model
 

@@ -1,13 +1,15 @@
-"""Any image classifier of the package transformers, by name."""
+"""Any image or text classifier of the package transformers, by name."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
-from runcard.models import hub, shapes
+from runcard.data.tokens import Tokenizer
+from runcard.models import hub, shapes, texts
 from runcard.models.adapt import Adapt
 
 # Where a description states neither: what almost all ready-made weights were made with.
@@ -18,18 +20,20 @@ class Pretrained(nn.Module):
     """A network that someone else has trained, with an answering layer for this data.
 
     Args:
-        input_shape: ``(channels, height, width)``; a single channel is repeated, and the size changed, as needed.
+        input_shape: ``(channels, height, width)``; a single channel is repeated, and the size changed, as needed. Of
+            texts the number of token ids, ``(length,)``.
         outputs: Number of outputs, 1 or more.
         name: A repository of the hub, or a local folder.
         revision: Which version of it; None: the newest.
         weights: Whether to begin with its weights; else with random ones.
         freeze: Whether only the answering layer learns.
-        size: Pixels a side that images are brought to; None: as the description says.
+        size: Pixels a side that images are brought to, or tokens that a text is cut to; None: as the description says.
         config: The description, from ``settle``; None: it is looked up by name.
+        pad: Of texts the token that stands for nothing; None: inputs are images.
 
     Raises:
-        CardError: If the input is no image or has other channels, transformers is not installed, or the network or
-            its weights cannot be had.
+        CardError: If the input is neither text nor an image, or has other channels, transformers is not installed, or
+            the network or its weights cannot be had.
     """
 
     def __init__(
@@ -43,23 +47,28 @@ class Pretrained(nn.Module):
         freeze: bool,
         size: int | None,
         config: Mapping[str, Any] | None,
+        pad: int | None = None,
     ) -> None:
         super().__init__()
-        channels, height, width = shapes.image(input_shape, "an image classifier")
+        self.pad = pad
+        if pad is None:
+            shapes.image(input_shape, "an image classifier")
         values = dict(config if config is not None else hub.plain(hub.described(name, revision)))
-        if size is not None and "image_size" in values:
+        if pad is None and size is not None and "image_size" in values:
             values["image_size"] = size
         described = hub.restored(values, num_labels=outputs)
-        self.adapt = Adapt(
-            channels,
-            (height, width),
-            wanted_channels=getattr(described, "num_channels", USUAL_CHANNELS),
-            wanted_size=_size(size or getattr(described, "image_size", USUAL_SIZE)),
-        )
-        self.network = hub.loaded(described, name, revision) if weights else hub.made(described)
+        auto = hub.IMAGES
+        if pad is None:
+            self.adapt = _adapt(input_shape, size, described)
+        else:
+            auto, described.pad_token_id = hub.TEXTS, pad
+        self.network = hub.loaded(described, name, revision, auto) if weights else hub.made(described, auto)
         self.freeze = freeze
         if freeze:
             hub.backbone(self.network).requires_grad_(False)
+            # Many weights were made without a pooler, and one that begins at random has to learn.
+            if pad is not None and isinstance(pooler := getattr(hub.backbone(self.network), "pooler", None), nn.Module):
+                pooler.requires_grad_(True)
 
     @staticmethod
     def settle(
@@ -73,13 +82,43 @@ class Pretrained(nn.Module):
         found = hub.pinned(name, revision) if weights else {}
         return found | ({} if config is not None else {"config": hub.plain(hub.described(name, revision))})
 
+    @staticmethod
+    def tokenizer(
+        name: str, revision: str | None, size: int | None, config: Mapping[str, Any] | None, **_: Any
+    ) -> Tokenizer:
+        """What texts are cut up with for this network.
+
+        Raises:
+            CardError: If there is none, it is another network's, or the network does not read so many tokens.
+        """
+        described = hub.restored(config) if config is not None else hub.described(name, revision)
+        return texts.tokenizer(hub.tokenizer(name, revision), described, name, size)
+
     def forward(self, inputs: Tensor) -> Tensor:
-        """``(batch, channels, height, width)`` → ``(batch, outputs)``."""
+        """``(batch, channels, height, width)``, or token ids ``(batch, length)`` → ``(batch, outputs)``."""
         # Not before the first step: Lightning warns of a network that is in evaluation mode when it begins.
         if self.freeze and self.training:  # what does not learn drops nothing and counts no averages
             hub.backbone(self.network).eval()
-        result: Tensor = self.network(pixel_values=self.adapt(inputs)).logits
+        result: Tensor = self._answered(inputs).logits
         return result
+
+    def _answered(self, inputs: Tensor) -> Any:
+        if self.pad is None:
+            return self.network(pixel_values=self.adapt(inputs))
+        # The first token always counts: of a text without any, attention would have nothing to look at.
+        first = torch.arange(inputs.shape[1], device=inputs.device) == 0
+        mask = (inputs != self.pad) | first
+        return self.network(input_ids=inputs, attention_mask=mask.long())
+
+
+def _adapt(input_shape: tuple[int, ...], size: int | None, described: Any) -> Adapt:
+    channels, height, width = input_shape
+    return Adapt(
+        channels,
+        (height, width),
+        wanted_channels=getattr(described, "num_channels", USUAL_CHANNELS),
+        wanted_size=_size(size or getattr(described, "image_size", USUAL_SIZE)),
+    )
 
 
 def _size(stated: Any) -> tuple[int, int]:

@@ -24,9 +24,9 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from runcard.data.fields import Fields, to_columns
-from runcard.data.signature import Columns, Signature
+from runcard.data.signature import Array, Columns, Signature
 from runcard.data.transforms import Transforms
-from runcard.errors import BundleError
+from runcard.errors import BundleError, CardError
 
 GRAPH, WEIGHTS = "model.onnx", "model.safetensors"
 SIGNATURE, TRANSFORMS, REFERENCE = "signature.json", "transforms.json", "reference.json"
@@ -65,7 +65,7 @@ class Bundle:
         """Probabilities ``(rows, classes)``, or numbers ``(rows,)`` in the target's unit."""
         return self.transforms.target.decode(self.outputs(self.transforms.apply(columns)))
 
-    def outputs(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+    def outputs(self, inputs: Array) -> NDArray[np.float32]:
         """The network's raw outputs, ``(rows, outputs)``."""
         name = self.session.get_inputs()[0].name
         starts = range(0, len(inputs), ANSWER_BATCH)
@@ -110,6 +110,8 @@ def open_bundle(path: Path) -> Bundle:
         )
         answers = bundle.answer(to_columns(signature, bundle.rows))
         apart = bundle.deviation(answers, np.array(reference["answers"], dtype=np.float64))
+    except CardError as error:  # a package for text that is not installed
+        raise BundleError(f"the bundle {path}: {error}") from error
     except Exception as error:  # ONNX Runtime's errors share no class of their own
         raise BundleError(f"the bundle {path} cannot be read by this version: {error!r}") from error
     if apart > TOLERANCE:

@@ -17,17 +17,18 @@ from runcard.errors import ParityError
 EXAMPLE_ROWS = 2  # with one, the exporter would take the number of rows for a constant
 
 
-def to_onnx(model: nn.Module, input_shape: tuple[int, ...]) -> bytes:
+def to_onnx(model: nn.Module, input_shape: tuple[int, ...], *, ids: bool = False) -> bytes:
     """The network's graph with its weights inside; the number of rows is free.
 
     Args:
         model: In evaluation mode, on the CPU.
         input_shape: Of one row, without the rows' dimension.
+        ids: Whether rows are token ids, whole numbers.
 
     Raises:
         ParityError: If ONNX cannot express the network.
     """
-    example = torch.zeros(EXAMPLE_ROWS, *input_shape)
+    example = torch.zeros(EXAMPLE_ROWS, *input_shape, dtype=torch.int64 if ids else torch.float32)
     try:
         with _quietly():
             program = torch.onnx.export(
@@ -54,13 +55,14 @@ def to_safetensors(model: nn.Module) -> bytes:
 
 @contextlib.contextmanager
 def _quietly() -> Iterator[None]:
-    """Without the exporter's words on packages that it would also know, and on its own use of old names."""
-    logger = logging.getLogger("torch.onnx")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
+    """Without the exporter's words on what it would also know, could not simplify, and calls by old names."""
+    levels = {logger: logger.level for logger in map(logging.getLogger, ("torch.onnx", "onnxscript"))}
+    for logger in levels:
+        logger.setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
             warnings.simplefilter("ignore")
             yield
     finally:
-        logger.setLevel(level)
+        for logger, level in levels.items():
+            logger.setLevel(level)

@@ -59,7 +59,8 @@ def package(run: Run, data: Dataset) -> Packaged:
         ParityError: If ONNX cannot express the network, or the bundle would not answer as the run did.
         RunError: If the run's stored predictions are damaged.
     """
-    graph = to_onnx(run.model, run.transforms.input_shape(run.signature))
+    text = run.transforms.text is not None
+    graph = to_onnx(run.model, run.transforms.input_shape(run.signature), ids=text)
     bundle = Bundle(run.signature, run.transforms, load_graph(graph))
     rows, expected = _evaluated(run, data)
     odd = odd_rows(run, data, rows)
@@ -113,10 +114,10 @@ def _deviations(bundle: Bundle, data: Dataset, rows: NDArray[np.int64], expected
 
 
 def odd_rows(run: Run, data: Dataset, rows: NDArray[np.int64]) -> dict[str, Array]:
-    """Rows as training may never have had them: each feature missing once, each category once unseen, all missing."""
+    """Rows as training may never have had them: each feature missing, each category or text unseen, all missing."""
     features = run.signature.features
     changes: list[tuple[str, Any]] = [(feature.name, None) for feature in features]
-    changes += [(feature.name, UNSEEN) for feature in features if feature.kind == "category"]
+    changes += [(feature.name, UNSEEN) for feature in features if feature.kind in ("category", "text")]
     changes = changes[: MAX_ODD - 1]
     odd = data.rows.pick(np.resize(rows, len(changes) + 1))
     for row, (name, value) in enumerate(changes):
@@ -152,4 +153,6 @@ def _about(run: Run) -> dict[str, Any]:
         "metric": problem.metric,
         "problem": problem.model_dump(mode="json"),
         "versions": environment.versions(),
+        # Of packages that not every service has.
+        "needs": ["tokenizers"] if run.transforms.text is not None else [],
     }

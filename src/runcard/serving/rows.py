@@ -152,6 +152,8 @@ def row_model(signature: Signature) -> type[BaseModel]:
 
 def describe(feature: Feature) -> str:
     """What a field holds, in one line."""
+    if feature.kind == "text":
+        return "text of any length; of a long one the beginning is read"
     if feature.kind == "category":
         listed = ", ".join(feature.categories[:MAX_NAMED]) + (", …" if len(feature.categories) > MAX_NAMED else "")
         return f"one of: {listed}"
@@ -183,6 +185,8 @@ def _annotation(feature: Feature) -> Any:
             schema = WithJsonSchema({"type": ["string", "number"], "examples": examples})
             text = Annotated[text, BeforeValidator(lambda value: _as_text(value, names)), schema]
         return text | None
+    if feature.kind == "text":
+        return Annotated[str, Field(strict=True)] | None
     if feature.kind == "boolean":
         return StrictBool | None
     return Annotated[float, Field(strict=True, ge=-LARGEST, le=LARGEST)] | None

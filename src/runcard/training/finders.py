@@ -76,7 +76,8 @@ def batch_size(card: Card, data: Dataset) -> int:
 def fits(card: Card, data: Dataset, size: int) -> bool:
     """Whether two steps of so many rows find room where the card trains: the second has the optimizer's state too."""
     shape, numbers = data.transforms.input_shape(data.signature), not data.transforms.target.classes
-    batch = torch.zeros(size, *shape), torch.zeros(size, dtype=torch.float32 if numbers else torch.int64)
+    kind = torch.float32 if data.transforms.text is None else torch.int64
+    batch = torch.zeros(size, *shape, dtype=kind), torch.zeros(size, dtype=torch.float32 if numbers else torch.int64)
     with as_it_was():
         try:
             two_steps = itertools.repeat(batch, 2 * card.trainer.accumulate)

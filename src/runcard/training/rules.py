@@ -23,14 +23,20 @@ LEAST_ROWS, MOST_ROWS, STEPS_OF_EPOCH = 16, 256, 20
 LEAST_ROWS_OF_GPU, STEPS_OF_EPOCH_ON_GPU = 32, 10
 
 
-def work(model: nn.Module, input_shape: tuple[int, ...], batch_size: int) -> float:
+def work(model: nn.Module, input_shape: tuple[int, ...], batch_size: int, *, ids: bool = False) -> float:
     """Multiplications and additions of a step: forward, and twice that backward.
 
     Args:
         model: On the meta device, so that nothing is computed.
         input_shape: Of one row.
         batch_size: Rows of a step.
+        ids: Whether rows are token ids. These networks look at values, which the meta device does not have, so each
+            weight is counted once a token, but those that are only looked up.
     """
+    if ids:
+        looked_up = sum(module.weight.numel() for module in model.modules() if isinstance(module, nn.Embedding))
+        weights = sum(weight.numel() for weight in model.parameters()) - looked_up
+        return 6.0 * weights * input_shape[0] * batch_size
     rows = torch.empty((2, *input_shape), device="meta")
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         model.eval()(rows)

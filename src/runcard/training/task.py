@@ -214,7 +214,9 @@ class Task(LightningModule):
             self.validated = self.trainer.strategy.broadcast(self.validated)
 
     def _ready(self, inputs: Tensor) -> Tensor:
-        return inputs.to(self.device, self.kind, non_blocking=True, memory_format=self.layout)
+        # Token ids are names: they stay whole numbers, and bfloat16 could not hold them.
+        kind = self.kind if inputs.is_floating_point() else inputs.dtype
+        return inputs.to(self.device, kind, non_blocking=True, memory_format=self.layout)
 
     def _outputs(self, model: nn.Module, inputs: Tensor) -> Tensor:
         context = torch.autocast(self.device.type, self.mixed) if self.mixed else contextlib.nullcontext()
