@@ -46,6 +46,18 @@ TINY_VIT = {
     "num_channels": 3,
 }
 
+# Likewise for texts, by kind; each knows the words of ``reviews``.
+TINY_BERT = {"model_type": "bert", "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
+TINY_BERT |= {"intermediate_size": 64, "max_position_embeddings": 32, "vocab_size": 60}
+TINY_TEXTS = {
+    "bert": TINY_BERT,
+    "roberta": {**TINY_BERT, "model_type": "roberta", "pad_token_id": 0, "max_position_embeddings": 33},
+    "distilbert": {"model_type": "distilbert", "dim": 32, "n_layers": 2, "n_heads": 2, "hidden_dim": 64}
+    | {"max_position_embeddings": 32, "vocab_size": 60},
+}
+GLAD, SAD = ("good", "great", "lovely", "fine"), ("bad", "awful", "dull", "poor")
+PLAIN = ("the", "film", "was", "a", "story", "with", "actors", "and", "music", "in", "it", "for", "us", ",", ".", "!")
+
 
 def pytest_unconfigure() -> None:
     for variable in ("BENTOML_HOME", "PROMETHEUS_MULTIPROC_DIR", "HF_HOME"):
@@ -136,6 +148,48 @@ def tiny_vit(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def tiny_texts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a folder for each of ``TINY_TEXTS``: weights and tokenizer; tests must not write to it."""
+    from runcard.models import hub
+
+    folder = tmp_path_factory.mktemp("hub")
+    with torch.random.fork_rng(devices=[]):
+        for name, values in TINY_TEXTS.items():
+            torch.manual_seed(0)
+            network = hub.made(hub.restored(values, num_labels=7), hub.TEXTS)
+            network.save_pretrained(folder / name)  # type: ignore[operator]
+            (folder / name / "tokenizer.json").write_text(tokenizer_json())
+    return folder
+
+
+def tokenizer_json() -> str:
+    """The words of ``reviews`` as tokens, each text framed as BERT frames it."""
+    from tokenizers import Tokenizer, normalizers, pre_tokenizers, processors
+    from tokenizers.models import WordLevel
+
+    words = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", *GLAD, *SAD, *PLAIN)
+    made = Tokenizer(WordLevel({word: place for place, word in enumerate(words)}, unk_token="[UNK]"))
+    made.normalizer = normalizers.BertNormalizer()
+    made.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    made.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
+    return str(made.to_str())
+
+
+def reviews(count: int = 300, seed: int = 0) -> pl.DataFrame:
+    """Sentences with one word that says how it was; ``label`` follows from it, and ``stars`` do so too."""
+    random = np.random.default_rng(seed)
+    rows = []
+    for number in range(count):
+        glad = bool(random.integers(2))
+        words = random.choice(PLAIN, random.integers(3, 12)).tolist()
+        words.insert(int(random.integers(len(words) + 1)), str(random.choice(GLAD if glad else SAD)))
+        stars = 4.0 * glad + float(random.random())
+        text = None if number % 50 == 49 else " ".join(words)
+        rows.append({"number": number, "review": text, "label": "liked" if glad else "loathed", "stars": stars})
+    return pl.DataFrame(rows)
+
+
 @dataclass(frozen=True)
 class Made:
     """A run and the bundle that it became."""
@@ -151,6 +205,28 @@ def table_made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     customers(600).write_csv(folder / "customers.csv")
     words = ["data=table", f"data.path={folder}/customers.csv", "problem.target=churned", f"runs_dir={folder}"]
     return _made([*words, "data.kinds={customer: ignore}", "trainer.max_epochs=5"])
+
+
+@pytest.fixture(scope="session")
+def text_made(tmp_path_factory: pytest.TempPathFactory, tiny_texts: Path) -> Made:
+    """A bundle for texts; tests must not write to it."""
+    folder = tmp_path_factory.mktemp("text")
+    reviews().write_csv(folder / "reviews.csv")
+    return _made([*of_reviews(folder / "reviews.csv", tiny_texts / "bert"), f"runs_dir={folder}"])
+
+
+def of_reviews(path: Path, network: Path, **kinds: str) -> list[str]:
+    """What a card for ``reviews`` says, with a rate that random weights learn at."""
+    said = {"review": "text", "number": "ignore", "stars": "ignore", **kinds}
+    listed = ", ".join(f"{name}: {kind}" for name, kind in said.items())
+    words = [
+        "data=table",
+        f"data.path={path}",
+        "problem.target=label",
+        f"data.kinds={{{listed}}}",
+        "data.batch_size=16",
+    ]
+    return [*words, "model=pretrained", f"model.name={network}", "optimizer.lr=2e-3", "trainer.max_epochs=6"]
 
 
 @pytest.fixture(scope="session")

@@ -131,6 +131,25 @@ def test_keys_of_one_network_that_do_not_fit(words: list[str], key: str, text: s
     assert text in found.message
 
 
+@pytest.mark.parametrize(
+    ("words", "key", "text", "hint"),
+    [
+        (["model=mlp"], "model", "Mlp cannot read text, and 'a' is text", "Choose model=pretrained"),
+        (["augment=mixup"], "augment", "words cannot be blended", "Choose augment=none"),
+        (["data.kinds={a: text, b: text}"], "data.kinds.b", "'a' is text, which is read alone", "Set it to ignore"),
+        (["data.kinds={a: category}"], "model", "needs text or images", "'data.kinds={COLUMN: text}'"),
+        (["data.kinds={a: texts}"], "data.kinds.a", "must be", "text"),
+    ],
+)
+def test_text_is_read_alone_and_by_a_ready_made_network(words: list[str], key: str, text: str, hint: str) -> None:
+    table = ["data=table", "data.path=x.csv", "problem.target=y", "data.kinds={a: text}", "model=pretrained"]
+    given = [*table, *words] if words == ["model=mlp"] else [*table, "model.name=x", *words]
+    (found,) = mistakes(*given)
+    assert found.key == key
+    assert text in found.message
+    assert hint in f"{found.message} {found.hint}"
+
+
 def test_what_contradicts_the_task_or_the_data_is_refused() -> None:
     smooth = mistakes("data=diabetes", "problem.task=regression", "trainer.label_smoothing=0.1")
     assert [mistake.key for mistake in smooth] == ["trainer.label_smoothing"]

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from runcard.card.schema import Card
+from runcard.card.schema import Card, TableData
 from runcard.card.targets import build, named
 from runcard.data import signature, transforms
 from runcard.data.moments import stretches
@@ -130,11 +130,12 @@ def _tokenizer(card: Card, rows: Rows) -> Tokenizer | None:
         CardError: If there is another feature beside the text, or the tokenizer cannot be had.
     """
     texts = card.data.texts
-    if not texts:
+    if not texts or not isinstance(card.data, TableData):
         return None
     others = [name for name in rows.kinds if name != texts[0]]
     if others:
-        kinds = ", ".join([f"{texts[0]}: text", *(f"{name}: ignore" for name in others)])
+        said = {**card.data.kinds, **dict.fromkeys(others, "ignore")}
+        kinds = ", ".join(f"{name}: {kind}" for name, kind in said.items())
         listed = ", ".join(map(repr, others[:5])) + (", …" if len(others) > 5 else "")
         message = f"a text is read alone, and beside {texts[0]!r} there is {listed}"
         raise CardError([Mistake("data.kinds", message, hint=f"Say 'data.kinds={{{kinds}}}'.")])
