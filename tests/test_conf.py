@@ -14,7 +14,7 @@ import runcard
 from runcard.card.compose import GROUPS, shipped_conf
 from runcard.errors import CardError
 from runcard.evaluation.predictor import Run
-from tests.conftest import TINY, Command, customers, write_arrays
+from tests.conftest import TINY, Command, customers, reviews, write_arrays
 
 CONF = shipped_conf()
 FILES = sorted(CONF.rglob("*.yaml"))
@@ -63,11 +63,12 @@ def test_file_explains_itself(path: Path) -> None:
 @pytest.mark.parametrize("path", FILES, ids=name)
 def test_commands_in_the_head_are_right(path: Path, command: Command) -> None:
     customers().write_csv("customers.csv")
+    reviews().rename({"number": "id"}).drop("stars").write_csv("reviews.csv")
     write_arrays(Path())
     Path("customers.csv").write_text(
         Path("customers.csv").read_text().replace("customer,", "id,").replace("city", "zip")
     )
-    for line in path.read_text(encoding="utf-8").splitlines():
+    for line in path.read_text(encoding="utf-8").replace("\\\n#", "").splitlines():
         if not line.startswith("#   runcard fit"):
             continue
         words = [word.strip("'") for word in re.findall(r"'[^']*'|\S+", line[1:])][2:]

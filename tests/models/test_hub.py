@@ -162,6 +162,25 @@ def test_the_commit_of_a_repository_is_what_the_card_keeps(monkeypatch: pytest.M
     assert hub.pinned("org/x", None) == {"name": "org/x", "revision": "c0ffee"}
 
 
+def test_a_tokenizer_is_looked_up_by_name_and_version(away: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def found(name: str, file: str, *, revision: str) -> str:
+        asked.append((name, file, revision))
+        if revision != "main":
+            raise OSError(f"{name} does not appear to have a file named {file}. Checkout 'https'")
+        return "there.json"
+
+    with pytest.raises(CardError, match=r"^model: org/x: .*the hub cannot be reached"):
+        hub.tokenizer("org/x", None)
+    Path("there.json").write_text("{}")
+    monkeypatch.setattr(hub.library().utils, "cached_file", found)
+    assert hub.tokenizer("org/x", None) == "{}"
+    with pytest.raises(CardError, match=r"^model: org/x: it has no tokenizer\.json"):
+        hub.tokenizer("org/x", "c0ffee")
+    assert asked == [("org/x", "tokenizer.json", "main"), ("org/x", "tokenizer.json", "c0ffee")]
+
+
 def test_a_pickle_is_not_read(vit: Path, command: Command) -> None:
     torch.save({}, vit / "pytorch_model.bin")
     (vit / "model.safetensors").unlink()

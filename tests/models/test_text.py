@@ -148,7 +148,7 @@ def test_texts_are_read_again_for_another_network(card: list[str]) -> None:
         ("", ["model.size=33"], "reads 3 to 32 tokens, and not 33"),
         ("", ["model.size=2"], "reads 3 to 32 tokens, and not 2"),
         ("", ["model.name=google-bert/bert-base-uncased"], "the hub cannot be reached"),
-        ("tokenizer.json", [], "bert has no tokenizer.json, which text is cut up with"),
+        ("tokenizer.json", [], "it has no tokenizer.json, which text is cut up with"),
         ("vocab", [], "has tokens up to 27, and its network knows 20"),
         ("image", [], "Unrecognized configuration class"),
     ],

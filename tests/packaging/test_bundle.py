@@ -189,7 +189,7 @@ def test_a_manifest_made_to_fit_is_still_not_enough(table_made: Made, away: Path
 def test_a_bundle_that_would_answer_otherwise_is_not_packaged(
     table_made: Made, monkeypatch: pytest.MonkeyPatch, command: Command
 ) -> None:
-    def shifted(model: nn.Module, shape: tuple[int, ...]) -> bytes:
+    def shifted(model: nn.Module, shape: tuple[int, ...], **_: bool) -> bytes:
         return to_onnx(nn.Sequential(model, _Scaled()).eval(), shape)
 
     before = {str(model.tag) for model in bentoml.models.list()}

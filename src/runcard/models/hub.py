@@ -23,6 +23,10 @@ WEIGHTS, TOKENIZER = "*.safetensors", "tokenizer.json"
 IMAGES, TEXTS = "AutoModelForImageClassification", "AutoModelForSequenceClassification"
 # Of a description, what says nothing of the network, or follows from the data.
 UNSAID = ("architectures", "dtype", "id2label", "label2id", "num_labels", "problem_type", "transformers_version")
+NO_TOKENIZER = (
+    f"it has no {TOKENIZER}, which text is cut up with. If it has a tokenizer of another form, transformers' "
+    "AutoTokenizer.from_pretrained(...).save_pretrained(FOLDER) writes one"
+)
 # Counted by torch for its own use; older weights lack it.
 COUNTER = "num_batches_tracked"
 
@@ -102,16 +106,14 @@ def tokenizer(name: str, revision: str | None) -> str:
     Raises:
         CardError: If there is none, or the hub cannot be reached.
     """
-    find = library().utils.cached_file
-    version = {"revision": revision or "main"} if not Path(name).is_dir() else {}
+    if Path(name).is_dir():
+        path = Path(name) / TOKENIZER
+        if not path.is_file():
+            raise CardError(f"model: {name}: {NO_TOKENIZER}")
+        return path.read_text(encoding="utf-8")
     with _plainly(name):
-        path = find(name, TOKENIZER, _raise_exceptions_for_missing_entries=False, **version)
-    if path is None:
-        raise CardError(
-            f"model: {name} has no {TOKENIZER}, which text is cut up with. If it has a tokenizer of another form, "
-            "transformers' AutoTokenizer.from_pretrained(...).save_pretrained(FOLDER) writes one."
-        )
-    return Path(path).read_text(encoding="utf-8")
+        found = library().utils.cached_file(name, TOKENIZER, revision=revision or "main")
+        return Path(found).read_text(encoding="utf-8")
 
 
 def made(config: Any, auto: str = IMAGES) -> nn.Module:
@@ -217,4 +219,6 @@ def _reason(error: Exception) -> str:
         return "it is no local folder, and the hub cannot be reached; without network name a folder"
     if "valid model identifier" in text:
         return "it is no local folder, and the hub has none of this name, or does not show it to you"
+    if f"have a file named {TOKENIZER}" in text:
+        return NO_TOKENIZER
     return text.partition(". ")[0].removesuffix(".")
