@@ -125,6 +125,27 @@ def test_frozen_what_was_trained_stays(tiny_texts: Path) -> None:
     assert not hub.backbone(model.network).training
 
 
+def test_a_pooler_that_the_weights_lack_begins_at_random_and_learns(tiny_texts: Path) -> None:
+    values = json.loads(Path(tiny_texts / "bert" / "config.json").read_text())
+    network = hub.library().AutoModelForMaskedLM.from_config(hub.restored(values))
+    network.save_pretrained("words")
+    settings: dict[str, Any] = {"revision": None, "size": None, "config": None, "pad": 0, "freeze": True}
+    model = Pretrained((8,), 2, name="words", weights=True, **settings)
+    learning = {name.split(".")[-2] for name, weight in model.named_parameters() if weight.requires_grad}
+    assert learning == {"classifier", "dense"}
+    stored = network.state_dict()["bert.embeddings.word_embeddings.weight"]
+    assert torch.equal(model.state_dict()["network.bert.embeddings.word_embeddings.weight"], stored)
+
+
+@pytest.mark.parametrize(
+    "words", [["trainer.precision=bf16-true"], ["optimizer.lr=auto"], ["data.batch_size=auto"], ["model.freeze=true"]]
+)
+def test_what_else_a_card_may_say(words: list[str], card: list[str], command: Command) -> None:
+    said = command("fit", *card, *TINY, *words, "--json")
+    assert said.code == 0, said.err
+    assert "test/accuracy" in said.json["metrics"]
+
+
 def test_a_texts_end_changes_nothing_and_an_empty_one_has_an_answer(tiny_texts: Path) -> None:
     settings: dict[str, Any] = {"revision": None, "size": None, "config": None, "freeze": False, "weights": True}
     model = Pretrained((8,), 2, name=str(tiny_texts / "bert"), pad=0, **settings).eval()

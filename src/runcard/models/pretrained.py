@@ -54,21 +54,18 @@ class Pretrained(nn.Module):
         if pad is None:
             shapes.image(input_shape, "an image classifier")
         values = dict(config if config is not None else hub.plain(hub.described(name, revision)))
-        if pad is None and size is not None and "image_size" in values:
+        if pad is not None:
+            values["pad_token_id"] = pad
+        elif size is not None and "image_size" in values:
             values["image_size"] = size
         described = hub.restored(values, num_labels=outputs)
-        auto = hub.IMAGES
         if pad is None:
             self.adapt = _adapt(input_shape, size, described)
-        else:
-            auto, described.pad_token_id = hub.TEXTS, pad
+        auto = hub.IMAGES if pad is None else hub.TEXTS
         self.network = hub.loaded(described, name, revision, auto) if weights else hub.made(described, auto)
         self.freeze = freeze
         if freeze:
-            hub.backbone(self.network).requires_grad_(False)
-            # Many weights were made without a pooler, and one that begins at random has to learn.
-            if pad is not None and isinstance(pooler := getattr(hub.backbone(self.network), "pooler", None), nn.Module):
-                pooler.requires_grad_(True)
+            self._freeze()
 
     @staticmethod
     def settle(
@@ -93,6 +90,14 @@ class Pretrained(nn.Module):
         """
         described = hub.restored(config) if config is not None else hub.described(name, revision)
         return texts.tokenizer(hub.tokenizer(name, revision), described, name, size)
+
+    def _freeze(self) -> None:
+        backbone = hub.backbone(self.network)
+        backbone.requires_grad_(False)
+        pooler = getattr(backbone, "pooler", None)
+        # Many weights for texts were made without a pooler, and one that begins at random has to learn.
+        if self.pad is not None and isinstance(pooler, nn.Module):
+            pooler.requires_grad_(True)
 
     def forward(self, inputs: Tensor) -> Tensor:
         """``(batch, channels, height, width)``, or token ids ``(batch, length)`` → ``(batch, outputs)``."""
