@@ -12,7 +12,7 @@ import pytest
 from runcard.data import signature, transforms
 from runcard.data.fields import to_columns, to_fields, warnings
 from runcard.data.signature import Rows, Signature
-from runcard.data.tokens import TextStep, Tokenizer, fit_text, opened
+from runcard.data.tokens import CHARACTERS, TextStep, Tokenizer, fit_text, opened
 from runcard.data.transforms import Transforms
 from runcard.errors import CardError
 from tests.conftest import tokenizer_json
@@ -42,6 +42,14 @@ def test_as_long_as_the_longest_text_and_no_longer_than_the_network_reads(words:
     assert step.length == length
     (ids,) = step.apply(texts("good " * 1000)).tolist()
     assert ids == [BEGIN, *[GOOD] * (length - 2), END]
+
+
+def test_no_more_of_a_text_is_looked_at_than_could_be_read() -> None:
+    step = learned("good " * 6)
+    end = 8 * CHARACTERS
+    near, far = step.apply(texts(" " * (end - 4) + "good bad", " " * end + "good bad")).tolist()
+    assert near == [BEGIN, GOOD, END, *[PAD] * 5]
+    assert far == [BEGIN, END, *[PAD] * 6]
 
 
 def test_a_missing_text_is_an_empty_one_and_none_are_none() -> None:

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 # A length is a multiple of it, as far as the network reads so far: processors like it, and data that grows a little
 # then makes no other network.
 MULTIPLE = 8
+# Of a text no more characters a token are looked at: no language needs so many, and a request of 10 MB would take the
+# service five seconds to cut up, for the few hundred tokens that are read.
+CHARACTERS = 100
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,7 @@ class TextStep:
         ids = np.full((len(values), self.length), self.pad, dtype=np.int64)
         for row, value in enumerate(values):
             # One after the other: threads of the package's own would not survive the fork of a sweep's trial.
-            tokens = self._encoder.encode(value or "").ids
+            tokens = self._encoder.encode(_beginning(value, self.length)).ids
             ids[row, : len(tokens)] = tokens
         return ids
 
@@ -79,9 +82,13 @@ def fit_text(name: str, values: Array, tokenizer: Tokenizer) -> TextStep:
         tokenizer: Of the network.
     """
     encoder = opened(tokenizer.content)
-    longest = max((len(encoder.encode(value or "").ids) for value in values), default=0)
+    longest = max((len(encoder.encode(_beginning(value, tokenizer.limit)).ids) for value in values), default=0)
     length = min(tokenizer.limit, max(1, -(-longest // MULTIPLE)) * MULTIPLE)
     return TextStep(name, tokenizer.content, length, tokenizer.pad)
+
+
+def _beginning(text: str | None, tokens: int) -> str:
+    return (text or "")[: tokens * CHARACTERS]
 
 
 def opened(content: str) -> Encoder:
