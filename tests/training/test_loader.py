@@ -10,7 +10,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runcard.data.loader import Batches, InMemory, Loading, Part, minibatches
+from runcard.data.loader import GATHERED_NUMBERS, Batches, InMemory, Loading, Part, minibatches
 
 
 def numbered(count: int) -> InMemory:
@@ -21,7 +21,9 @@ def numbered(count: int) -> InMemory:
 
 def taken(count: int) -> Part:
     """The same rows, gathered by a call as memory-mapped ones are."""
-    return Part(lambda rows: torch.from_numpy(rows[:, None].astype(np.float32)), torch.arange(count).float())
+    # So wide, as it says, that several gathers are needed for a chunk.
+    width = GATHERED_NUMBERS // 20
+    return Part(lambda rows: torch.from_numpy(rows[:, None].astype(np.float32)), torch.arange(count).float(), width)
 
 
 def rows_of(loading: Loading) -> list[list[int]]:

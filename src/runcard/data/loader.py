@@ -22,6 +22,8 @@ RowNumbers = NDArray[np.int64]
 
 # Rows to answer at once when nothing is learned from them.
 CHECK_ROWS = 1024
+# Rows on disk are taken by so many numbers at once, or a minibatch: few enough for a processor's cache.
+GATHERED_NUMBERS = 2**18
 
 
 class Part(TorchDataset[Batch]):
@@ -30,11 +32,13 @@ class Part(TorchDataset[Batch]):
     Args:
         take: Row numbers of the part ``(n,)`` → inputs ``(n, ...)``.
         targets: ``(rows,)``.
+        width: How many numbers a row of inputs holds.
     """
 
-    def __init__(self, take: Callable[[RowNumbers], Tensor], targets: Tensor) -> None:
+    def __init__(self, take: Callable[[RowNumbers], Tensor], targets: Tensor, width: int) -> None:
         self.take = take
         self.targets = targets
+        self.width = width
 
     def __len__(self) -> int:
         return len(self.targets)
@@ -56,7 +60,7 @@ class InMemory(Part):
     """
 
     def __init__(self, inputs: Tensor, targets: Tensor) -> None:
-        super().__init__(lambda rows: inputs[torch.from_numpy(rows)], targets)
+        super().__init__(lambda rows: inputs[torch.from_numpy(rows)], targets, inputs[:1].numel())
         self.inputs = inputs
 
     def span(self, start: int, stop: int) -> Batch:
@@ -128,13 +132,16 @@ class Chunks:
             iterator._shutdown_workers()
 
     def _gather(self, orders: Sequence[RowNumbers]) -> Iterator[Batch]:
-        if isinstance(self.part, InMemory):  # one gather for all of them: a view costs a tenth of one
-            inputs, targets = self._pinned(self.part[np.concatenate(orders)])
-            sizes = [len(rows) for rows in orders]
+        # One gather for many of them: a view costs a tenth of one. From disk no more than a little: memory stays flat.
+        most = len(orders) if isinstance(self.part, InMemory) else self._most_at_once(len(orders[0]))
+        for start in range(0, len(orders), most):
+            group = orders[start : start + most]
+            inputs, targets = self._pinned(self.part[np.concatenate(group)])
+            sizes = [len(rows) for rows in group]
             yield from zip(inputs.split(sizes), targets.split(sizes), strict=True)
-            return
-        for rows in orders:
-            yield self._pinned(self.part[rows])
+
+    def _most_at_once(self, rows: int) -> int:
+        return max(1, GATHERED_NUMBERS // max(1, rows * self.part.width))
 
     def _pinned(self, batch: Batch) -> Batch:
         return (batch[0].pin_memory(), batch[1].pin_memory()) if self.pinned else batch

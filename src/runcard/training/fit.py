@@ -173,8 +173,9 @@ def make_loading(card: Card, data: Dataset, place: Callable[[], tuple[int, int]]
 def make_part(data: Dataset, name: PartName) -> Part:
     """Rows of the data: in memory, or taken from disk if they are many."""
     rows, targets = data.indices(name), torch.from_numpy(data.targets(name))
-    if data.lazy and len(rows) * math.prod(data.transforms.input_shape(data.signature)) > IN_MEMORY_NUMBERS:
-        return Part(lambda wanted: torch.from_numpy(data.take(rows[wanted])), targets)
+    width = math.prod(data.transforms.input_shape(data.signature))
+    if data.lazy and len(rows) * width > IN_MEMORY_NUMBERS:
+        return Part(lambda wanted: torch.from_numpy(data.take(rows[wanted])), targets, width)
     return InMemory(torch.from_numpy(data.inputs(name)), targets)
 
 
