@@ -47,9 +47,9 @@ def is_sharded(model: nn.Module) -> bool:
 
 
 def whole(content: Any) -> Any:
-    """Plain values with each share in them replaced by the whole tensor; all processes must call it."""
+    """Plain values with each share in them replaced by the whole tensor, on the CPU; all processes must call it."""
     if isinstance(content, DTensor):
-        return content.full_tensor()
+        return content.full_tensor().cpu()  # one after the other: together they need not fit a GPU
     if isinstance(content, Mapping):
         return {name: whole(value) for name, value in content.items()}
     if isinstance(content, list | tuple):
