@@ -13,9 +13,12 @@ from runcard.card import lightning
 from runcard.card.compose import compose, compose_file
 from runcard.card.explain import explain
 from runcard.card.metrics import METRICS, metrics_of
-from runcard.card.networks import AnyNetwork, Cnn, Lstm, MobileNet, Pretrained, ResNet, Transformer
 from runcard.card.origins import Origins, place_of
-from runcard.card.schema import ArraysData, Card, Data, Mixup, MlflowLogger, Sgd, TableData
+from runcard.card.schema import Card
+from runcard.card.sections.data import ArraysData, Data, TableData
+from runcard.card.sections.learning import Mixup, Sgd
+from runcard.card.sections.loggers import MlflowLogger
+from runcard.card.sections.networks import AnyNetwork, Cnn, Lstm, MobileNet, Pretrained, ResNet, Transformer
 from runcard.card.spelling import suggest
 from runcard.card.values import Composed
 from runcard.errors import CardError, Mistake

@@ -12,8 +12,8 @@ from pydantic_core import ErrorDetails
 
 from runcard.card.compose import GROUPS
 from runcard.card.origins import Origins, place_of
-from runcard.card.parts import Part
 from runcard.card.schema import Card
+from runcard.card.sections.parts import Part
 from runcard.card.spelling import nearest, suggest
 from runcard.errors import Mistake
 

@@ -12,7 +12,8 @@ from typing import Any
 from runcard.card.check import judge
 from runcard.card.compose import GROUPS
 from runcard.card.overrides import Override
-from runcard.card.schema import Card, Sweep
+from runcard.card.schema import Card
+from runcard.card.sections.sweep import Sweep
 from runcard.card.space import Dimension
 from runcard.card.values import Template
 from runcard.errors import CardError, Mistake

@@ -30,7 +30,7 @@ from runcard.card.explain import explain
 from runcard.card.origins import place_of
 from runcard.card.overrides import Override, parse_sweep
 from runcard.card.plan import NO_CHOICE, Plan, choice_name, each_once, judge_ahead
-from runcard.card.schema import Sweep, Sweeping
+from runcard.card.sections.sweep import Sweep, Sweeping
 from runcard.card.space import Dimension, SpaceError, choices
 from runcard.card.values import Composed, Template, lay_over
 from runcard.errors import CardError, Mistake

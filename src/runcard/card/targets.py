@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from runcard.card.parts import Part
+from runcard.card.sections.parts import Part
 
 
 def named(part: Part) -> Any:

@@ -12,7 +12,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from runcard.card.schema import Card, TableData
+from runcard.card.schema import Card
+from runcard.card.sections.data import TableData
 from runcard.card.targets import build, named
 from runcard.data import signature, transforms
 from runcard.data.moments import stretches

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from runcard.card.check import load_saved
-from runcard.card.schema import Card, TableData
+from runcard.card.schema import Card
+from runcard.card.sections.data import TableData
 from runcard.data.frames import columns_of, read_frame
 from runcard.data.signature import Array, Columns, Signature, surprises
 from runcard.data.transforms import Transforms

@@ -12,7 +12,8 @@ from typing import Any
 
 from pytorch_lightning.loggers.logger import DummyLogger, Logger
 
-from runcard.card.schema import Card, NoLogger
+from runcard.card.schema import Card
+from runcard.card.sections.loggers import NoLogger
 from runcard.errors import CardError, Stopped
 from runcard.runs import RunFolder
 from runcard.training.csvlog import CsvLogger

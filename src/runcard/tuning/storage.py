@@ -22,7 +22,7 @@ from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 from optuna.storages import RDBStorage
 from sqlalchemy.exc import SQLAlchemyError
 
-from runcard.card.schema import Sweep
+from runcard.card.sections.sweep import Sweep
 from runcard.card.space import Dimension
 from runcard.errors import RunError
 from runcard.studies import StudyFolder

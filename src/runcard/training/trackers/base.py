@@ -14,8 +14,8 @@ from typing import Any, ClassVar
 
 from pytorch_lightning.loggers.logger import Logger
 
-from runcard.card.parts import Section
 from runcard.card.schema import Card
+from runcard.card.sections.parts import Section
 from runcard.files import read_json, write_json
 from runcard.runs import RunFolder
 

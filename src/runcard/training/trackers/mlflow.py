@@ -13,7 +13,7 @@ from typing import Any
 
 from pytorch_lightning.loggers.logger import Logger
 
-from runcard.card.schema import MlflowLogger
+from runcard.card.sections.loggers import MlflowLogger
 from runcard.card.targets import build
 from runcard.training.trackers.base import Record, Tracker, settings
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from runcard.card.parts import Part, Positive, Share, Text
+from runcard.card.sections.parts import Part, Positive, Share, Text
 
 
 class Network(Part):

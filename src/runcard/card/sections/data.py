@@ -1,0 +1,90 @@
+"""The section ``data``: every source of rows that a card can choose, with its keys and their ranges."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, StringConstraints
+
+from runcard.card.sections.parts import Fraction, Part, Positive, Section, Text
+
+
+class Split(Section):
+    """How the rows are divided; what is left is for training."""
+
+    seed: Annotated[int, Field(ge=0)]
+    validation: Fraction
+    test: Fraction
+
+
+class Data(Part):
+    """What every source of rows has."""
+
+    batch_size: Positive | Literal["auto"]
+    workers: Annotated[int, Field(ge=0, le=1024)]
+    split: Split
+
+    @property
+    def batch_rows(self) -> int:
+        """``batch_size`` of a settled card."""
+        assert isinstance(self.batch_size, int)
+        return self.batch_size
+
+    @property
+    def has_images(self) -> bool:
+        """Whether a row may be an image; else it has columns."""
+        return False
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The columns of text; only a user can say which are."""
+        return ()
+
+    def arguments(self) -> dict[str, Any]:
+        """The keyword arguments for the source, which neither divides its rows nor cuts batches."""
+        return {
+            name: value for name, value in super().arguments().items() if name not in ("batch_size", "workers", "split")
+        }
+
+
+class BuiltinData(Data):
+    """Real data that comes with scikit-learn."""
+
+    target_class: Literal["runcard.data.builtin.Builtin"] = Field(alias="_target_")
+    name: Literal["digits", "breast_cancer", "wine", "diabetes"]
+
+    @property
+    def has_images(self) -> bool:
+        """Whether a row may be an image; else it has columns."""
+        return self.name == "digits"
+
+
+class TableData(Data):
+    """A CSV or Parquet file."""
+
+    target_class: Literal["runcard.data.table.Table"] = Field(alias="_target_")
+    path: Text
+    kinds: dict[str, Literal["number", "category", "boolean", "text", "ignore"]]
+    separator: Annotated[str, StringConstraints(min_length=1, max_length=1)]
+    null_values: tuple[str, ...]
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The columns of text."""
+        return tuple(name for name, kind in self.kinds.items() if kind == "text")
+
+
+class ArraysData(Data):
+    """NumPy arrays on disk."""
+
+    target_class: Literal["runcard.data.arrays.Arrays"] = Field(alias="_target_")
+    inputs: Text
+    targets: Text
+
+    @property
+    def has_images(self) -> bool:
+        """Whether a row may be an image, which only the file tells: a network that needs one looks again."""
+        return True
+
+
+AnyData = BuiltinData | TableData | ArraysData
