@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from runcard.card import lightning
+from runcard.card import lightning, project
 from runcard.card.compose import compose, compose_file
 from runcard.card.explain import explain
 from runcard.card.metrics import METRICS, metrics_of
@@ -49,7 +49,7 @@ def load(overrides: Sequence[str] = (), config_dir: str | Path | None = None) ->
         if config_dir is not None:
             raise CardError("--config-dir: a saved card holds values, so no groups are looked up for it")
         return load_saved(Path(overrides[0]), overrides[1:])
-    return judge(compose(overrides, config_dir))
+    return judge(compose(project.find().words(overrides), config_dir))
 
 
 def is_saved_card(word: str) -> bool:

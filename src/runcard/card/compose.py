@@ -20,6 +20,7 @@ from hydra.types import RunMode
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from runcard.card import project
 from runcard.card.origins import Origins, mark_file, mark_text
 from runcard.card.overrides import Override, parse_overrides
 from runcard.card.spelling import suggest
@@ -154,13 +155,18 @@ def loader(folder: Path) -> Iterator[ConfigLoader]:
 
 
 def folders(config_dir: str | Path | None) -> list[Path]:
-    """Where groups are looked for, in order."""
-    if config_dir is None:
+    """Where groups are looked for, in order; without a folder of the user's own, in the project's.
+
+    Raises:
+        CardError: If the folder is missing.
+    """
+    own = project.find().config_dir if config_dir is None else Path(config_dir).absolute()
+    if own is None:
         return [shipped_conf()]
-    folder = Path(config_dir).absolute()
-    if not folder.is_dir():
-        raise CardError(f"--config-dir {config_dir}: there is no folder {folder}")
-    return [shipped_conf(), folder]
+    if not own.is_dir():
+        said = f"--config-dir {config_dir}" if config_dir is not None else f"config_dir in {project.FILE}"
+        raise CardError(f"{said}: there is no folder {own}")
+    return [shipped_conf(), own]
 
 
 def searchpath(places: Sequence[Path]) -> str:

@@ -16,6 +16,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from runcard.card import project
 from runcard.card.check import is_saved_card
 from runcard.card.compose import (
     GROUPS,
@@ -23,6 +24,7 @@ from runcard.card.compose import (
     OPTIONAL_GROUPS,
     compose_groups,
     divide,
+    folders,
     group_choices,
     saved_template,
 )
@@ -56,7 +58,7 @@ def is_sweep(overrides: Sequence[str], config_dir: str | Path | None) -> bool:
     if saved:
         chosen = [choice for choice in chosen if choice.startswith("sweep=")]
     # A shipped group that a card cannot be without asks for no sweep, and composing takes its time.
-    asks = config_dir is not None or any(choice.partition("=")[0] in OPTIONAL_GROUPS for choice in chosen)
+    asks = len(folders(config_dir)) > 1 or any(choice.partition("=")[0] in OPTIONAL_GROUPS for choice in chosen)
     return asks and compose_groups(chosen, config_dir, ignored).sweeps
 
 
@@ -106,7 +108,7 @@ def load_sweep(overrides: Sequence[str], config_dir: str | Path | None = None) -
 def _divide_saved(overrides: Sequence[str]) -> tuple[Path | None, Sequence[str]]:
     if overrides and is_saved_card(overrides[0]):
         return Path(overrides[0]), overrides[1:]
-    return None, overrides
+    return None, project.find().words(overrides)
 
 
 def _given_twice(many: Sequence[Dimension], others: Sequence[str]) -> list[Mistake]:

@@ -1,0 +1,90 @@
+"""The project's own settings: ``[tool.runcard]`` in the nearest ``pyproject.toml``, a place that no card can reach."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from runcard.card.sections.parts import Name, Text
+from runcard.card.spelling import suggest
+from runcard.errors import CardError, Mistake
+
+FILE = "pyproject.toml"
+
+
+class _Settings(BaseModel):
+    """What ``[tool.runcard]`` may say."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    trust: list[Text] = []
+    config_dir: Text | None = None
+    experiment: Name | None = None
+
+
+@dataclass(frozen=True)
+class Project:
+    """What the owner of the working directory's project has settled for all its cards.
+
+    Attributes:
+        root: The folder that holds ``pyproject.toml``; the working directory if there is none.
+        trust: Packages whose classes a card may name in ``_target_``.
+        config_dir: Where groups are looked for when ``--config-dir`` is not given.
+        experiment: The choice of the group ``experiment`` when none is made.
+    """
+
+    root: Path
+    trust: tuple[str, ...] = ()
+    config_dir: Path | None = None
+    experiment: str | None = None
+
+    def words(self, overrides: Sequence[str]) -> list[str]:
+        """Overrides with the project's own experiment, unless one is chosen or refused among them."""
+        chosen = any(word.lstrip("+~").partition("=")[0] == "experiment" for word in overrides)
+        return list(overrides) if chosen or self.experiment is None else [f"experiment={self.experiment}", *overrides]
+
+
+def find() -> Project:
+    """The project of the working directory.
+
+    Raises:
+        CardError: If its settings are wrong.
+    """
+    here = Path.cwd()
+    file = next((folder / FILE for folder in (here, *here.parents) if _is_ours(folder / FILE)), None)
+    if file is None:
+        return Project(here)
+    try:
+        table = tomllib.loads(file.read_text(encoding="utf-8")).get("tool", {}).get("runcard", {})
+        settings = _Settings.model_validate(table)
+    except (OSError, ValueError) as error:
+        raise CardError(_mistakes(error, file)) from None
+    config_dir = None if settings.config_dir is None else file.parent / settings.config_dir
+    return Project(file.parent, tuple(settings.trust), config_dir, settings.experiment)
+
+
+def _is_ours(file: Path) -> bool:
+    """Whether it may speak for who runs this: not a file that someone else has put into a folder above, as in /tmp."""
+    try:
+        return os.geteuid() in (0, file.stat().st_uid)
+    except OSError:
+        return False
+
+
+def _mistakes(error: OSError | ValueError, file: Path) -> list[Mistake]:
+    if not isinstance(error, ValidationError):
+        return [Mistake(str(file), f"cannot be read: {error}")]
+    return [_mistake(detail, file) for detail in error.errors(include_url=False)]
+
+
+def _mistake(detail: Any, file: Path) -> Mistake:
+    key = ".".join(["tool.runcard", *map(str, detail["loc"])])
+    if detail["type"] == "extra_forbidden":
+        return Mistake(key, "there is no such key", str(file), suggest(str(detail["loc"][-1]), _Settings.model_fields))
+    return Mistake(key, f"{detail['msg']}, not {detail['input']!r}", str(file))
