@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import types
 import typing
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from runcard.card import wording
 from runcard.card.compose import GROUPS
 from runcard.card.origins import Origins, place_of
 from runcard.card.schema import Card
@@ -17,29 +17,6 @@ from runcard.card.sections.parts import Part
 from runcard.card.spelling import nearest, suggest
 from runcard.errors import Mistake
 
-# pydantic's kind of error → what the card expected; the context fills the braces.
-EXPECTED = {
-    "int_type": "a whole number",
-    "int_from_float": "a whole number",
-    "float_type": "a number",
-    "bool_type": "true or false",
-    "string_type": "a text",
-    "tuple_type": "a list",
-    "dict_type": "a mapping",
-    "model_type": "a section with keys of its own",
-    "model_attributes_type": "a section with keys of its own",
-    "finite_number": "a finite number",
-    "greater_than": "above {gt}",
-    "greater_than_equal": "{ge} or more",
-    "less_than": "below {lt}",
-    "less_than_equal": "{le} or less",
-    "literal_error": "{expected}",
-    "string_too_short": "a text of at least {min_length} characters",
-    "string_too_long": "a text of at most {max_length} characters",
-    "string_pattern_mismatch": "letters, digits, '.', '_' and '-', the first a letter or digit",
-    "too_short": "a list of at least {min_length}",
-    "too_long": "a list of {max_length}",
-}
 # What pydantic calls the choice of this word beside a number.
 AUTO = "literal['auto']"
 
@@ -89,31 +66,8 @@ def _mistake(detail: ErrorDetails, origins: Origins, root: type[BaseModel], auto
         tag, allowed = detail["ctx"]["tag"], detail["ctx"]["expected_tags"].replace("'", "").split(", ")
         place = place_of(origins, f"{key}._target_")
         return Mistake(f"{key}._target_", f"the class {tag!r} is not allowed", place, suggest(str(tag), allowed))
-    expected = _expected(detail) + (" or auto" if auto and isinstance(detail["input"], str) else "")
-    message = f"must be {expected}, not {_shown(detail['input'])}"
-    return Mistake(key, message, where, _near_value(detail))
-
-
-def _expected(detail: ErrorDetails) -> str:
-    if detail["type"] in EXPECTED:
-        return EXPECTED[detail["type"]].format(**detail.get("ctx", {}))
-    return detail["msg"].removeprefix("Input should be ")
-
-
-def _near_value(detail: ErrorDetails) -> str:
-    if detail["type"] == "string_type" and isinstance(detail["input"], int | float):
-        key = ".".join(_names(detail["loc"]))
-        return f"Quote a text that looks like a number: '{key}=\"{detail['input']}\"'."
-    if detail["type"] != "literal_error" or not isinstance(detail["input"], str):
-        return ""
-    allowed = detail["ctx"]["expected"].replace("'", "").replace(" or ", ", ").split(", ")
-    near = nearest(detail["input"], allowed)
-    return f"Did you mean {' or '.join(near)}?" if near else ""
-
-
-def _shown(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False, default=str)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+    expected = wording.expected(detail) + (" or auto" if auto and isinstance(detail["input"], str) else "")
+    return Mistake(key, wording.must_be(expected, detail["input"]), where, wording.near_value(detail, key))
 
 
 def _names(loc: tuple[int | str, ...]) -> list[str]:
