@@ -14,7 +14,19 @@ import yaml
 ROOT = Path(__file__).parents[1] / "src"
 FILES = sorted((ROOT / "runcard").rglob("*.py"))
 # Left to right. Files of the ground floor stand before all rooms, in this order.
-ORDER = ["errors", "interrupts", "environment", "files", "runs", "studies", "card", "data", "models", "training"]
+ORDER = [
+    "errors",
+    "interrupts",
+    "environment",
+    "yamltext",
+    "files",
+    "runs",
+    "studies",
+    "card",
+    "data",
+    "models",
+    "training",
+]
 ORDER += [
     "evaluation",
     "settling",

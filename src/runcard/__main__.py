@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gc
+import os
 import signal
+import sys
 from typing import NoReturn
 
 from runcard.cli.main import main as command
@@ -16,6 +18,7 @@ OBJECTS_BETWEEN_COLLECTIONS = 20_000
 
 def main() -> NoReturn:
     """Run the command line and leave the process."""
+    _leave_working_directory()
     gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
     try:
         command()
@@ -23,6 +26,12 @@ def main() -> NoReturn:
         for signum in SIGNALS:  # all is done and said: a signal that comes now changes neither
             signal.signal(signum, signal.SIG_IGN)
         gc.freeze()  # else Python goes through all of them twice more before it ends: most of a second
+
+
+def _leave_working_directory() -> None:
+    """Import nothing from where the user happens to stand, as ``python -m`` would: a file there may have any name."""
+    here, package = os.getcwd(), os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    sys.path[:] = [entry for entry in sys.path if entry not in ("", here) or here == package]
 
 
 if __name__ == "__main__":

@@ -12,14 +12,17 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runcard import files, runs, studies
 from runcard.card import check as judge
 from runcard.card.metrics import reaches
+from runcard.card.origins import place_of
 from runcard.card.schema import Card
-from runcard.card.targets import build
+from runcard.data.sources import source_of
+from runcard.errors import CardError
 from runcard.runs import RunFolder
 
 if TYPE_CHECKING:
@@ -53,7 +56,11 @@ def check(card: Card) -> None:
         CardError: If it names a column that is not there.
         DataError: If the file is missing or unreadable.
     """
-    build(card.data).check_columns(card.problem.target)
+    try:
+        source_of(card).check_columns(card.problem.target)
+    except CardError as error:
+        placed = [replace(one, where=one.where or place_of(card.origins, one.key)) for one in error.mistakes]
+        raise CardError(placed) if placed else error from None
 
 
 def check_sweep(plan: Plan) -> str | None:

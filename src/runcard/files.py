@@ -7,15 +7,13 @@ import fcntl
 import hashlib
 import json
 import os
-import re
 import secrets
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
-import yaml
-
 from runcard.errors import RunError
+from runcard.yamltext import parse_yaml, read_text
 
 
 @contextlib.contextmanager
@@ -136,7 +134,7 @@ def read_json(path: Path) -> dict[str, Any]:
     Raises:
         RunError: If the file is missing or is no JSON object.
     """
-    return _read(path, json.loads)
+    return _read(path, lambda file: json.loads(file.read_text(encoding="utf-8")))
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -145,7 +143,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     Raises:
         RunError: If the file is missing or is no YAML mapping.
     """
-    return _read(path, parse_yaml)
+    return _read(path, lambda file: parse_yaml(read_text(file)))
 
 
 def sha256(parts: Iterable[bytes]) -> str:
@@ -156,48 +154,12 @@ def sha256(parts: Iterable[bytes]) -> str:
     return digest.hexdigest()
 
 
-def parse_yaml(text: str) -> Any:
-    """Plain values from YAML. Aliases are refused: a few lines of them can fill the memory.
-
-    Raises:
-        yaml.YAMLError: If the text is no such YAML.
-    """
-    return yaml.load(text, Loader=_Loader)  # a SafeLoader
-
-
-def dump_yaml(content: Any) -> str:
-    """YAML that ``parse_yaml``, and any newer reader, reads as the same values."""
-    return yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
-
-
-class _Loader(yaml.SafeLoader):
-    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        if self.check_event(yaml.AliasEvent):
-            parser: Any = self
-            raise yaml.YAMLError(f"line {parser.get_event().start_mark.line + 1}: aliases are not allowed")
-        return super().compose_node(parent, index)
-
-
-class _Dumper(yaml.SafeDumper):
-    """Writes out what stands twice, and quotes a text that looks like a number."""
-
-    def ignore_aliases(self, data: Any) -> bool:
-        return True
-
-
-for _class in (_Loader, _Dumper):
-    # YAML 1.1, and so PyYAML, reads 3e-3 as a text; YAML 1.2, Hydra and people read a number.
-    _class.add_implicit_resolver(
-        "tag:yaml.org,2002:float", re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
-    )
-
-
-def _read(path: Path, parse: Callable[[str], Any]) -> dict[str, Any]:
+def _read(path: Path, read: Callable[[Path], Any]) -> dict[str, Any]:
     try:
-        content = parse(path.read_text(encoding="utf-8"))
+        content = read(path)
     except FileNotFoundError:
         raise RunError(f"{path.parent} is not whole: {path.name} is missing") from None
-    except (OSError, ValueError, yaml.YAMLError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise RunError(f"cannot read {path}: {error}") from error
     if not isinstance(content, dict):
         raise RunError(f"{path} is damaged: a mapping was expected")

@@ -26,6 +26,7 @@ from runcard.training.checkpoint import load, load_last
 from runcard.training.fit import train
 from runcard.training.loggers import told
 from runcard.training.ranks import Rank, children, outside_rank, ready, share
+from runcard.yamltext import dump_yaml
 
 log = logging.getLogger("runcard")
 
@@ -177,7 +178,7 @@ def moved(then: dict[str, Any], now: dict[str, Any]) -> dict[str, tuple[Any, Any
 
 def _write_beginnings(folder: RunFolder, card: Card, data: Dataset) -> None:
     """All that is known before training."""
-    files.write_text(folder.card, files.dump_yaml(card.to_dict()))
+    files.write_text(folder.card, dump_yaml(card.saved()))
     files.write_json(folder.origin, card.origins)
     described = environment.describe() | graphics(card.trainer.accelerator) | {"threads": card.trainer.threads}
     files.write_json(folder.environment, described)

@@ -21,6 +21,7 @@ from runcard.fitting import graphics, moved
 from runcard.runs import RunFolder
 from runcard.training import differences
 from runcard.training.checkpoint import load
+from runcard.yamltext import dump_yaml
 
 log = logging.getLogger("runcard")
 
@@ -95,8 +96,8 @@ def compare(then: RunFolder, now: RunFolder, elsewhere: dict[str, tuple[Any, Any
 
 def _fit_again(folder: RunFolder, place: Path) -> RunFolder:
     content = folder.read_card() | {"runs_dir": str(place), "report": False, "logger": CSV}
-    files.write_text(place / "card.yaml", files.dump_yaml(content))
-    command = [sys.executable, "-m", "runcard", "fit", str(place / "card.yaml"), "--json"]
+    files.write_text(place / "card.yaml", dump_yaml(content))
+    command = [sys.executable, "-P", "-m", "runcard", "fit", str(place / "card.yaml"), "--json"]
     log.info("running %s again in a fresh process", folder.path)
     done = subprocess.run(command, capture_output=True, text=True)
     try:

@@ -67,7 +67,7 @@ WRONG = {
     "~seed": ("seed", "is missing"),
     "seed=${nowhere}": ("seed", "nowhere"),
     "hydra.searchpath=[pkg://evil]": ("hydra", "there is no such key"),
-    "version=2": ("version", "must be 1"),
+    "version=3": ("version", "must be 2"),
     "logger.project=x": ("logger.project", "there is no such key"),
 }
 

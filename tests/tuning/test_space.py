@@ -178,7 +178,7 @@ def test_corners_of_a_large_space_are_judged() -> None:
 def test_the_files_space_is_narrowed_key_by_key() -> None:
     plan = runcard.load_sweep(["sweep=tpe", "optimizer.weight_decay=0.1", "sweep.space.seed=[1,2]"])
     assert list(plan.written_space) == ["optimizer.lr", "seed"]
-    assert plan.card({"optimizer.lr": 0.1, "seed": 2}).optimizer.weight_decay == 0.1
+    assert plan.card({"optimizer.lr": 0.1, "seed": 2}).values()["optimizer"]["weight_decay"] == 0.1
 
 
 def test_a_mapping_on_the_command_line_fixes_what_is_in_it() -> None:

@@ -7,11 +7,11 @@ advises a ``+``, where the judge can name all of them with the right spelling.
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
 from hydra import initialize_config_dir
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.global_hydra import GlobalHydra
@@ -21,12 +21,14 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from runcard.card import project
-from runcard.card.origins import Origins, mark_file, mark_text
+from runcard.card.groupfiles import read_library
+from runcard.card.origins import Origins, mark_file, shown
 from runcard.card.overrides import Override, parse_overrides
 from runcard.card.spelling import suggest
-from runcard.card.values import Composed, Template, lay_over, plain
+from runcard.card.values import Composed, Template, plain
+from runcard.card.versions import brought_up
 from runcard.errors import CardError, Mistake
-from runcard.files import parse_yaml
+from runcard.yamltext import YamlError, parse_nodes, parse_yaml, read_text
 
 GROUPS = (
     "problem",
@@ -76,21 +78,24 @@ def compose_groups(choices: Sequence[str], config_dir: str | Path | None, mistak
     """Compose choices of groups, such as ``model=cnn``, that are known to exist.
 
     Raises:
-        CardError: If the folder is missing or the groups cannot be composed at all.
+        CardError: If the folder is missing, a file in it is not right, or the groups cannot be composed.
     """
     places = folders(config_dir)
-    mistakes += _hidden(places)
+    library = read_library(places[0], places[1:])
+    if library.mistakes:
+        raise CardError([*mistakes, *library.mistakes])
     words = [searchpath(places), *choices]
     with loader(places[0]) as loading:
         try:
             config = loading.load_configuration("config", words, run_mode=RunMode.RUN)
             used = loading.compute_defaults_list("config", words, run_mode=RunMode.RUN)
-        except (HydraException, OmegaConfBaseException, yaml.YAMLError, OSError, ValueError, RecursionError) as error:
+        except (HydraException, OmegaConfBaseException, OSError, ValueError, RecursionError) as error:
             raise CardError([*mistakes, Mistake("conf", plain(error), hint=_group_hint(str(error)))]) from error
     origins: Origins = {}
     for default in used.defaults:
         if default.config_path is not None and not default.config_path.startswith("hydra"):
-            mark_file(origins, places, default.config_path, default.package or "")
+            file = library.files[default.config_path]
+            mark_file(origins, file.path, file.node, default.package or "")
     for choice in choices:
         origins.setdefault(choice.partition("=")[0], f"override {choice}")
     tree: Any = OmegaConf.to_container(config, resolve=False)
@@ -101,7 +106,7 @@ def compose_groups(choices: Sequence[str], config_dir: str | Path | None, mistak
 
 
 def compose_file(path: Path, overrides: Sequence[str]) -> Composed:
-    """Take a saved card, and lay overridden values over it; nothing in it is looked up or filled in again.
+    """Take a saved card, and lay overridden values over it; of it, only what the environment holds is filled in.
 
     Raises:
         CardError: If the file is no YAML mapping.
@@ -111,8 +116,7 @@ def compose_file(path: Path, overrides: Sequence[str]) -> Composed:
     parsed = parse_overrides(overrides, mistakes)
     chosen = [override for override in parsed if override.key in GROUPS and isinstance(override.value, str)]
     mistakes += [Mistake(override.text, NO_GROUPS) for override in chosen]
-    lay_over(saved.tree, [override for override in parsed if override not in chosen], saved.origins, mistakes)
-    return Composed(saved.tree, saved.origins, mistakes)
+    return saved.with_values([override for override in parsed if override not in chosen], mistakes)
 
 
 def saved_template(path: Path) -> Template:
@@ -122,22 +126,26 @@ def saved_template(path: Path) -> Template:
         CardError: If the file is no YAML mapping.
     """
     try:
-        text = path.read_text(encoding="utf-8")
-        values = parse_yaml(text)
-    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
-        raise CardError(f"cannot read the card {path}: {plain(error)}") from error
-    if not isinstance(values, dict):
+        text = read_text(path)
+        values, node = parse_yaml(text), parse_nodes(text)
+    except YamlError as error:
+        problems = [Mistake(shown(path), one.message, f"{shown(path)}:{one.line}", one.hint) for one in error.problems]
+        raise CardError(problems) from None
+    except OSError as error:
+        raise CardError(f"cannot read the card {path}: {error.strerror}") from error
+    if not isinstance(values, dict) or node is None:
         raise CardError(f"{path} is not a card: a mapping of keys was expected")
     origins: Origins = {}
-    mark_text(origins, text, path, "")
-    return Template(values, origins, str(values.get("name")))
+    mark_file(origins, path, node)
+    return Template(brought_up(values, origins.get("version", shown(path))), origins, "card")
 
 
 def group_choices(config_dir: str | Path | None = None) -> dict[str, list[str]]:
     """The choices of every group, shipped and the user's own."""
     places = folders(config_dir)
     return {
-        group: sorted({file.stem for folder in places for file in (folder / group).glob("*.yaml")}) for group in GROUPS
+        group: sorted({file.stem for folder in places for file in (folder / group).glob("[!.]*.yaml")})
+        for group in GROUPS
     }
 
 
@@ -148,10 +156,22 @@ def loader(folder: Path) -> Iterator[ConfigLoader]:
     state = GlobalHydra.instance().hydra
     GlobalHydra.instance().clear()
     try:
-        with initialize_config_dir(str(folder), version_base="1.3"):
+        with _own_plugins(), initialize_config_dir(str(folder), version_base="1.3"):
             yield GlobalHydra.instance().config_loader()
     finally:
         GlobalHydra.instance().hydra = state
+
+
+@contextlib.contextmanager
+def _own_plugins() -> Iterator[None]:
+    """Keep the working directory off Python's path: Hydra imports every module of ``hydra_plugins`` that it finds."""
+    here, before = Path.cwd(), sys.path[:]
+    source = str(Path(__file__).resolve().parents[2])
+    sys.path[:] = [entry for entry in before if entry == source or (entry and Path(entry).absolute() != here)]
+    try:
+        yield
+    finally:
+        sys.path[:] = before
 
 
 def folders(config_dir: str | Path | None) -> list[Path]:
@@ -172,19 +192,6 @@ def folders(config_dir: str | Path | None) -> list[Path]:
 def searchpath(places: Sequence[Path]) -> str:
     """The override that has Hydra look for groups in the user's own folders too."""
     return f"hydra.searchpath=[{','.join(_quoted(f'file://{folder}') for folder in places[1:])}]"
-
-
-def _hidden(places: list[Path]) -> list[Mistake]:
-    """Files of the user's own that Hydra would pass over in silence, for a shipped one has their name."""
-    shipped, *own = places
-    both = [
-        (file, shipped / file.relative_to(folder))
-        for folder in own
-        for file in sorted(folder.rglob("*.yaml"))
-        if (shipped / file.relative_to(folder)).is_file()
-    ]
-    hint = "Give it a name of its own and choose that."
-    return [Mistake(str(file), f"would not be read: {other} has the same name", hint=hint) for file, other in both]
 
 
 def divide(

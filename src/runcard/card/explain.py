@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import types
-import typing
-from typing import Any
-
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
@@ -13,7 +9,7 @@ from runcard.card import wording
 from runcard.card.compose import GROUPS
 from runcard.card.origins import Origins, place_of
 from runcard.card.schema import Card
-from runcard.card.sections.parts import Part
+from runcard.card.sections.parts import OWN, SHIPPED, Part, models_in, targets_of
 from runcard.card.spelling import nearest, suggest
 from runcard.errors import Mistake
 
@@ -76,7 +72,7 @@ def _names(loc: tuple[int | str, ...]) -> list[str]:
 
 
 def _is_class(part: int | str) -> bool:
-    return isinstance(part, str) and "." in part and part.rpartition(".")[0] in _MODULES
+    return part in (SHIPPED, OWN) or (isinstance(part, str) and "." in part and part.rpartition(".")[0] in _MODULES)
 
 
 def _right_key(loc: tuple[int | str, ...], root: type[BaseModel]) -> str:
@@ -98,27 +94,19 @@ def _section_at(loc: tuple[int | str, ...], root: type[BaseModel]) -> type[BaseM
     section = root
     options: list[type[BaseModel]] = []
     for part in loc:
+        if part == SHIPPED:
+            continue
         if _is_class(part):
-            section = next(model for model in options if _target(model) == part)
+            section = next(model for model in options if _target(model) == ("" if part == OWN else part))
             continue
         field = next((field for name, field in section.model_fields.items() if part in (name, field.alias)), None)
-        options = _models(field.annotation) if field is not None else []
+        options = models_in(field.annotation) if field is not None else []
         section = options[0] if len(options) == 1 else section
     return section
 
 
-def _models(annotation: Any) -> list[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
-    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
-        return [model for option in typing.get_args(annotation) for model in _models(option)]
-    return []
-
-
 def _target(model: type[BaseModel]) -> str:
-    if not issubclass(model, Part):
-        return ""
-    return str(typing.get_args(model.model_fields["target_class"].annotation)[0])
+    return next(iter(targets_of(model)), "") if issubclass(model, Part) else ""
 
 
 def _keys(section: type[BaseModel]) -> list[str]:
@@ -130,11 +118,11 @@ def _all_keys(section: type[BaseModel], prefix: str = "") -> list[str]:
     for name, field in section.model_fields.items():
         path = f"{prefix}{field.alias or name}"
         paths.append(path)
-        for model in _models(field.annotation):
+        for model in models_in(field.annotation):
             paths += _all_keys(model, f"{path}.")
     return list(dict.fromkeys(paths))
 
 
 _MODULES = {
-    _target(model).rpartition(".")[0] for field in Card.model_fields.values() for model in _models(field.annotation)
+    _target(model).rpartition(".")[0] for field in Card.model_fields.values() for model in models_in(field.annotation)
 } - {""}

@@ -1,62 +1,83 @@
-"""The flags that are Hydra's own, ``--cfg --info --shell-completion --multirun``: Hydra answers them."""
+"""The flags that are Hydra's own, ``--cfg --info --multirun``: answered with its loader, and nothing else of it.
+
+``hydra.main`` would call whatever the configuration names as callbacks, launcher or log handler. So Hydra composes the
+groups, which are looked at before, and everything else happens here: values that were typed never reach it.
+"""
 
 from __future__ import annotations
 
-import contextlib
-import io
-import os
-import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-import hydra
 from hydra._internal.callbacks import Callbacks
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.default_element import DefaultsTreeNode
 from hydra.core.plugins import Plugins
-from hydra.errors import HydraException
 from hydra.types import HydraContext, RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
-from runcard.card.compose import folders, loader, searchpath, shipped_conf
-from runcard.card.values import plain
-from runcard.errors import CardError
+from runcard.card import project
+from runcard.card.compose import compose_groups, divide, folders, group_choices, loader, searchpath
+from runcard.card.interpolate import fill_in
+from runcard.card.overrides import Override, parse_overrides
+from runcard.card.values import lay_over
+from runcard.errors import CardError, Mistake
+from runcard.yamltext import dump_yaml
+
+INFOS = ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath")
+OF_HYDRA = ("hydra_help", "help")
 
 
-def answer(words: Sequence[str]) -> str:
-    """What Hydra prints for these flags and overrides.
+def show_config(overrides: Sequence[str], config_dir: str | None, what: str, *, resolve: bool) -> str:
+    """The composed configuration as YAML, not judged.
+
+    Args:
+        overrides: As they were typed.
+        config_dir: A folder with groups of the user's own.
+        what: ``job``: the card; ``hydra``: Hydra's own part; ``all``: both.
+        resolve: Whether the card's interpolations are filled in.
 
     Raises:
-        CardError: If Hydra cannot compose them; ``runcard check`` then says more.
+        CardError: If the groups cannot be composed, or an override cannot be read.
     """
-    # The function is never called: each of these flags only prints.
-    main = hydra.main(version_base="1.3", config_path=str(shipped_conf()), config_name="config")(_nothing)
-    output, complaint = io.StringIO(), io.StringIO()
-    before = sys.argv
-    sys.argv = ["runcard", *words]
-    _without_verb()
-    try:
-        with contextlib.redirect_stdout(output), contextlib.redirect_stderr(complaint):
-            main()
-    except HydraException as error:
-        raise CardError(_one_card(plain(error))) from error
-    except SystemExit as error:
-        if error.code:
-            raise CardError(_one_card(complaint.getvalue().strip().partition("\n")[0])) from error
-    finally:
-        sys.argv = before
-    return output.getvalue()
+    choices, values = _typed(overrides, config_dir)
+    content: dict[str, Any] = {}
+    if what in ("job", "all"):
+        content = _card(choices, values, config_dir, resolve=resolve)
+    if what in ("hydra", "all"):
+        content["hydra"] = _of_hydra(choices, config_dir)
+    return dump_yaml(content)
 
 
-def _one_card(complaint: str) -> str:
-    several = "Ambiguous" in complaint or "--multirun" in complaint
-    hint = ". Hydra's flags show one card: give each key one value." if several else ""
-    return f"{complaint or 'Hydra cannot compose this'}{hint}"
+def show_info(overrides: Sequence[str], config_dir: str | None, what: str) -> str:
+    """How the configuration is composed.
+
+    Args:
+        overrides: As they were typed.
+        config_dir: A folder with groups of the user's own.
+        what: One of ``INFOS``.
+
+    Raises:
+        CardError: If there is no such information, or the groups cannot be composed.
+    """
+    if what not in INFOS:
+        raise CardError(f"--info {what}: there is no such information. There are: {', '.join(INFOS)}.")
+    choices, values = _typed(overrides, config_dir)
+    compose_groups(choices, config_dir, [])
+    places = folders(config_dir)
+    parts = {"searchpath": ["search path", *(f"  {folder}" for folder in places)]}
+    with loader(places[0]) as loading:
+        used = loading.compute_defaults_list("config", [searchpath(places), *choices], run_mode=RunMode.RUN)
+        parts["plugins"] = ["plugins", *(f"  {name}" for name in sorted(Plugins.instance().class_name_to_class))]
+        parts["defaults"] = ["defaults list", *(f"  {one.config_path}  @{one.package}" for one in used.defaults)]
+        parts["defaults-tree"] = ["defaults tree", *_tree(used.defaults_tree, 1)]
+    parts["config"] = ["config", *dump_yaml(_card(choices, values, config_dir, resolve=False)).splitlines()]
+    chosen = parts if what == "all" else {what: parts[what]}
+    return "\n\n".join("\n".join(lines) for lines in chosen.values())
 
 
 def multirun(overrides: Sequence[str], config_dir: str | None) -> Any:
     """Hand a sweep's overrides to the sweeper plugin that ``conf/config.yaml`` names.
-
-    Of Hydra's own multirun only this is left: its callbacks, launchers and log settings are classes that a
-    configuration may name, and a card runs no code that its owner did not allow.
 
     Args:
         overrides: As they were typed.
@@ -64,14 +85,17 @@ def multirun(overrides: Sequence[str], config_dir: str | None) -> Any:
 
     Returns:
         What the sweeper gives back.
+
+    Raises:
+        CardError: If the groups cannot be composed.
     """
+    compose_groups([], config_dir, [])
     places = folders(config_dir)
     with loader(places[0]) as loading:
-        config = loading.load_configuration("config", [searchpath(places)], run_mode=RunMode.MULTIRUN)
         sweeper = Plugins.instance().instantiate_sweeper(
             hydra_context=HydraContext(config_loader=loading, callbacks=Callbacks()),
             task_function=_nothing,
-            config=config,
+            config=_configuration(loading, [searchpath(places)], RunMode.MULTIRUN),
         )
     return sweeper.sweep(arguments=list(overrides))
 
@@ -80,12 +104,41 @@ def _nothing(_: DictConfig) -> None:
     """A trial is a fit of its card, which the sweeper knows how to do."""
 
 
-def _without_verb() -> None:
-    """Take the verb out of the line that a shell wants completed; Hydra knows overrides only."""
-    line = os.environ.get("COMP_LINE", "")
-    command, _, rest = line.partition(" ")
-    verb, space, overrides = rest.partition(" ")
-    if space and "=" not in verb:
-        os.environ["COMP_LINE"] = f"{command} {overrides}"
-        point = int(os.environ.get("COMP_POINT") or len(line))
-        os.environ["COMP_POINT"] = str(max(point - len(verb) - 1, 0))
+def _typed(overrides: Sequence[str], config_dir: str | None) -> tuple[list[str], list[Override]]:
+    mistakes: list[Mistake] = []
+    parsed = parse_overrides(project.find().words(overrides), mistakes)
+    choices, values = divide(parsed, group_choices(config_dir), mistakes)
+    if mistakes:
+        raise CardError(mistakes)
+    return choices, values
+
+
+def _card(choices: list[str], values: list[Override], config_dir: str | None, *, resolve: bool) -> dict[str, Any]:
+    mistakes: list[Mistake] = []
+    template = compose_groups(choices, config_dir, mistakes)
+    lay_over(template.tree, values, template.origins, mistakes)
+    filled = fill_in(template.tree, template.origins) if resolve else None
+    mistakes += filled.mistakes if filled is not None else []
+    if mistakes:
+        raise CardError(mistakes)
+    return template.tree if filled is None else filled.values
+
+
+def _of_hydra(choices: list[str], config_dir: str | None) -> Any:
+    places = folders(config_dir)
+    with loader(places[0]) as loading:
+        config = _configuration(loading, [searchpath(places), *choices], RunMode.RUN)
+    content: Any = OmegaConf.to_container(config.hydra, resolve=False, enum_to_str=True)
+    return {name: value for name, value in content.items() if name not in OF_HYDRA}
+
+
+def _configuration(loading: ConfigLoader, words: list[str], mode: RunMode) -> DictConfig:
+    return loading.load_configuration("config", words, run_mode=mode)
+
+
+def _tree(node: Any, depth: int) -> Iterator[str]:
+    inner = isinstance(node, DefaultsTreeNode)
+    one = node.node if inner else node
+    yield "  " * depth + (str(one.get_config_path()) if not one.is_virtual() else "root")
+    for child in (node.children or []) if inner else []:
+        yield from _tree(child, depth + 1)

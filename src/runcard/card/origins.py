@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import yaml
@@ -10,33 +9,23 @@ import yaml
 Origins = dict[str, str]
 
 
-def mark_file(origins: Origins, folders: Sequence[Path], config_path: str, package: str) -> None:
+def mark_file(origins: Origins, path: Path, node: yaml.Node, package: str = "") -> None:
     """Note the line of every key of one YAML file; what was noted before gives way.
 
     Args:
         origins: Dotted key → place; changed here.
-        folders: Where the file may lie; the first that has it counts, as for Hydra.
-        config_path: The file below its folder, without ``.yaml``, such as ``model/mlp``.
-        package: The dotted key below which the file's content stands; empty for the root.
+        path: The file.
+        node: Its content.
+        package: The dotted key below which the content stands; empty for the root.
     """
-    for folder in folders:
-        path = folder / f"{config_path}.yaml"
-        if path.is_file():
-            if package:
-                origins[package] = _shown(path)
-            mark_text(origins, path.read_text(encoding="utf-8"), path, package)
-            return
-
-
-def mark_text(origins: Origins, text: str, path: Path, package: str) -> None:
-    """Note the line of every key in the text of one file; see ``mark_file``."""
-    _mark(origins, yaml.compose(text, Loader=yaml.SafeLoader), package, _shown(path))
+    if package:
+        origins[package] = shown(path)
+    _mark(origins, node, package, shown(path))
 
 
 def mark_override(origins: Origins, key: str, text: str) -> None:
     """Note that an override set a key and all below it."""
-    for old in [name for name in origins if name.startswith(f"{key}.")]:
-        del origins[old]
+    _forget_below(origins, key)
     origins[key] = f"override {text}"
 
 
@@ -50,18 +39,42 @@ def place_of(origins: Origins, key: str) -> str:
 
 
 def _mark(origins: Origins, node: yaml.Node | None, prefix: str, file: str) -> None:
-    if not isinstance(node, yaml.MappingNode):
-        return
-    for key, value in node.value:
-        if not isinstance(key, yaml.ScalarNode) or (not prefix and key.value in ("defaults", "hydra")):
+    for key, value in _children(node):
+        if not prefix and key.value in ("defaults", "hydra"):
             continue
         name = f"{prefix}.{key.value}" if prefix else key.value
         if not isinstance(value, yaml.MappingNode) or name not in origins:
-            origins[name] = f"{file}:{key.start_mark.line + 1}"
-        _mark(origins, value, name, file)
+            _forget_below(origins, name)
+            origins[name] = f"{file}:{_line(key)}"
+        if isinstance(value, yaml.SequenceNode):
+            _mark_items(origins, value, name, file)
+        else:
+            _mark(origins, value, name, file)
 
 
-def _shown(path: Path) -> str:
+def _mark_items(origins: Origins, node: yaml.SequenceNode, name: str, file: str) -> None:
+    for place, item in enumerate(node.value):
+        if isinstance(item, yaml.MappingNode) or _line(item) != _line(node):
+            origins[f"{name}.{place}"] = f"{file}:{_line(item)}"
+        _mark(origins, item, f"{name}.{place}", file)
+
+
+def _children(node: yaml.Node | None) -> list[tuple[yaml.ScalarNode, yaml.Node]]:
+    pairs = node.value if isinstance(node, yaml.MappingNode) else []
+    return [(key, value) for key, value in pairs if isinstance(key, yaml.ScalarNode)]
+
+
+def _forget_below(origins: Origins, key: str) -> None:
+    for old in [name for name in origins if name.startswith(f"{key}.")]:
+        del origins[old]
+
+
+def _line(node: yaml.Node) -> int:
+    assert node.start_mark is not None
+    return node.start_mark.line + 1
+
+
+def shown(path: Path) -> str:
     """Relative to the working directory when below it, as an editor or a shell would open it."""
     try:
         return str(path.relative_to(Path.cwd()))

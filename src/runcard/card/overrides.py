@@ -10,14 +10,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-import yaml
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 
 from runcard.card.space import Dimension, SpaceError, dimension_of
 from runcard.card.spelling import nearest
 from runcard.errors import Mistake
-from runcard.files import parse_yaml
+from runcard.yamltext import YamlError, parse_yaml
 
 # What Hydra's grammar knows; a value that begins like a call of it is no text.
 FUNCTIONS = ("choice", "range", "interval", "tag", "glob", "int", "float", "str", "bool", "sort", "shuffle")
@@ -93,7 +92,7 @@ def _beyond_hydra(text: str, complaint: str) -> Override:
         return Override(key, value, False, text)
     try:
         return Override(key, parse_yaml(value), False, text)
-    except (yaml.YAMLError, RecursionError):
+    except YamlError:
         raise SpaceError(f"cannot be read: {complaint}", "Look for a bracket or a quote that is not closed.") from None
 
 

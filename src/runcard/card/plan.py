@@ -60,7 +60,7 @@ class Plan:
     def composed(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """The composed cards, each with a name made of the choices of the groups that are varied."""
         for choices_made, template in self.templates.items():
-            yield "+".join(choices_made) or "base", template.with_values(self.fixed).values
+            yield "+".join(choices_made) or "base", template.with_values(self.fixed).saved()
 
     def points(self) -> Iterator[dict[str, Any]]:
         """Every combination of the values of a finite space, the last key fastest."""

@@ -9,46 +9,70 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, PrivateAttr
 
+from runcard.card.interpolate import escaped, put
 from runcard.card.sections.data import AnyData
 from runcard.card.sections.learning import AnyAugment, AnyOptimizer, AnyScheduler
 from runcard.card.sections.loggers import AnyLogger
 from runcard.card.sections.networks import AnyNetwork
-from runcard.card.sections.parts import Name, Section, Text
+from runcard.card.sections.parts import Name, Part, Section, Text, models_in, targets_of
 from runcard.card.sections.problem import Problem
 from runcard.card.sections.trainer import Checkpoint, Trainer
 
-CARD_VERSION = 1
+CARD_VERSION = 2
 
 
 class Card(Section):
     """One experiment, whole and checked."""
 
-    version: Literal[1]
+    version: Literal[2]
     name: Name
     seed: Annotated[int, Field(ge=0, lt=2**32)]
     runs_dir: Text
     report: bool
     problem: Problem
-    data: AnyData = Field(discriminator="target_class")
-    model: AnyNetwork = Field(discriminator="target_class")
-    augment: AnyAugment = Field(discriminator="target_class")
-    optimizer: AnyOptimizer = Field(discriminator="target_class")
-    scheduler: AnyScheduler = Field(discriminator="target_class")
+    data: AnyData
+    model: AnyNetwork
+    augment: AnyAugment
+    optimizer: AnyOptimizer
+    scheduler: AnyScheduler
     trainer: Trainer
     checkpoint: Checkpoint
     logger: AnyLogger = Field(discriminator="target_class")
 
     _origins: dict[str, str] = PrivateAttr(default_factory=dict)
+    _secrets: dict[str, str] = PrivateAttr(default_factory=dict)
 
     @property
     def origins(self) -> dict[str, str]:
         """Dotted key → the file and line, or the override, that set it."""
         return dict(self._origins)
 
+    @property
+    def secrets(self) -> dict[str, str]:
+        """Dotted key → the text as it was written, for each value that holds something of the environment."""
+        return dict(self._secrets)
+
     def __eq__(self, other: object) -> bool:
         # Where a value came from does not make another card.
-        return isinstance(other, Card) and self.to_dict() == other.to_dict()
+        return isinstance(other, Card) and self.values() == other.values()
+
+    def values(self) -> dict[str, Any]:
+        """Plain values under the names that YAML uses, those of the environment among them: for no file."""
+        return self.model_dump(mode="json", by_alias=True)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values under the names that YAML uses."""
-        return self.model_dump(mode="json", by_alias=True)
+        """As ``values``, with ``${oc.env:NAME}`` as it was written in place of what the environment holds."""
+        content = self.values()
+        for key, text in self._secrets.items():
+            put(content, key, text)
+        return content
+
+    def saved(self) -> dict[str, Any]:
+        """As ``to_dict``, for a file from which the same card can be loaded."""
+        return {key: escaped(value, self._secrets, key) for key, value in self.to_dict().items()}
+
+
+def section_targets(section: str) -> list[str]:
+    """The shipped classes that a section may name."""
+    parts = models_in(Card.model_fields[section].annotation) if section in Card.model_fields else []
+    return [target for part in parts if issubclass(part, Part) for target in targets_of(part)]

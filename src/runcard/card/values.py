@@ -7,13 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import yaml
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-
+from runcard.card.interpolate import escaped, fill_in, put
 from runcard.card.origins import Origins, mark_override
 from runcard.card.overrides import Override
-from runcard.errors import CardError, Mistake
+from runcard.errors import Mistake
 
 
 @dataclass
@@ -24,11 +21,20 @@ class Composed:
         values: The card as nested plain values; a value that must be given and was not is ``???``.
         origins: Dotted key → the file and line or the override that set it.
         mistakes: What composing alone found wrong.
+        secrets: Dotted key → the text as it was written, for each value that holds something of the environment.
     """
 
     values: dict[str, Any]
     origins: Origins = field(default_factory=dict)
     mistakes: list[Mistake] = field(default_factory=list)
+    secrets: dict[str, str] = field(default_factory=dict)
+
+    def saved(self) -> dict[str, Any]:
+        """The values for a file from which the same can be loaded: what the environment holds stays a reference."""
+        content = copy.deepcopy(self.values)
+        for key, text in self.secrets.items():
+            put(content, key, text)
+        return {key: escaped(value, self.secrets, key) for key, value in content.items()}
 
 
 @dataclass(frozen=True)
@@ -53,14 +59,15 @@ class Template:
         """The card's values with overrides laid over them and interpolations filled in.
 
         Raises:
-            CardError: If an interpolation cannot be filled in.
+            CardError: If what the interpolations stand for is too large.
         """
         tree, origins, found = copy.deepcopy(self.tree), dict(self.origins), list(mistakes)
         lay_over(tree, overrides, origins, found)
-        tree = _filled_in(tree, found)
-        if tree.get("name", "") is None:
-            tree["name"] = self.name
-        return Composed(tree, origins, found)
+        filled = fill_in(tree, origins)
+        values = filled.values
+        if values.get("name", "") is None:
+            values["name"] = self.name
+        return Composed(values, origins, [*found, *filled.mistakes], filled.secrets)
 
 
 def lay_over(tree: dict[str, Any], overrides: Sequence[Override], origins: Origins, mistakes: list[Mistake]) -> None:
@@ -84,8 +91,6 @@ def lay_over(tree: dict[str, Any], overrides: Sequence[Override], origins: Origi
 
 def plain(error: BaseException) -> str:
     """The first line of a library's message, which is the one that says what is wrong."""
-    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
-        return f"{error.problem or error.context} ({error.problem_mark.name}:{error.problem_mark.line + 1})"
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[0] if lines else type(error).__name__
 
@@ -94,16 +99,3 @@ def _merged(old: Any, new: Any) -> Any:
     if not (isinstance(old, dict) and isinstance(new, dict)):
         return new
     return old | {key: _merged(old.get(key), value) for key, value in new.items()}
-
-
-def _filled_in(tree: dict[str, Any], mistakes: list[Mistake]) -> dict[str, Any]:
-    """The values with their interpolations filled in.
-
-    Raises:
-        CardError: If one cannot be.
-    """
-    try:
-        values: Any = OmegaConf.to_container(OmegaConf.create(tree), resolve=True)
-    except (OmegaConfBaseException, RecursionError) as error:
-        raise CardError([*mistakes, Mistake(getattr(error, "full_key", None) or "card", plain(error))]) from error
-    return dict(values)

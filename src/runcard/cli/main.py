@@ -64,7 +64,8 @@ def run(words: Sequence[str]) -> int:
     """
     try:
         verb, arguments = _parse(list(words))
-        result = verb.run(arguments)
+        with _trusting(arguments):
+            result = verb.run(arguments)
     except RuncardError as error:
         return _failed(error, error.exit_code, str(error), words)
     except PermissionError as error:
@@ -126,6 +127,15 @@ def _parse(words: list[str]) -> tuple[Verb, argparse.Namespace]:
         parser.parse_args(words)  # --help, --version, or a mistake
     # Intermixed: flags may stand between overrides.
     return next(verb for verb in VERBS if verb.name == name), parsers[name].parse_intermixed_args(words[1:])
+
+
+def _trusting(arguments: argparse.Namespace) -> contextlib.AbstractContextManager[None]:
+    """Trust the packages that were typed, while the verb runs."""
+    if not getattr(arguments, "trust", None):
+        return contextlib.nullcontext()
+    from runcard.card.trust import trusting
+
+    return trusting(arguments.trust)
 
 
 def _failed(error: BaseException, code: int, text: str, words: Sequence[str]) -> int:

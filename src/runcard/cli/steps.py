@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 import time
 from dataclasses import asdict, dataclass
@@ -210,19 +209,14 @@ def _is_for_hydra(arguments: argparse.Namespace) -> bool:
 
 
 def _hydra(arguments: argparse.Namespace) -> Result:
-    """Let Hydra answer the flags that are its own; it prints by itself."""
-    from runcard.card.hydra_flags import answer
+    """What the flags that are Hydra's own ask for."""
+    from runcard.card.hydra_flags import show_config, show_info
 
-    flags = []
+    overrides, config_dir = arguments.overrides, arguments.config_dir
+    texts = []
     if arguments.cfg:
-        flags += ["--cfg", arguments.cfg]
-    if arguments.resolve:
-        flags.append("--resolve")
+        texts.append(show_config(overrides, config_dir, arguments.cfg, resolve=arguments.resolve))
     if arguments.info:
-        flags += ["--info", arguments.info]
-    if arguments.shell_completion:
-        flags.append("--shell-completion")
-    if arguments.config_dir:
-        flags += ["--config-dir", os.path.abspath(arguments.config_dir)]
-    text = answer([*flags, *arguments.overrides]).rstrip("\n")
+        texts.append(show_info(overrides, config_dir, arguments.info))
+    text = "\n".join(text.rstrip("\n") for text in texts)
     return Result({"text": text}, text)

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from runcard.card.metrics import reaches
 from runcard.card.schema import Card
-from runcard.files import dump_yaml
 from runcard.runs import shown
+from runcard.yamltext import dump_yaml
 
 if TYPE_CHECKING:
     from runcard.card.plan import Plan

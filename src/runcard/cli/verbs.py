@@ -25,6 +25,7 @@ def _add_card(parser: argparse.ArgumentParser) -> None:
     card = "group=choice and key=value, such as data=wine optimizer.lr=1e-3; or a saved card.yaml first"
     parser.add_argument("overrides", nargs="*", metavar="OVERRIDE", help=card)
     parser.add_argument("--config-dir", metavar="DIR", help="a folder with groups of your own, beside the shipped ones")
+    _add_trust(parser)
     hydra = parser.add_argument_group("Hydra's own flags")
     hydra.add_argument("-c", "--cfg", choices=["job", "hydra", "all"], help="print the composed configuration")
     hydra.add_argument("--resolve", action="store_true", help="with --cfg: with interpolations filled in")
@@ -34,8 +35,14 @@ def _add_card(parser: argparse.ArgumentParser) -> None:
     hydra.add_argument("-m", "--multirun", action="store_true", help=multirun)
 
 
+def _add_trust(parser: argparse.ArgumentParser) -> None:
+    trust = "a package of yours whose classes a card may name; or in pyproject.toml, see docs/own_classes.md"
+    parser.add_argument("--trust", action="append", default=[], metavar="PACKAGE", help=trust)
+
+
 def _add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", metavar="RUN", help="the run folder; `runcard ls` lists them")
+    _add_trust(parser)
 
 
 def _add_verify(parser: argparse.ArgumentParser) -> None:
@@ -52,6 +59,7 @@ def _add_predict(parser: argparse.ArgumentParser) -> None:
 
 def _add_package(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", metavar="RUN|STUDY", help="a run folder, or a study folder for its winner")
+    _add_trust(parser)
 
 
 def _add_serve(parser: argparse.ArgumentParser) -> None:

@@ -7,17 +7,18 @@ import logging
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from runcard.card.schema import Card
-from runcard.card.sections.data import TableData
-from runcard.card.targets import build, named
+from runcard.card.sections.data import OwnData, TableData
+from runcard.card.targets import named
 from runcard.data import signature, transforms
 from runcard.data.moments import stretches
-from runcard.data.signature import Array, Rows, Signature, TaskOrAuto
+from runcard.data.signature import Array, Rows, Signature
+from runcard.data.sources import source_of
 from runcard.data.split import PARTS, PartName, Split, split
 from runcard.data.tokens import Tokenizer
 from runcard.data.transforms import Transforms
@@ -28,16 +29,6 @@ log = logging.getLogger("runcard")
 MIN_ROWS = 10
 # Of rows on disk, how many numbers are in memory at once: 8 MB as float32, and a few times that on the way.
 TAKEN_NUMBERS = 2**21
-
-
-class Source(Protocol):
-    """Where rows come from."""
-
-    def check_columns(self, target: str) -> None:
-        """Refuse a card that names what the data does not have, reading as little as that takes."""
-
-    def read(self, target: str, task: TaskOrAuto) -> Rows:
-        """All rows, with the column ``target`` as the truth; they may lie on disk."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +104,7 @@ def load_dataset(card: Card) -> Dataset:
         CardError: If the card asks for a task or column that the data does not have.
         DataError: If the rows cannot be learned from.
     """
-    source: Source = build(card.data)
+    source = source_of(card)
     cut, problem = card.data.split, card.problem
     rows = source.read(problem.target, problem.task)
     if problem.task not in ("auto", rows.task):
@@ -131,7 +122,7 @@ def _tokenizer(card: Card, rows: Rows) -> Tokenizer | None:
         CardError: If there is another feature beside the text, or the tokenizer cannot be had.
     """
     texts = card.data.texts
-    if not texts or not isinstance(card.data, TableData):
+    if not texts or not isinstance(card.data, TableData | OwnData):
         return None
     others = [name for name in rows.kinds if name != texts[0]]
     if others:
@@ -140,7 +131,7 @@ def _tokenizer(card: Card, rows: Rows) -> Tokenizer | None:
         listed = ", ".join(map(repr, others[:5])) + (", …" if len(others) > 5 else "")
         message = f"a text is read alone, and beside {texts[0]!r} there is {listed}"
         raise CardError([Mistake("data.kinds", message, hint=f"Say 'data.kinds={{{kinds}}}'.")])
-    found = named(card.model).tokenizer(**card.model.arguments())
+    found = named(card.model, "model").tokenizer(**card.model.arguments())
     assert isinstance(found, Tokenizer)
     return found
 
@@ -198,7 +189,7 @@ def restore(card: Card, content: Mapping[str, Any], labels: list[str]) -> Datase
         fingerprint, split_sha256 = str(content["fingerprint"]), content["split_sha256"]
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise RunError(f"the run's data.json is damaged: {error!r}") from error
-    source: Source = build(card.data)
+    source = source_of(card)
     rows = source.read(card.problem.target, described.target.task)
     if rows.fingerprint != fingerprint:
         raise DataError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -51,16 +51,7 @@ class Table:
             CardError: If the target or a column of ``kinds`` is not there; it holds every mistake.
             DataError: If the file is missing, empty or unreadable.
         """
-        names = column_names(self.path, separator=self.separator)
-        wrong = [("problem.target", target), *((f"data.kinds.{name}", name) for name in self.kinds)]
-        mistakes = [Mistake(f"data.kinds.{target}", "this is the target, which is no feature")] * (target in self.kinds)
-        mistakes += [
-            Mistake(key, f"{self.path} has no column {name!r}", hint=_separator_hint(names) or suggest(name, names))
-            for key, name in wrong
-            if name not in names
-        ]
-        if mistakes:
-            raise CardError(mistakes)
+        compare_columns(column_names(self.path, separator=self.separator), target, self.kinds, self.path)
 
     def read(self, target: str, task: TaskOrAuto) -> Rows:
         """All rows.
@@ -77,13 +68,13 @@ class Table:
         frame = self._frame()
         if frame.height == 0:
             raise DataError(f"{self.path} has a header and no rows")
-        kinds, notes = self._kinds(frame.drop(target))
+        kinds, notes = chosen_kinds(frame.drop(target), self.kinds)
         if not kinds:
             raise DataError(
                 f"{self.path} has no column to learn from besides {target!r}" + "".join(f"; {n}" for n in notes)
             )
         columns = {name: values_of(frame[name], kind) for name, kind in kinds.items()}
-        truth, settled, classes = _target(frame[target], task)
+        truth, settled, classes = truth_of(frame[target], task)
         return Rows(columns, kinds, truth, target, settled, classes, self._fingerprint(), tuple(notes))
 
     def _frame(self) -> pl.DataFrame:
@@ -96,18 +87,43 @@ class Table:
         with Path(self.path).open("rb") as file:
             return sha256(iter(lambda: file.read(1 << 20), b""))
 
-    def _kinds(self, frame: pl.DataFrame) -> tuple[dict[str, Kind], list[str]]:
-        kinds: dict[str, Kind] = {}
-        notes = []
-        for column in frame:
-            given = self.kinds.get(column.name)
-            kind, why = (given, "") if given else guess_kind(column)
-            if kind != "ignore":
-                kinds[column.name] = kind
-                notes += [why] if why else []
-            elif not given:
-                notes.append(f"column {column.name!r} is left out: {why}; name its kind in data.kinds to keep it")
-        return kinds, notes
+
+def compare_columns(names: Sequence[str], target: str, kinds: Collection[str], what: str) -> None:
+    """Compare what a card names with the columns that there are.
+
+    Args:
+        names: The columns that there are.
+        target: The column to predict.
+        kinds: The columns whose kind is given.
+        what: Where the columns are, for people.
+
+    Raises:
+        CardError: If one is not there; it holds every mistake.
+    """
+    wrong = [("problem.target", target), *((f"data.kinds.{name}", name) for name in kinds)]
+    mistakes = [Mistake(f"data.kinds.{target}", "this is the target, which is no feature")] * (target in kinds)
+    mistakes += [
+        Mistake(key, f"{what} has no column {name!r}", hint=_separator_hint(names) or suggest(name, names))
+        for key, name in wrong
+        if name not in names
+    ]
+    if mistakes:
+        raise CardError(mistakes)
+
+
+def chosen_kinds(frame: pl.DataFrame, given: Mapping[str, KindOrIgnore]) -> tuple[dict[str, Kind], list[str]]:
+    """The kind of each column that is a feature, given or guessed; and what a user should know of it."""
+    kinds: dict[str, Kind] = {}
+    notes = []
+    for column in frame:
+        said = given.get(column.name)
+        kind, why = (said, "") if said else guess_kind(column)
+        if kind != "ignore":
+            kinds[column.name] = kind
+            notes += [why] if why else []
+        elif not said:
+            notes.append(f"column {column.name!r} is left out: {why}; name its kind in data.kinds to keep it")
+    return kinds, notes
 
 
 def guess_kind(column: pl.Series) -> tuple[KindOrIgnore, str]:
@@ -162,7 +178,12 @@ def _is_boolean(texts: pl.Series) -> bool:
     return values in ({"true", "false"}, {"yes", "no"})
 
 
-def _target(column: pl.Series, task: TaskOrAuto) -> tuple[Array, TaskName, tuple[str, ...]]:
+def truth_of(column: pl.Series, task: TaskOrAuto) -> tuple[Array, TaskName, tuple[str, ...]]:
+    """The target's values, the task that they are for, and the classes.
+
+    Raises:
+        DataError: If a value is missing, or cannot be one.
+    """
     column = column.fill_nan(None) if column.dtype.is_float() else column
     gaps = np.flatnonzero(column.is_null().to_numpy())
     if len(gaps):

@@ -17,7 +17,8 @@ from runcard.evaluation import plots
 from runcard.evaluation.baselines import most_rows
 from runcard.evaluation.predictor import Run
 from runcard.evaluation.scores import Scores
-from runcard.files import dump_yaml, read_json
+from runcard.files import read_json
+from runcard.yamltext import dump_yaml
 
 # What a page lists whole; beyond it, it says how many more there are.
 MAX_FEATURES = 60

@@ -13,6 +13,7 @@ from runcard.card.schema import Card
 from runcard.card.targets import build, named
 from runcard.data.signature import Signature
 from runcard.data.transforms import Transforms
+from runcard.errors import CardError
 
 
 def make_model(card: Card, signature: Signature, transforms: Transforms, *, fresh: bool = True) -> nn.Module:
@@ -32,8 +33,9 @@ def make_model(card: Card, signature: Signature, transforms: Transforms, *, fres
     part = card.model if fresh else card.model.bare()
     # Who reads no text need not know of it.
     more = {} if transforms.text is None else {"pad": transforms.text.pad}
-    model = build(part, input_shape=shape, outputs=transforms.target.outputs, **more)
-    assert isinstance(model, nn.Module)
+    model = build(part, section="model", input_shape=shape, outputs=transforms.target.outputs, **more)
+    if not isinstance(model, nn.Module):
+        raise CardError(f"model: {part.target_class} gives a {type(model).__name__}, and no torch.nn.Module")
     return model
 
 
@@ -43,7 +45,7 @@ def settle_model(card: Card) -> dict[str, Any]:
     Raises:
         CardError: If what the card names cannot be had.
     """
-    settle = getattr(named(card.model), "settle", None)
+    settle = getattr(named(card.model, "model"), "settle", None)
     return settle(**card.model.arguments()) if settle is not None else {}
 
 

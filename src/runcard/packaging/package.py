@@ -151,7 +151,7 @@ def _about(run: Run) -> dict[str, Any]:
         "run": str(run.path),
         "created": datetime.datetime.now(datetime.UTC).isoformat(),
         "metric": problem.metric,
-        "problem": problem.model_dump(mode="json"),
+        "problem": run.card.to_dict()["problem"],
         "versions": environment.versions(),
         # Of packages that not every service has.
         "needs": ["tokenizers"] if run.transforms.text is not None else [],

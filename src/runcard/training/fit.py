@@ -29,6 +29,7 @@ from runcard.training.profiling import Profile
 from runcard.training.progress import ShowProgress
 from runcard.training.ranks import Rank
 from runcard.training.saving import Saving
+from runcard.training.schedules import make_schedule
 from runcard.training.sharding import Sharded
 from runcard.training.state import State
 from runcard.training.stepper import Stepper
@@ -107,7 +108,8 @@ def _train(
     signals = HeldBack()
     rows = make_loading(card, data, lambda: (state.epoch, state.minibatch), rank)
     task = make_task(card, data, state, rows.sizes, fresh=resumed is None)
-    saving = Saving(run, card.checkpoint.every_s, signals, resumed, writes=rank.first)
+    own = make_callbacks(card, resumed)
+    saving = Saving(run, card.checkpoint.every_s, signals, resumed, writes=rank.first, callbacks=own)
     if rank.world > 1:
         task.together = Together(rank.world, lambda: signals.waiting, lambda: saving.due)
     if card.trainer.compile:
@@ -118,7 +120,7 @@ def _train(
     )
     shown = [ShowProgress(card.trainer.monitor)] if progress else []
     learned: list[Callback] = [overfit.StopWhenKnown()] if card.trainer.overfit_rows is not None else []
-    callbacks: list[Callback] = [ending, WarnOfWorsening(), *learned, saving, *shown]
+    callbacks: list[Callback] = [ending, WarnOfWorsening(), *learned, *own.values(), saving, *shown]
     timing = Profile(run, rows, callbacks) if card.trainer.profile else None
     trainer = make_trainer(card, run, [*callbacks, *([timing] if timing else [])], rank)
     begin_at(trainer, state.epoch)
@@ -195,8 +197,8 @@ def make_task(card: Card, data: Dataset, state: State, rows: Sequence[int], *, f
 
     def make_stepper(task: Task) -> Stepper:
         return Stepper(
-            build(card.optimizer, task.model.parameters()),
-            build(card.scheduler),
+            build(card.optimizer, task.model.parameters(), section="optimizer"),
+            make_schedule(card.scheduler, card.optimizer.rate, steps, settings.max_epochs),
             steps=steps,
             scaled=settings.precision == "16-mixed",
             accumulate=settings.accumulate,
@@ -216,10 +218,19 @@ def make_task(card: Card, data: Dataset, state: State, rows: Sequence[int], *, f
         precision=settings.precision,
         channels_last=bool(settings.channels_last),
         label_smoothing=settings.label_smoothing,
-        augment=build(card.augment),
+        augment=build(card.augment, section="augment"),
         skip=settings.nonfinite == "skip",
     )
     return task if settings.overfit_rows is None else overfit.unrestrained(task)
+
+
+def make_callbacks(card: Card, resumed: dict[str, Any] | None) -> dict[str, Callback]:
+    """The card's own callbacks by name, as they were when the newest checkpoint was written."""
+    own = {name: build(part, section="trainer.callbacks") for name, part in card.trainer.callbacks.items()}
+    states = resumed["callbacks"] if resumed is not None and "callbacks" in resumed else {}
+    for name, state in states.items():
+        own[name].load_state_dict(state)
+    return own
 
 
 def make_average(card: Card, model: nn.Module) -> Averaged | None:

@@ -116,7 +116,7 @@ def children(run: Path, world: int) -> Iterator[Rank]:
     heard, told = os.pipe()
     try:
         for number in range(1, world):
-            command = [sys.executable, "-m", "runcard.rank", str(run)]
+            command = [sys.executable, "-P", "-m", "runcard.rank", str(run)]
             variables = os.environ | common | {"LOCAL_RANK": str(number), READY: str(told)}
             processes.append(subprocess.Popen(command, env=variables, pass_fds=[told]))
         os.close(told)

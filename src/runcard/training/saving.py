@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -28,6 +29,7 @@ class Saving(Callback):
         signals: Held back while a minibatch is learned.
         resumed: What the run's newest checkpoint holds; None: training begins.
         writes: Whether this process writes at all; of several, the first does.
+        callbacks: The card's own, by name, whose state is kept too.
     """
 
     def __init__(
@@ -38,7 +40,9 @@ class Saving(Callback):
         resumed: dict[str, Any] | None,
         *,
         writes: bool = True,
+        callbacks: Mapping[str, Callback] | None = None,
     ) -> None:
+        self.callbacks = dict(callbacks or {})
         self.run = run
         self.writes = writes
         self.every_s = every_s
@@ -110,7 +114,7 @@ class Saving(Callback):
                 f"a weight became infinite or no number by step {task.stepper.step}: the last checkpoint is kept. "
                 "Lower optimizer.lr, or set trainer.gradient_clip_norm=1.0."
             )
-        made = content(task)
+        made = content(task) | {"callbacks": {name: one.state_dict() for name, one in self.callbacks.items()}}
         if self.writes:
             save(self.run.last, made, keep=self.run.last_before)
             self._written = time.monotonic()

@@ -22,6 +22,7 @@ from runcard.interrupts import HeldBack
 from runcard.runs import RunFolder, shown
 from runcard.studies import StudyFolder
 from runcard.tuning.storage import decoded, distributions, encoded, new_study
+from runcard.yamltext import dump_yaml
 
 log = logging.getLogger("runcard")
 
@@ -80,7 +81,7 @@ def run_sweep(plan: Plan, metric: str, fit: Fit) -> Study:
 def _run_trials(plan: Plan, folder: StudyFolder, metric: str, fit: Fit, signals: HeldBack) -> dict[str, Any]:
     """All trials; the last summary."""
     for name, content in plan.composed():
-        files.write_text(folder.cards / f"{name}.yaml", files.dump_yaml(content))
+        files.write_text(folder.cards / f"{name}.yaml", dump_yaml(content))
     with new_study(folder, plan.settings, maximize=maximizes(metric), trials=plan.trials) as study:
         summary = _write_summary(folder, plan, metric, study)
         log.info("study %s: %d trials, %s decides", folder.path, plan.trials, metric)

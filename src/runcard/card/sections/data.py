@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Discriminator, Field, StringConstraints, Tag
 
-from runcard.card.sections.parts import Fraction, Part, Positive, Section, Text
+from runcard.card.sections.parts import OWN, SHIPPED, Fraction, OwnPart, Part, Positive, Section, Text, kind_of_part
+
+ColumnKind = Literal["number", "category", "boolean", "text", "ignore"]
 
 
 class Split(Section):
@@ -64,7 +66,7 @@ class TableData(Data):
 
     target_class: Literal["runcard.data.table.Table"] = Field(alias="_target_")
     path: Text
-    kinds: dict[str, Literal["number", "category", "boolean", "text", "ignore"]]
+    kinds: dict[str, ColumnKind]
     separator: Annotated[str, StringConstraints(min_length=1, max_length=1)]
     null_values: tuple[str, ...]
 
@@ -87,4 +89,24 @@ class ArraysData(Data):
         return True
 
 
-AnyData = BuiltinData | TableData | ArraysData
+class OwnData(Data, OwnPart):
+    """Rows from a class of the user's own, which ``read`` gives as columns by name."""
+
+    kinds: dict[str, ColumnKind] = Field(default_factory=dict)
+
+    @property
+    def has_images(self) -> bool:
+        """Whether a row may be an image, which only the rows tell."""
+        return True
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The columns of text."""
+        return tuple(name for name, kind in self.kinds.items() if kind == "text")
+
+
+Shipped = BuiltinData | TableData | ArraysData
+AnyData = Annotated[
+    Annotated[Shipped, Field(discriminator="target_class"), Tag(SHIPPED)] | Annotated[OwnData, Tag(OWN)],
+    Discriminator(kind_of_part),
+]

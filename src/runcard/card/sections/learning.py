@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag
 
-from runcard.card.sections.parts import Part, Share
+from runcard.card.sections.parts import OWN, SHIPPED, OwnPart, Part, Share, kind_of_part
 
 
 class Unchanged(Part):
@@ -26,8 +26,6 @@ class Optimizer(Part):
     """What every optimizer has."""
 
     lr: Annotated[float, Field(gt=0)] | Literal["auto"]
-    weight_decay: Annotated[float, Field(ge=0)]
-    fused: bool
 
     @property
     def rate(self) -> float:
@@ -40,15 +38,19 @@ class AdamW(Optimizer):
     """Adam with decoupled weight decay."""
 
     target_class: Literal["torch.optim.AdamW"] = Field(alias="_target_")
+    weight_decay: Annotated[float, Field(ge=0)]
     betas: tuple[Share, Share]
+    fused: bool
 
 
 class Sgd(Optimizer):
     """Stochastic gradient descent."""
 
     target_class: Literal["torch.optim.SGD"] = Field(alias="_target_")
+    weight_decay: Annotated[float, Field(ge=0)]
     momentum: Share
     nesterov: bool
+    fused: bool
 
 
 class Scheduler(Part):
@@ -70,6 +72,36 @@ class Cosine(Scheduler):
     final_fraction: Annotated[float, Field(ge=0, le=1)]
 
 
-AnyAugment = Unchanged | Mixup
-AnyOptimizer = AdamW | Sgd
-AnyScheduler = Constant | Cosine
+class OwnAugment(OwnPart):
+    """What is done to a minibatch by a class of the user's own: called with inputs, targets and classes."""
+
+
+class OwnOptimizer(Optimizer, OwnPart):
+    """Another of torch's optimizers, or one of the user's own."""
+
+    def arguments(self) -> dict[str, Any]:
+        """As ``Part.arguments``."""
+        return {"lr": self.lr, **super().arguments()}
+
+
+class OwnScheduler(OwnPart):
+    """One of torch's schedules, or one of the user's own: called with the share of training that is done."""
+
+    interval: Literal["epoch", "step"] = "epoch"
+
+
+ShippedAugment = Unchanged | Mixup
+AnyAugment = Annotated[
+    Annotated[ShippedAugment, Field(discriminator="target_class"), Tag(SHIPPED)] | Annotated[OwnAugment, Tag(OWN)],
+    Discriminator(kind_of_part),
+]
+ShippedOptimizer = AdamW | Sgd
+AnyOptimizer = Annotated[
+    Annotated[ShippedOptimizer, Field(discriminator="target_class"), Tag(SHIPPED)] | Annotated[OwnOptimizer, Tag(OWN)],
+    Discriminator(kind_of_part),
+]
+ShippedScheduler = Constant | Cosine
+AnyScheduler = Annotated[
+    Annotated[ShippedScheduler, Field(discriminator="target_class"), Tag(SHIPPED)] | Annotated[OwnScheduler, Tag(OWN)],
+    Discriminator(kind_of_part),
+]

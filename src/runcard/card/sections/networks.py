@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag
 
-from runcard.card.sections.parts import Part, Positive, Share, Text
+from runcard.card.sections.parts import OWN, SHIPPED, OwnPart, Part, Positive, Share, Text, kind_of_part
 
 
 class Network(Part):
@@ -107,4 +107,12 @@ class Pretrained(Network):
         return self.model_copy(update={"weights": False})
 
 
-AnyNetwork = Linear | Mlp | Cnn | ResNet | MobileNet | Pretrained | Lstm | Transformer
+class OwnNetwork(Network, OwnPart):
+    """A network of the user's own: a ``torch.nn.Module`` that is given ``input_shape`` and ``outputs``."""
+
+
+Shipped = Linear | Mlp | Cnn | ResNet | MobileNet | Pretrained | Lstm | Transformer
+AnyNetwork = Annotated[
+    Annotated[Shipped, Field(discriminator="target_class"), Tag(SHIPPED)] | Annotated[OwnNetwork, Tag(OWN)],
+    Discriminator(kind_of_part),
+]

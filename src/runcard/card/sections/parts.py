@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+import types
+import typing
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
@@ -20,6 +24,10 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
+# A section describes a class that is shipped, or one that its owner trusts.
+SHIPPED, OWN = "runcard:shipped", "runcard:own"
+
+
 class Part(Section):
     """A section that names the class it describes; the other keys are that class's keyword arguments."""
 
@@ -28,3 +36,53 @@ class Part(Section):
     def arguments(self) -> dict[str, Any]:
         """The keyword arguments for the class."""
         return {name: getattr(self, name) for name in type(self).model_fields if name != "target_class"}
+
+
+class OwnPart(Part):
+    """A class that Runcard does not know: its own signature says which other keys there are.
+
+    As a base it stands last, or the other's configuration would refuse them.
+    """
+
+    model_config = ConfigDict(extra="allow")
+
+    def arguments(self) -> dict[str, Any]:
+        """As ``Part.arguments``."""
+        return dict(self.model_extra or {})
+
+
+def kind_of_part(value: Any) -> str:
+    """Which of the two a section describes, for pydantic's unions; a wrong name counts as shipped."""
+    target = value.get("_target_") if isinstance(value, dict) else getattr(value, "target_class", None)
+    return SHIPPED if target in shipped_targets() or not isinstance(target, str) else OWN
+
+
+@functools.cache
+def shipped_targets() -> frozenset[str]:
+    """The names of all classes that have a section of their own."""
+    return frozenset(target for part in _parts(Part) for target in targets_of(part))
+
+
+def targets_of(part: type[Part]) -> tuple[str, ...]:
+    """The names that a section's ``_target_`` may have; none if any."""
+    return typing.get_args(part.model_fields["target_class"].annotation)
+
+
+def models_in(annotation: Any) -> list[type[BaseModel]]:
+    """The sections that a field may hold."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    origin, inside = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is Annotated:
+        return models_in(inside[0])
+    if origin is dict:
+        return models_in(inside[1])
+    if origin in (typing.Union, types.UnionType):
+        return [model for option in inside for model in models_in(option)]
+    return []
+
+
+def _parts(part: type[Part]) -> Iterator[type[Part]]:
+    yield part
+    for below in part.__subclasses__():
+        yield from _parts(below)

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from runcard.card.sections.parts import Positive, Section, Share, Text
+from runcard.card.sections.parts import Name, OwnPart, Positive, Section, Share, Text
 
 
 class EarlyStopping(Section):
@@ -22,6 +22,10 @@ class Average(Section):
     method: Literal["ema", "swa"] | None
     decay: Share
     start_fraction: Share
+
+
+class OwnCallback(OwnPart):
+    """One of Lightning's callbacks, or one of the user's own."""
 
 
 class Trainer(Section):
@@ -46,6 +50,7 @@ class Trainer(Section):
     compile: bool
     channels_last: bool | Literal["auto"]
     lightning: dict[str, Any]
+    callbacks: dict[Name, OwnCallback]
     overfit_rows: Positive | None
     profile: bool
 

@@ -83,18 +83,24 @@ class Tracker(ABC):
         return record if record.get("kind") == self.kind else {}
 
 
-def settings(section: Section, prefix: str = "") -> dict[str, Any]:
+def settings(card: Card) -> dict[str, Any]:
     """Dotted key → value of all that a card says, as numbers and texts.
 
     A mapping whose keys the user makes up, such as columns' names, is one text: a tracker may not take such a key.
     """
+    return _settings(card, card.to_dict(), "")
+
+
+def _settings(section: Section, content: Mapping[str, Any], prefix: str) -> dict[str, Any]:
     flat: dict[str, Any] = {}
-    for name, field in type(section).model_fields.items():
-        key, value = f"{prefix}{field.alias or name}", getattr(section, name)
-        if isinstance(value, Section):
-            flat |= settings(value, f"{key}.")
+    names = {field.alias or name: name for name, field in type(section).model_fields.items()}
+    for key, value in content.items():
+        part = getattr(section, names.get(key, key))
+        if isinstance(part, Section):
+            flat |= _settings(part, value, f"{prefix}{key}.")
         else:
-            flat[key] = value if isinstance(value, str | int | float) else json.dumps(value, ensure_ascii=False)
+            plain = isinstance(value, str | int | float)
+            flat[f"{prefix}{key}"] = value if plain else json.dumps(value, ensure_ascii=False)
     return flat
 
 

@@ -34,7 +34,7 @@ class TensorBoard(Tracker):
     def _open(self, record: Record) -> tuple[Logger, Record]:
         self._begins = self.first_epoch if record else 0
         # TensorBoard then forgets what it was told of this epoch and later ones.
-        purge = {"purge_step": self.first_epoch} if record else {}
+        purge: dict[str, Any] = {"purge_step": self.first_epoch} if record else {}
         return build(self.card.logger, save_dir=self.run.path, name="", version=self.kind, **purge), {"id": self.kind}
 
     def _describe(self, *, known: bool) -> None:

@@ -1,0 +1,168 @@
+"""Values of a card that are right one by one and do not go together."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+from runcard.card import lightning
+from runcard.card.metrics import METRICS, metrics_of
+from runcard.card.origins import Origins, place_of
+from runcard.card.schema import Card
+from runcard.card.sections.data import ArraysData, TableData
+from runcard.card.sections.learning import Mixup, Sgd
+from runcard.card.sections.loggers import MlflowLogger
+from runcard.card.sections.networks import AnyNetwork, Cnn, Lstm, MobileNet, Pretrained, ResNet, Transformer
+from runcard.card.spelling import suggest
+from runcard.errors import Mistake
+
+# Networks that cannot read columns.
+NEEDS: dict[type[AnyNetwork], str] = {
+    Cnn: "a convolutional network needs images",
+    ResNet: "a residual network needs images",
+    MobileNet: "MobileNet needs images",
+    Pretrained: "a ready-made classifier needs text or images",
+    Lstm: "an LSTM needs sequences or images",
+    Transformer: "a transformer needs sequences or images",
+}
+
+
+def contradictions(card: Card, origins: Origins, *, whole: bool = True) -> Iterator[Mistake]:
+    """What in a card does not go together.
+
+    Args:
+        card: The card.
+        origins: Where each value came from.
+        whole: Whether all of the card is there; else what is wrong in itself is missing, and what depends on it is
+            not looked at.
+    """
+    for look in (
+        _metric_contradictions,
+        _data_contradictions,
+        _model_contradictions,
+        _text_contradictions,
+        _optimizer_contradictions,
+        _trainer_contradictions,
+        _device_contradictions,
+        _lightning_contradictions,
+        _logger_contradictions,
+    ):
+        with contextlib.suppress(*() if whole else (AttributeError,)):
+            for key, message, hint in look(card):
+                yield Mistake(key, message, place_of(origins, key), hint)
+
+
+def _metric_contradictions(card: Card) -> Iterator[tuple[str, str, str]]:
+    task, metric, monitor = card.problem.task, card.problem.metric, card.trainer.monitor
+    if task != "auto" and metric != "auto" and METRICS[metric].task != task:
+        yield "problem.metric", f"{metric!r} does not fit {task}", f"There are: {', '.join(metrics_of(task))}."
+    logged = [f"val/{name}" for name in ["loss", *(METRICS if task == "auto" else metrics_of(task))]]
+    if monitor not in logged:
+        yield "trainer.monitor", f"nobody logs {monitor!r}", suggest(monitor, logged)
+
+
+def _data_contradictions(card: Card) -> Iterator[tuple[str, str, str]]:
+    files = {"inputs": card.data.inputs, "targets": card.data.targets} if isinstance(card.data, ArraysData) else {}
+    for name, path in files.items():
+        if not path.endswith(".npy"):
+            yield f"data.{name}", f"{path!r} is no .npy file", "numpy.save writes one."
+    if card.data.split.validation + card.data.split.test >= 1:
+        yield "data.split", "validation and test together leave no rows for training", "Keep their sum below 1."
+
+
+def _model_contradictions(card: Card) -> Iterator[tuple[str, str, str]]:
+    model = card.model
+    if type(model) in NEEDS and not card.data.has_images and not card.data.texts:
+        text = isinstance(model, Pretrained) and isinstance(card.data, TableData)
+        hint = "Choose model=mlp" + (", or say which column is text: 'data.kinds={COLUMN: text}'." if text else ".")
+        yield "model", f"{NEEDS[type(model)]}, and this data has columns", hint
+    if isinstance(model, ResNet) and len(model.blocks) != len(model.channels):
+        yield (
+            "model.blocks",
+            f"{len(model.blocks)} numbers for the {len(model.channels)} stages of model.channels",
+            "Give one a stage.",
+        )
+    if isinstance(model, Transformer) and model.width % model.heads:
+        yield (
+            "model.heads",
+            f"{model.heads} heads do not divide a width of {model.width}",
+            "Give a divisor of model.width.",
+        )
+
+
+def _text_contradictions(card: Card) -> Iterator[tuple[str, str, str]]:
+    texts = card.data.texts
+    if not texts or not isinstance(card.data, TableData):
+        return
+    others = [name for name, kind in card.data.kinds.items() if kind != "ignore" and name != texts[0]]
+    if others:
+        yield f"data.kinds.{others[0]}", f"{texts[0]!r} is text, which is read alone", "Set it to ignore."
+    if not isinstance(card.model, Pretrained):
+        message = f"{type(card.model).__name__} cannot read text, and {texts[0]!r} is text"
+        yield "model", message, "Choose model=pretrained, and in model.name a text classifier."
+    if isinstance(card.augment, Mixup):
+        yield "augment", "words cannot be blended as numbers can", "Choose augment=none."
+
+
+def _optimizer_contradictions(card: Card) -> Iterator[tuple[str, str, str]]:
+    if isinstance(card.optimizer, Sgd) and card.optimizer.nesterov and card.optimizer.momentum == 0:
+        yield "optimizer.nesterov", "needs a momentum above 0", "Set optimizer.nesterov=false."
+
+
+def _trainer_contradictions(card: Card) -> Iterator[tuple[str, str, str]]:
+    trainer = card.trainer
+    if trainer.precision == "16-mixed" and trainer.accelerator == "cpu":
+        yield "trainer.precision", "'16-mixed' needs a GPU", "Choose trainer=gpu, or trainer.precision=bf16-mixed."
+    if trainer.label_smoothing and card.problem.task == "regression":
+        yield "trainer.label_smoothing", "numbers have no labels to smooth", "Set trainer.label_smoothing=0.0."
+    if trainer.channels_last is True and not card.data.has_images:
+        yield "trainer.channels_last", "only images have channels", "Set trainer.channels_last=auto."
+
+
+def _device_contradictions(card: Card) -> Iterator[tuple[str, str, str]]:
+    trainer = card.trainer
+    if trainer.strategy == "fsdp":
+        yield from _sharding_contradictions(card)
+    if trainer.strategy == "single" and trainer.devices > 1:
+        yield "trainer.devices", f"{trainer.devices} devices need a strategy", "Choose trainer=ddp."
+    if trainer.strategy != "single" and trainer.overfit_rows is not None:
+        yield "trainer.overfit_rows", "a few rows are learned by one process", "Choose trainer=cpu."
+    if trainer.strategy != "single" and trainer.profile:
+        yield "trainer.profile", "one process can be profiled", "Choose trainer=cpu."
+    if trainer.strategy != "single" and trainer.nonfinite == "skip":
+        yield "trainer.nonfinite", "'skip' is for one device", "Set trainer.nonfinite=stop."
+    if trainer.strategy != "single" and trainer.steps_per_execution not in ("auto", 1):
+        yield "trainer.steps_per_execution", "several processes share one minibatch at a time", "Set it to auto."
+    if trainer.strategy != "single" and card.data.batch_size != "auto" and card.data.batch_size < trainer.devices:
+        yield "data.batch_size", f"is less than the {trainer.devices} devices that share it", "Make it larger."
+
+
+def _lightning_contradictions(card: Card) -> Iterator[tuple[str, str, str]]:
+    yield from lightning.mistakes_in(card.trainer.lightning)
+
+
+def _sharding_contradictions(card: Card) -> Iterator[tuple[str, str, str]]:
+    trainer = card.trainer
+    if trainer.accelerator == "cpu":
+        hint = "Choose trainer=ddp, or trainer.accelerator=gpu on a machine with GPUs."
+        yield "trainer.strategy", "'fsdp' needs GPUs, and trainer.accelerator is 'cpu'", hint
+    if trainer.devices == 1:
+        yield "trainer.devices", "'fsdp' divides a model among several devices", "Give 2 or more, or trainer=gpu."
+    if trainer.precision == "16-mixed":
+        yield "trainer.precision", "'16-mixed' is not for 'fsdp'", "Set trainer.precision=bf16-mixed."
+    if trainer.average.method is not None:
+        yield "trainer.average.method", "no average is kept of a divided model", "Set it to null, or trainer=ddp."
+    if trainer.compile:
+        yield "trainer.compile", "a divided model is not compiled", "Set trainer.compile=false, or trainer=ddp."
+    if trainer.lightning.get("inference_mode"):
+        yield "trainer.lightning.inference_mode", "a divided model learns nothing after it", "Leave it out."
+
+
+def _logger_contradictions(card: Card) -> Iterator[tuple[str, str, str]]:
+    if not isinstance(card.logger, MlflowLogger):
+        return
+    uri = card.logger.tracking_uri
+    # MLflow keeps runs no more in a folder of files.
+    if uri.startswith("file:") or not (uri == "databricks" or "://" in uri):
+        hint = "Choose sqlite:///mlflow.db, or a server such as http://localhost:5000."
+        yield "logger.tracking_uri", f"{uri!r} is no place that MLflow can keep runs in", hint

@@ -1,0 +1,235 @@
+"""The YAML files of groups, read before Hydra reads them: composing them must neither run code nor fill the memory.
+
+What Hydra would obey and a card has no use for is refused here: settings of Hydra itself, packages that put a file's
+content elsewhere, entries of a defaults list that name Hydra's own groups or are misspelt, which it passes over in
+silence.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from runcard.card.origins import shown
+from runcard.card.spelling import suggest
+from runcard.errors import Mistake
+from runcard.yamltext import Problem, YamlError, parse_nodes, read_text
+
+# A folder with more is no folder of cards, or somebody's whole disk.
+MAX_FILES = 2_000
+MAX_FOLDERS = 10_000
+ROOT = "config"
+# What a file may set of Hydra's own; the shipped root file also turns its folders off.
+HYDRA_KEYS = {"mode"}
+HYDRA_KEYS_OF_ROOT = {"mode", "output_subdir", "run"}
+MODES = ("RUN", "MULTIRUN")
+KEYWORDS = {"optional", "override"}
+SWEEPER = "override hydra/sweeper"
+PACKAGES = ("_global_", "_group_")
+NAME = re.compile(r"[\w.-]+(/[\w.-]+)*")
+GROUP = re.compile(r"/?[\w-]+(/[\w-]+)*")
+REFERENCE = re.compile(r"\$\{[\w.]+\}")
+
+
+@dataclass(frozen=True)
+class GroupFile:
+    """One choice of a group.
+
+    Attributes:
+        name: Below its folder, without ``.yaml``, such as ``model/mlp``.
+        path: Where it lies.
+        node: Its content.
+    """
+
+    name: str
+    path: Path
+    node: yaml.MappingNode
+
+
+@dataclass(frozen=True)
+class Library:
+    """All files of groups, by name; and what is wrong with them."""
+
+    files: Mapping[str, GroupFile]
+    mistakes: Sequence[Mistake]
+
+
+def read_library(shipped: Path, own: Sequence[Path]) -> Library:
+    """Read every file of the shipped folder and of the user's own."""
+    files: dict[str, GroupFile] = {}
+    mistakes: list[Mistake] = []
+    for folder in (shipped, *own):
+        for path in _yaml_files(folder, mistakes):
+            name = path.relative_to(folder).with_suffix("").as_posix()
+            if name in files:
+                hint = "Give it a name of its own and choose that."
+                other = f"would not be read: {shown(files[name].path)} has the same name"
+                mistakes.append(Mistake(shown(path), other, hint=hint))
+                continue
+            node = _node(path, mistakes)
+            if node is not None:
+                files[name] = GroupFile(name, path, node)
+    for file in files.values():
+        mistakes += _in_file(file, files, is_root=file.path.parent == shipped)
+    return Library(files, mistakes)
+
+
+def _yaml_files(folder: Path, mistakes: list[Mistake]) -> Iterator[Path]:
+    """Every YAML file below a folder, by name; not in hidden folders, which hold no groups."""
+    seen: set[str] = set()
+    count = 0
+    for at, folders, names in os.walk(folder, followlinks=True):
+        real = os.path.realpath(at)
+        folders[:] = sorted(name for name in folders if not name.startswith(".")) if real not in seen else []
+        seen.add(real)
+        for name in sorted([*names, *(name for name in folders if name.endswith(".yaml"))]):
+            if name.endswith(".yml"):
+                mistakes.append(Mistake(shown(Path(at, name)), "would not be read", hint="Let its name end in .yaml."))
+            elif name.endswith(".yaml"):
+                count += 1
+                yield Path(at, name)
+        if count > MAX_FILES or len(seen) > MAX_FOLDERS:
+            message = f"holds more than {MAX_FILES:,} YAML files or {MAX_FOLDERS:,} folders: it is no folder of groups"
+            mistakes.append(Mistake(str(folder), message))
+            return
+
+
+def _node(path: Path, mistakes: list[Mistake]) -> yaml.MappingNode | None:
+    try:
+        stat = path.stat()
+        node, problems = _read(path, stat.st_mtime_ns, stat.st_size)
+    except OSError as error:
+        mistakes.append(Mistake(shown(path), f"cannot be read: {error.strerror}"))
+        return None
+    mistakes += [_mistake(path, problem) for problem in problems]
+    return node
+
+
+@functools.lru_cache(maxsize=2 * MAX_FILES)
+def _read(path: Path, changed_ns: int, size: int) -> tuple[yaml.MappingNode | None, list[Problem]]:
+    """The content of a file, once for each time that it was written: a sweep composes many cards of the same files.
+
+    Raises:
+        OSError: If it cannot be read.
+    """
+    try:
+        text = read_text(path, mark=True)
+        if text.startswith("\N{BYTE ORDER MARK}"):
+            return None, [Problem(1, "begins with a byte order mark", "Save the file as UTF-8 without one.")]
+        problems = list(_in_header(text))
+        node = parse_nodes(text, aliases=True)
+    except YamlError as error:
+        return None, error.problems
+    if node is None:
+        return None, [*problems, Problem(1, "is empty", "Write keys into it, or remove it.")]
+    if not isinstance(node, yaml.MappingNode):
+        kind = "a list" if isinstance(node, yaml.SequenceNode) else "a value"
+        return None, [*problems, Problem(_line(node), f"holds {kind}, and a mapping of keys is expected")]
+    return node, problems
+
+
+def _in_header(text: str) -> Iterator[Problem]:
+    """Hydra reads the lines before the first that begins otherwise."""
+    for number, line in enumerate(text[:512].splitlines(), 1):
+        words = line.lstrip("# ").split()
+        if line.strip() and not re.match(r"\s*#\s*@", line):
+            return
+        if words and words != ["@package", words[-1]]:
+            yield Problem(number, f"cannot be read: {line.strip()!r}", "Write '# @package _global_' or leave it out.")
+        elif words and words[-1] not in PACKAGES:
+            hint = "Write '# @package _global_', or leave it out: a file's keys stand below its group."
+            yield Problem(number, f"the package {words[-1]!r} would put its keys elsewhere", hint)
+
+
+def _in_file(file: GroupFile, files: Mapping[str, GroupFile], *, is_root: bool) -> Iterator[Mistake]:
+    if file.name.startswith("hydra/"):
+        yield Mistake(shown(file.path), "a card changes nothing of Hydra's own", hint="Remove it.")
+        return
+    for key, value in file.node.value:
+        if key.value == "defaults":
+            yield from (_mistake(file.path, problem) for problem in _in_defaults(value, file, files, is_root=is_root))
+        elif key.value.partition(".")[0] == "hydra":
+            allowed = HYDRA_KEYS_OF_ROOT if is_root else HYDRA_KEYS
+            yield from (_mistake(file.path, problem) for problem in _in_hydra(key, value, allowed))
+
+
+def _in_hydra(key: yaml.Node, value: yaml.Node, allowed: set[str]) -> Iterator[Problem]:
+    hint = "A file may say hydra: {mode: MULTIRUN}, which makes a sweep, and no more."
+    if key.value != "hydra" or not isinstance(value, yaml.MappingNode):
+        yield Problem(_line(key), f"{key.value}: a card changes nothing of Hydra's own", hint)
+        return
+    for name, setting in value.value:
+        if name.value not in allowed:
+            yield Problem(_line(name), f"hydra.{name.value}: a card changes nothing of Hydra's own", hint)
+        elif name.value == "mode" and setting.value not in MODES:
+            yield Problem(_line(name), f"hydra.mode must be RUN or MULTIRUN, not {setting.value!r}")
+
+
+def _in_defaults(
+    node: yaml.Node, file: GroupFile, files: Mapping[str, GroupFile], *, is_root: bool
+) -> Iterator[Problem]:
+    if not isinstance(node, yaml.SequenceNode):
+        yield Problem(_line(node), "defaults must be a list", "Begin each entry with '- '.")
+        return
+    for entry in node.value:
+        if isinstance(entry, yaml.ScalarNode):
+            yield from _in_name(entry, file.name.rpartition("/")[0], files, optional=False)
+        elif isinstance(entry, yaml.MappingNode) and len(entry.value) == 1:
+            key, value = entry.value[0]
+            if not (is_root and key.value == SWEEPER):
+                yield from _in_choice(key, value, file, files)
+        else:
+            yield Problem(_line(entry), "an entry of defaults is '- NAME' or '- GROUP: NAME'")
+
+
+def _in_choice(key: yaml.Node, value: yaml.Node, file: GroupFile, files: Mapping[str, GroupFile]) -> Iterator[Problem]:
+    *words, group = str(key.value).split()[:10] or [""]
+    unknown = [word for word in words if word not in KEYWORDS]
+    groups = {name.rpartition("/")[0] for name in files} - {""}
+    if unknown:
+        yield Problem(_line(key), f"{unknown[0]!r} is no keyword of defaults", suggest(unknown[0], KEYWORDS))
+        return
+    if not GROUP.fullmatch(group) or group.lstrip("/").partition("/")[0] == "hydra":
+        hint = "A file chooses files of groups, as '- override /model: cnn'."
+        yield Problem(_line(key), f"{group!r} cannot be chosen by a card", hint)
+        return
+    inside = file.name.rpartition("/")[0]
+    full = group.lstrip("/") if group.startswith("/") or not inside else f"{inside}/{group}"
+    if full not in groups:
+        slash = f"Write '/{group}': without '/' it is looked for below {inside}/." if group in groups else ""
+        yield Problem(_line(key), f"there is no group {full!r}", slash or suggest(full, groups))
+        return
+    names = value.value if isinstance(value, yaml.SequenceNode) else [value]
+    for name in names:
+        yield from _in_name(name, full, files, optional="optional" in words)
+
+
+def _in_name(node: yaml.Node, group: str, files: Mapping[str, GroupFile], *, optional: bool) -> Iterator[Problem]:
+    name = str(node.value)
+    if name == "_self_" or REFERENCE.fullmatch(name) or node.tag.endswith(":null"):
+        return
+    if not isinstance(node, yaml.ScalarNode) or not NAME.fullmatch(name.lstrip("/")) or ".." in name:
+        yield Problem(_line(node), f"{name!r} is no name of a file of a group")
+        return
+    full = name.lstrip("/") if name.startswith("/") or not group else f"{group}/{name}"
+    if full.partition("/")[0] == "hydra":
+        yield Problem(_line(node), f"{name!r} cannot be chosen by a card")
+    elif full.removesuffix(".yaml") not in files and not optional:
+        inside, _, last = full.rpartition("/")
+        near = suggest(last, [one.rpartition("/")[2] for one in files if one.rpartition("/")[0] == inside])
+        yield Problem(_line(node), f"there is no {inside}={last}", near)
+
+
+def _mistake(path: Path, problem: Problem) -> Mistake:
+    return Mistake(shown(path), problem.message, f"{shown(path)}:{problem.line}", problem.hint)
+
+
+def _line(node: yaml.Node) -> int:
+    assert node.start_mark is not None
+    return node.start_mark.line + 1
