@@ -21,8 +21,9 @@ from runcard.card import check as judge
 from runcard.card.metrics import reaches
 from runcard.card.origins import place_of
 from runcard.card.schema import Card
+from runcard.card.sections.data import ArraysData, BuiltinData, TableData
 from runcard.data.sources import source_of
-from runcard.errors import CardError
+from runcard.errors import CardError, DataError, Mistake
 from runcard.runs import RunFolder
 
 if TYPE_CHECKING:
@@ -47,6 +48,42 @@ def load_card(overrides: Sequence[str] = (), config_dir: str | Path | None = Non
         CardError: If anything is wrong; its ``mistakes`` name each with its place.
     """
     return judge.load(overrides, config_dir)
+
+
+def checked_card(overrides: Sequence[str] = (), config_dir: str | Path | None = None) -> Card:
+    """``load_card`` and ``check`` at once: of a card with mistakes, the columns that it names are looked at too.
+
+    Args:
+        overrides: As for ``load_card``.
+        config_dir: A folder with groups of your own.
+
+    Raises:
+        CardError: If anything is wrong; its ``mistakes`` name each with its place.
+        DataError: If the file is missing or unreadable, and nothing else is wrong.
+    """
+    try:
+        card = load_card(overrides, config_dir)
+    except CardError as error:
+        if isinstance(error.sound, Card):
+            error = CardError([*error.mistakes, *_outside(error.sound)])
+        raise error from None
+    check(card)
+    return card
+
+
+def _outside(card: Card) -> list[Mistake]:
+    """What is wrong with what a card names outside itself, as far as the card is right."""
+    if not isinstance(getattr(card, "data", None), BuiltinData | TableData | ArraysData):
+        return []  # of the user's own code, nothing runs for a card that is wrong
+    try:
+        check(card)
+    except CardError as error:
+        return error.mistakes
+    except DataError as error:
+        return [Mistake("data", str(error), place_of(card.origins, "data.path"))]
+    except (AttributeError, TypeError):  # that part of the card is not there
+        pass
+    return []
 
 
 def check(card: Card) -> None:
@@ -172,6 +209,7 @@ def sweep(plan: Plan) -> Study:
     from runcard.tuning.objective import objective
     from runcard.tuning.sweep import run_sweep
 
+    check_sweep(plan)
     datasets = Datasets()
 
     def fit_trial(card: Card, folder: RunFolder) -> dict[str, float]:

@@ -71,21 +71,24 @@ def judge(composed: Composed) -> Card:
         # As JSON, for pydantic's strict mode then takes a list for a tuple and still no text for a number.
         card = Card.model_validate_json(json.dumps(values, default=str))
     except ValidationError as error:
-        found = [*mistakes, *explain(error, origins), *contradictions(sound_part(Card, values), origins, whole=False)]
-        raise _refusal(found, composed.secrets, values) from None
+        card = sound_part(Card, values)
+        card._origins = origins
+        found = [*mistakes, *explain(error, origins), *contradictions(card, origins, whole=False)]
+        raise CardError(_hiding(found, composed.secrets, values), card) from None
+    card._origins = origins
     mistakes += contradictions(card, origins)
     if mistakes:
-        raise _refusal(mistakes, composed.secrets, values)
+        raise CardError(_hiding(mistakes, composed.secrets, values), card)
     card = card.model_copy(update={"data": _with_absolute_paths(card.data)})
-    card._origins, card._secrets = origins, _secrets(card, composed.secrets)
+    card._secrets = _secrets(card, composed.secrets)
     return card
 
 
-def _refusal(mistakes: list[Mistake], secrets: Mapping[str, str], values: dict[str, Any]) -> CardError:
-    """The error, with no value of the environment in its words."""
+def _hiding(mistakes: list[Mistake], secrets: Mapping[str, str], values: dict[str, Any]) -> list[Mistake]:
+    """The mistakes, with no value of the environment in their words."""
     flat = flatten(values)
     hidden = {str(flat[key]): text for key, text in secrets.items() if flat.get(key) not in (None, "", "???")}
-    return CardError([_without(mistake, hidden) if mistake.key in secrets else mistake for mistake in mistakes])
+    return [_without(mistake, hidden) if mistake.key in secrets else mistake for mistake in mistakes]
 
 
 def _without(mistake: Mistake, hidden: Mapping[str, str]) -> Mistake:

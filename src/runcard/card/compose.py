@@ -68,10 +68,28 @@ def compose(overrides: Sequence[str], config_dir: str | Path | None = None) -> C
     mistakes: list[Mistake] = []
     parsed = parse_overrides(overrides, mistakes)
     choices, values = divide(parsed, group_choices(config_dir), mistakes)
-    template = compose_groups(choices, config_dir, mistakes)
+    try:
+        template = compose_groups(choices, config_dir, mistakes)
+    except CardError as error:
+        return _without_own(error, choices, values)
     if template.sweeps:
         raise CardError("these groups make a sweep, and one card is wanted here: leave sweep= away")
     return template.with_values(values, mistakes)
+
+
+def _without_own(error: CardError, choices: Sequence[str], values: Sequence[Override]) -> Composed:
+    """What can be judged of a card whose own groups cannot be read: values that were typed for sections of all cards.
+
+    Raises:
+        CardError: The error, if there are none.
+    """
+    judged = [
+        value for value in values if value.key.partition(".")[0] not in GROUPS or value.key.startswith("trainer.")
+    ]
+    if not judged or not error.mistakes:
+        raise error
+    template = compose_groups([], shipped_conf(), [])
+    return template.with_values(judged, error.mistakes)
 
 
 def compose_groups(choices: Sequence[str], config_dir: str | Path | None, mistakes: list[Mistake]) -> Template:

@@ -47,8 +47,7 @@ def check(arguments: argparse.Namespace) -> Result:
         data = {"ok": True, "sweep": settings, "space": plan.written_space, "n_trials": plan.trials, "metric": metric}
         decides = f"the sweep is right; {metric} decides" if metric else UNREAD
         return Result(data, f"{space_text(plan)}\n{decides}")
-    card = api.load_card(arguments.overrides, arguments.config_dir)
-    api.check(card)
+    card = api.checked_card(arguments.overrides, arguments.config_dir)
     data = {"ok": True, "card": card.to_dict(), "origins": card.origins}
     return Result(data, f"{card_text(card)}\nthe card is right")
 
@@ -68,7 +67,7 @@ def fit(arguments: argparse.Namespace) -> Result:
             study = multirun(arguments.overrides, arguments.config_dir)
         data = {"study": str(study.folder.path), "best": study.best, "states": study.summary["states"]}
         return Result(data | {"seconds": round(time.monotonic() - started, 3)}, study_text(study))
-    card = api.load_card(arguments.overrides, arguments.config_dir)
+    card = api.checked_card(arguments.overrides, arguments.config_dir)
     with said_to_people():
         run = api.fit(card, progress=True)
     return _fitted(run, started)
