@@ -123,9 +123,9 @@ def parse_nodes(text: str, *, aliases: bool = False) -> yaml.Node | None:
     return node
 
 
-def dump_yaml(content: Any) -> str:
+def dump_yaml(content: Any, *, width: float = 80) -> str:
     """YAML that ``parse_yaml``, and any newer reader, reads as the same values."""
-    return yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
+    return yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=width)
 
 
 def _in_events(text: str, aliases: bool) -> Iterator[Problem]:

@@ -17,7 +17,7 @@ from runcard.card.contradictions import contradictions
 from runcard.card.explain import explain
 from runcard.card.interpolate import literal
 from runcard.card.judging import judge_targets
-from runcard.card.origins import place_of
+from runcard.card.origins import complete, mark_settled, place_of
 from runcard.card.schema import Card
 from runcard.card.sections.data import ArraysData, Data, TableData
 from runcard.card.sound import sound_part
@@ -81,6 +81,7 @@ def judge(composed: Composed) -> Card:
         raise CardError(_hiding(mistakes, composed.secrets, values), card)
     card = card.model_copy(update={"data": _with_absolute_paths(card.data)})
     card._secrets = _secrets(card, composed.secrets)
+    card._origins = complete(origins, card.to_dict())
     return card
 
 
@@ -122,9 +123,12 @@ def replaced(card: Card, section: str, values: Mapping[str, Any]) -> Card:
     Raises:
         CardError: If they contradict the rest of the card.
     """
-    content = card.values()
+    content, origins = card.values(), card.origins
+    for name, value in values.items():
+        if content[section].get(name) != value:
+            mark_settled(origins, f"{section}.{name}")
     content[section] |= values
-    return judge(Composed(content, card.origins, secrets=card.secrets))
+    return judge(Composed(content, origins, secrets=card.secrets))
 
 
 def _not_given(composed: Composed) -> list[Mistake]:

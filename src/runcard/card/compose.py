@@ -22,7 +22,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from runcard.card import project
 from runcard.card.groupfiles import read_library
-from runcard.card.origins import Origins, mark_file, shown
+from runcard.card.origins import Origins, mark_file, shown_file
 from runcard.card.overrides import Override, parse_overrides
 from runcard.card.spelling import suggest
 from runcard.card.values import Composed, Template, plain
@@ -147,7 +147,9 @@ def saved_template(path: Path) -> Template:
         text = read_text(path)
         values, node = parse_yaml(text), parse_nodes(text)
     except YamlError as error:
-        problems = [Mistake(shown(path), one.message, f"{shown(path)}:{one.line}", one.hint) for one in error.problems]
+        problems = [
+            Mistake(shown_file(path), one.message, f"{shown_file(path)}:{one.line}", one.hint) for one in error.problems
+        ]
         raise CardError(problems) from None
     except OSError as error:
         raise CardError(f"cannot read the card {path}: {error.strerror}") from error
@@ -155,7 +157,7 @@ def saved_template(path: Path) -> Template:
         raise CardError(f"{path} is not a card: a mapping of keys was expected")
     origins: Origins = {}
     mark_file(origins, path, node)
-    return Template(brought_up(values, origins.get("version", shown(path))), origins, "card")
+    return Template(brought_up(values, origins.get("version", shown_file(path))), origins, "card")
 
 
 def group_choices(config_dir: str | Path | None = None) -> dict[str, list[str]]:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import yaml
 
-from runcard.card.origins import shown
+from runcard.card.origins import shown_file
 from runcard.card.spelling import suggest
 from runcard.errors import Mistake
 from runcard.yamltext import Problem, YamlError, parse_nodes, read_text
@@ -69,8 +69,8 @@ def read_library(shipped: Path, own: Sequence[Path]) -> Library:
             name = path.relative_to(folder).with_suffix("").as_posix()
             if name in files:
                 hint = "Give it a name of its own and choose that."
-                other = f"would not be read: {shown(files[name].path)} has the same name"
-                mistakes.append(Mistake(shown(path), other, hint=hint))
+                other = f"would not be read: {shown_file(files[name].path)} has the same name"
+                mistakes.append(Mistake(shown_file(path), other, hint=hint))
                 continue
             node = _node(path, mistakes)
             if node is not None:
@@ -90,7 +90,9 @@ def _yaml_files(folder: Path, mistakes: list[Mistake]) -> Iterator[Path]:
         seen.add(real)
         for name in sorted([*names, *(name for name in folders if name.endswith(".yaml"))]):
             if name.endswith(".yml"):
-                mistakes.append(Mistake(shown(Path(at, name)), "would not be read", hint="Let its name end in .yaml."))
+                mistakes.append(
+                    Mistake(shown_file(Path(at, name)), "would not be read", hint="Let its name end in .yaml.")
+                )
             elif name.endswith(".yaml"):
                 count += 1
                 yield Path(at, name)
@@ -105,7 +107,7 @@ def _node(path: Path, mistakes: list[Mistake]) -> yaml.MappingNode | None:
         stat = path.stat()
         node, problems = _read(path, stat.st_mtime_ns, stat.st_size)
     except OSError as error:
-        mistakes.append(Mistake(shown(path), f"cannot be read: {error.strerror}"))
+        mistakes.append(Mistake(shown_file(path), f"cannot be read: {error.strerror}"))
         return None
     mistakes += [_mistake(path, problem) for problem in problems]
     return node
@@ -149,7 +151,7 @@ def _in_header(text: str) -> Iterator[Problem]:
 
 def _in_file(file: GroupFile, files: Mapping[str, GroupFile], *, is_root: bool) -> Iterator[Mistake]:
     if file.name.startswith("hydra/"):
-        yield Mistake(shown(file.path), "a card changes nothing of Hydra's own", hint="Remove it.")
+        yield Mistake(shown_file(file.path), "a card changes nothing of Hydra's own", hint="Remove it.")
         return
     for key, value in file.node.value:
         if key.value == "defaults":
@@ -227,7 +229,7 @@ def _in_name(node: yaml.Node, group: str, files: Mapping[str, GroupFile], *, opt
 
 
 def _mistake(path: Path, problem: Problem) -> Mistake:
-    return Mistake(shown(path), problem.message, f"{shown(path)}:{problem.line}", problem.hint)
+    return Mistake(shown_file(path), problem.message, f"{shown_file(path)}:{problem.line}", problem.hint)
 
 
 def _line(node: yaml.Node) -> int:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import yaml
 
+from runcard.runs import flatten
+
 Origins = dict[str, str]
+# What a place that is no file begins with.
+OVERRIDE, SETTLED, MADE = "override ", "settled, ", "made of "
 
 
 def mark_file(origins: Origins, path: Path, node: yaml.Node, package: str = "") -> None:
@@ -19,23 +25,55 @@ def mark_file(origins: Origins, path: Path, node: yaml.Node, package: str = "") 
         package: The dotted key below which the content stands; empty for the root.
     """
     if package:
-        origins[package] = shown(path)
-    _mark(origins, node, package, shown(path))
+        origins[package] = shown_file(path)
+    _mark(origins, node, package, shown_file(path))
 
 
-def mark_override(origins: Origins, key: str, text: str) -> None:
-    """Note that an override set a key and all below it."""
-    _forget_below(origins, key)
-    origins[key] = f"override {text}"
+def mark_override(origins: Origins, key: str, text: str, merged: Mapping[str, Any] | None = None) -> None:
+    """Note what an override set.
+
+    Args:
+        origins: Dotted key → place; changed here.
+        key: The dotted key that was typed.
+        text: The override as it was typed.
+        merged: The mapping that was laid over one that was there, so that its keys alone were set; None: all was.
+    """
+    place = f"{OVERRIDE}{text}"
+    for name in [key] if merged is None else [f"{key}.{leaf}" for leaf in flatten(dict(merged))]:
+        _set_whole(origins, name, place)
+    if "." in key:  # a group's own place stays the file that was chosen
+        origins[key] = place
+
+
+def mark_settled(origins: Origins, key: str) -> None:
+    """Note that a value was found in place of what stood there, such as ``auto``."""
+    place = leaf_place(origins, key)
+    _set_whole(origins, key, place if place.startswith(SETTLED) else f"{SETTLED}{place}")
 
 
 def place_of(origins: Origins, key: str) -> str:
     """The place of a key, or else of the first key below it, or else of the nearest section above; may be empty."""
     if key not in origins:
         key = next((name for name in origins if name.startswith(f"{key}.")), key)
+    return leaf_place(origins, key)
+
+
+def leaf_place(origins: Origins, key: str) -> str:
+    """The place of a key, or else of the nearest section above, which was set whole; may be empty."""
     while key and key not in origins:
         key = key.rpartition(".")[0]
     return origins.get(key, "")
+
+
+def complete(origins: Origins, values: dict[str, Any]) -> Origins:
+    """The places with one for every value of a card."""
+    return origins | {key: leaf_place(origins, key) for key in flatten(values)}
+
+
+def _set_whole(origins: Origins, key: str, place: str) -> None:
+    for below in [name for name in origins if name.startswith(f"{key}.")]:
+        del origins[below]
+    origins[key] = place
 
 
 def _mark(origins: Origins, node: yaml.Node | None, prefix: str, file: str) -> None:
@@ -44,8 +82,7 @@ def _mark(origins: Origins, node: yaml.Node | None, prefix: str, file: str) -> N
             continue
         name = f"{prefix}.{key.value}" if prefix else key.value
         if not isinstance(value, yaml.MappingNode) or name not in origins:
-            _forget_below(origins, name)
-            origins[name] = f"{file}:{_line(key)}"
+            _set_whole(origins, name, f"{file}:{_line(key)}")
         if isinstance(value, yaml.SequenceNode):
             _mark_items(origins, value, name, file)
         else:
@@ -64,17 +101,12 @@ def _children(node: yaml.Node | None) -> list[tuple[yaml.ScalarNode, yaml.Node]]
     return [(key, value) for key, value in pairs if isinstance(key, yaml.ScalarNode)]
 
 
-def _forget_below(origins: Origins, key: str) -> None:
-    for old in [name for name in origins if name.startswith(f"{key}.")]:
-        del origins[old]
-
-
 def _line(node: yaml.Node) -> int:
     assert node.start_mark is not None
     return node.start_mark.line + 1
 
 
-def shown(path: Path) -> str:
+def shown_file(path: Path) -> str:
     """Relative to the working directory when below it, as an editor or a shell would open it."""
     try:
         return str(path.relative_to(Path.cwd()))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from runcard.card.interpolate import escaped, fill_in, put
-from runcard.card.origins import Origins, mark_override
+from runcard.card.origins import MADE, Origins, mark_override
 from runcard.card.overrides import Override
 from runcard.errors import Mistake
 
@@ -67,6 +67,8 @@ class Template:
         values = filled.values
         if values.get("name", "") is None:
             values["name"] = self.name
+            if self.choices:
+                origins["name"] = f"{MADE}data={self.choices['data']} and model={self.choices['model']}"
         return Composed(values, origins, [*found, *filled.mistakes], filled.secrets)
 
 
@@ -78,15 +80,18 @@ def lay_over(tree: dict[str, Any], overrides: Sequence[Override], origins: Origi
         for name in sections:
             section = section.setdefault(name, {}) if isinstance(section, dict) else None
         typed = f"override {override.text}"
+        merged: Any = None
         if override.delete and not (isinstance(section, dict) and leaf in section):
             mistakes.append(Mistake(override.key, "there is no such key to delete", typed))
         elif override.delete:
             del section[leaf]
         elif isinstance(section, dict):
+            both = isinstance(section.get(leaf), dict) and isinstance(override.value, dict)
+            merged = override.value if both else None
             section[leaf] = _merged(section.get(leaf), override.value)
         else:
             mistakes.append(Mistake(override.key, "stands below a value, which has no keys", typed))
-        mark_override(origins, override.key, override.text)
+        mark_override(origins, override.key, override.text, merged)
 
 
 def plain(error: BaseException) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from runcard.errors import CardError
 
 if TYPE_CHECKING:
+    from runcard.card.schema import Card
     from runcard.evaluation.predictor import Run
 
 UNREAD = "the sweep is right, as far as can be told before the data is read: what decides follows from it"
@@ -36,11 +37,13 @@ class Result:
 def check(arguments: argparse.Namespace) -> Result:
     """Compose and judge a card, or a sweep with a card for each point that can be foreseen."""
     from runcard import api
-    from runcard.cli.text import card_text, space_text
+    from runcard.cli.text import space_text
 
     if _is_for_hydra(arguments):
         return _hydra(arguments)
     if _is_sweep(arguments):
+        if arguments.origin:
+            raise CardError("--origin: shows where the values of one card come from, and a sweep makes many")
         plan = api.load_sweep(arguments.overrides, arguments.config_dir)
         metric = api.check_sweep(plan)
         settings = plan.settings.model_dump(mode="json", exclude={"space", "n_trials"})
@@ -48,8 +51,18 @@ def check(arguments: argparse.Namespace) -> Result:
         decides = f"the sweep is right; {metric} decides" if metric else UNREAD
         return Result(data, f"{space_text(plan)}\n{decides}")
     card = api.checked_card(arguments.overrides, arguments.config_dir)
-    data = {"ok": True, "card": card.to_dict(), "origins": card.origins}
-    return Result(data, f"{card_text(card)}\nthe card is right")
+    return _checked(card, arguments)
+
+
+def _checked(card: Card, arguments: argparse.Namespace) -> Result:
+    """A right card, as a tree or with the place of every value."""
+    from runcard.card.places import places_of
+    from runcard.cli.showing import origin_text, tree_text
+
+    places = places_of(card, arguments.overrides)
+    show = origin_text if arguments.origin else tree_text
+    text = show(card, places, sys.stderr if arguments.json else sys.stdout)
+    return Result({"ok": True, "card": card.to_dict(), "origins": places.origins}, f"{text}\nthe card is right")
 
 
 def fit(arguments: argparse.Namespace) -> Result:

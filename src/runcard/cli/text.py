@@ -13,20 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runcard.card.metrics import reaches
-from runcard.card.schema import Card
 from runcard.runs import shown
-from runcard.yamltext import dump_yaml
 
 if TYPE_CHECKING:
     from runcard.card.plan import Plan
     from runcard.evaluation.predictor import Run
     from runcard.tuning.sweep import Study
     from runcard.verifying import Verdict
-
-
-def card_text(card: Card) -> str:
-    """The card as YAML."""
-    return dump_yaml(card.to_dict())
 
 
 def run_text(run: Run) -> str:

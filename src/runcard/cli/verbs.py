@@ -40,6 +40,12 @@ def _add_trust(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--trust", action="append", default=[], metavar="PACKAGE", help=trust)
 
 
+def _add_check(parser: argparse.ArgumentParser) -> None:
+    _add_card(parser)
+    origin = "show for every value the file and line, or the override, that set it"
+    parser.add_argument("--origin", action="store_true", help=origin)
+
+
 def _add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", metavar="RUN", help="the run folder; `runcard ls` lists them")
     _add_trust(parser)
@@ -86,8 +92,8 @@ VERBS = (
     Verb(
         "check",
         "compose a card and report every mistake in it",
-        "runcard check data=wine optimizer.lr=1e-3",
-        _add_card,
+        "runcard check data=wine optimizer.lr=1e-3 --origin",
+        _add_check,
         steps.check,
     ),
     Verb(
