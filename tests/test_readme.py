@@ -42,6 +42,9 @@ def test_command_runs(line: str, command: Command) -> None:
         table = ["data=table", "data.path=customers.csv", "problem.target=churned"]
         run = command("fit", *table, *TINY, "--json").json["run"]
         words = [word.replace("$RUN", run) for word in words]
+    if "$OTHER" in line:
+        other = command("fit", "data=wine", *TINY, "--json").json["run"]
+        words = [word.replace("$OTHER", other) for word in words]
     if "$STUDY" in line or "studies" in line:
         study = command("fit", "-m", "data=wine", *TINY[:2], "seed=1,2", "--json").json["study"]
         words = [word.replace("$STUDY", study) for word in words]

@@ -259,11 +259,21 @@ def flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def differing_keys(cards: list[dict[str, Any]]) -> list[str]:
-    """The dotted keys whose values are not the same in all cards, in the order of the cards."""
+def differing_keys(cards: list[dict[str, Any]], *, absent: object = None) -> list[str]:
+    """The dotted keys whose values are not the same in all cards, in the order of the cards.
+
+    Args:
+        cards: As nested values.
+        absent: What a key that a card lacks counts as; None: as null.
+    """
     flats = [flatten(card) for card in cards]
     keys = dict.fromkeys(key for flat in flats for key in flat)
-    return [key for key in keys if len({json.dumps(flat.get(key), sort_keys=True, default=str) for flat in flats}) > 1]
+    return [key for key in keys if len({_spelled(flat.get(key, absent)) for flat in flats}) > 1]
+
+
+def _spelled(value: object) -> str:
+    """A value as text that only the same value has; 30 and 30.0 are the same."""
+    return repr(int(value) if isinstance(value, float) and value.is_integer() else value)
 
 
 def shown(value: Any) -> str:

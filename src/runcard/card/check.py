@@ -17,7 +17,7 @@ from runcard.card.contradictions import contradictions
 from runcard.card.explain import explain
 from runcard.card.interpolate import literal
 from runcard.card.judging import judge_targets
-from runcard.card.origins import complete, mark_settled, place_of
+from runcard.card.origins import complete, first_places, mark_settled, place_of
 from runcard.card.schema import Card
 from runcard.card.sections.data import ArraysData, Data, TableData
 from runcard.card.sound import sound_part
@@ -51,12 +51,14 @@ def is_saved_card(word: str) -> bool:
 
 
 def load_saved(path: Path, overrides: Sequence[str] = ()) -> Card:
-    """Judge a saved card.
+    """Judge a saved card; the places of a run's own card are those that the run noted.
 
     Raises:
-        CardError: If anything is wrong; it holds every mistake.
+        CardError: If anything is wrong; it holds every mistake, each with its line in the file.
     """
-    return judge(compose_file(path, overrides))
+    card = judge(compose_file(path, overrides))
+    card._origins = first_places(card.origins, path)
+    return card
 
 
 def judge(composed: Composed) -> Card:

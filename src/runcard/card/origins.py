@@ -8,7 +8,9 @@ from typing import Any
 
 import yaml
 
-from runcard.runs import flatten
+from runcard.errors import RunError
+from runcard.files import read_json
+from runcard.runs import RunFolder, flatten
 
 Origins = dict[str, str]
 # What a place that is no file begins with.
@@ -27,6 +29,18 @@ def mark_file(origins: Origins, path: Path, node: yaml.Node, package: str = "") 
     if package:
         origins[package] = shown_file(path)
     _mark(origins, node, package, shown_file(path))
+
+
+def first_places(origins: Origins, saved: Path) -> Origins:
+    """The places where those that are lines of a saved card say what a run noted beside it, when it wrote the card.
+
+    Args:
+        origins: Dotted key → place.
+        saved: The file of the card; what was edited since is no longer what the run noted, so its lines stay.
+    """
+    noted, lines = _noted(saved), f"{shown_file(saved)}:"
+    first = {key: leaf_place(noted, key) for key, place in origins.items() if place.startswith(lines)}
+    return origins | {key: place for key, place in first.items() if place}
 
 
 def mark_override(origins: Origins, key: str, text: str, merged: Mapping[str, Any] | None = None) -> None:
@@ -68,6 +82,16 @@ def leaf_place(origins: Origins, key: str) -> str:
 def complete(origins: Origins, values: dict[str, Any]) -> Origins:
     """The places with one for every value of a card."""
     return origins | {key: leaf_place(origins, key) for key in flatten(values)}
+
+
+def _noted(saved: Path) -> Origins:
+    run = RunFolder(saved.parent)
+    try:
+        if saved.name != run.card.name or saved.stat().st_mtime_ns > run.origin.stat().st_mtime_ns:
+            return {}
+        return {key: place for key, place in read_json(run.origin).items() if isinstance(place, str)}
+    except (OSError, RunError):
+        return {}
 
 
 def _set_whole(origins: Origins, key: str, place: str) -> None:

@@ -6,13 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from runcard import files
 from runcard.card.check import is_saved_card
 from runcard.card.compose import shipped_conf
 from runcard.card.origins import MADE, OVERRIDE, SETTLED, Origins, leaf_place, shown_file
 from runcard.card.schema import Card
-from runcard.errors import RunError
-from runcard.runs import RunFolder
 
 CONF = "conf/"
 # Shipped groups that only change what others say.
@@ -24,7 +21,7 @@ class Places:
     """Where each value of a card came from.
 
     Attributes:
-        origins: Dotted key → place; of a run's own card the places that the run has noted.
+        origins: Dotted key → place.
         saved: The saved card that the values were taken from; empty if they were composed.
     """
 
@@ -65,29 +62,8 @@ def places_of(card: Card, words: Sequence[str] = ()) -> Places:
         card: The card.
         words: What it was made of; the first may be a saved ``card.yaml``.
     """
-    if not (words and is_saved_card(words[0])):
-        return Places(card.origins)
-    saved = Path(words[0])
-    return Places(_first_places(card.origins, saved), shown_file(saved))
-
-
-def _first_places(origins: Origins, saved: Path) -> Origins:
-    """For what was taken from a run's card as it was written, the places that the run noted."""
-    noted = _noted(saved)
-    lines = f"{shown_file(saved)}:"
-    first = {key: leaf_place(noted, key) for key, place in origins.items() if place.startswith(lines)}
-    return origins | {key: place for key, place in first.items() if place}
-
-
-def _noted(saved: Path) -> Origins:
-    """What the run noted beside its card; nothing if it did not, or if the card was edited since."""
-    run = RunFolder(saved.parent)
-    try:
-        if saved.name != run.card.name or saved.stat().st_mtime_ns > run.origin.stat().st_mtime_ns:
-            return {}
-        return {key: place for key, place in files.read_json(run.origin).items() if isinstance(place, str)}
-    except (OSError, RunError):
-        return {}
+    saved = shown_file(Path(words[0])) if words and is_saved_card(words[0]) else ""
+    return Places(card.origins, saved)
 
 
 def _short(place: str) -> str:

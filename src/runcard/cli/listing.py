@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import io
-import shutil
 import sys
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from runcard import files, runs
 from runcard.card.metrics import METRICS
+from runcard.cli.terminal import rendered, width_of
 from runcard.errors import RunError
 
 # Where a run lies says nothing about what it is, and the problem's texts would drown the numbers.
@@ -46,12 +44,7 @@ def listing_text(rows: list[dict[str, Any]]) -> str:
         scores = ["" if row[part] is None else f"{row[part]:.4f}" for part in ("validation", "test")]
         differs = [_shown(key, row["differs"].get(key)) for key in keys]
         table.add_row(*map(Text, [row["run"], row["state"], row["metric"], *scores, *differs]))
-    terminal = sys.stdout.isatty()
-    # Piped, a line stays a line, so that grep and awk find what they look for.
-    width = shutil.get_terminal_size().columns if terminal else 1000
-    buffer = io.StringIO()
-    Console(file=buffer, width=width, force_terminal=terminal).print(table)
-    return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines())
+    return rendered(table, width_of(sys.stdout))
 
 
 def _shown(key: str, value: Any) -> str:

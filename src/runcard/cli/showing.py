@@ -10,7 +10,7 @@ from typing import Any, TextIO
 from runcard.card.compose import shipped_conf
 from runcard.card.places import CONF, Places
 from runcard.card.schema import Card
-from runcard.cli.terminal import GAP, Piece, Row, inline, lines_text, one_line, table_text, width_of
+from runcard.cli.terminal import GAP, Piece, Row, inline, lines_text, one_line, style, table_text, width_of
 from runcard.runs import flatten
 
 CHANGED, KEY, PLACE = "bold yellow", "cyan", "dim"
@@ -36,15 +36,6 @@ def origin_text(card: Card, places: Places, stream: TextIO) -> str:
     ]
     table = table_text(rows, width_of(stream), [1], fold=False)
     return "\n".join([table, "", *_summary(card, places), *_where_conf_is()])
-
-
-def style(value: Any) -> str:
-    """How a value looks: numbers, texts and null are told apart."""
-    if value is None:
-        return "dim italic"
-    if isinstance(value, list) and value:
-        return style(value[0])
-    return "green" if isinstance(value, str) else "magenta"
 
 
 def _tree(tree: dict[str, Any], places: Places, above: str = "") -> Iterator[tuple[list[Piece], str]]:
@@ -82,8 +73,10 @@ def _summary(card: Card, places: Places) -> list[str]:
     if not by:
         return []
     count = by.total()
-    parts = [f"{many} by {_an(what, many)}" for what, many in by.items()]
-    return [f"* {count} value{'s were' if count > 1 else ' was'} changed: {', '.join(parts)}"]
+    changed = f"* {count} value{'s were' if count > 1 else ' was'} changed"
+    if len(by) == 1:
+        return [f"{changed} by {_an(*by.popitem())}"]
+    return [f"{changed}: {', '.join(f'{many} by {_an(what, many)}' for what, many in by.items())}"]
 
 
 def _an(what: str, many: int) -> str:

@@ -8,7 +8,7 @@ import sys
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from runcard.errors import CardError
 
@@ -61,7 +61,7 @@ def _checked(card: Card, arguments: argparse.Namespace) -> Result:
 
     places = places_of(card, arguments.overrides)
     show = origin_text if arguments.origin else tree_text
-    text = show(card, places, sys.stderr if arguments.json else sys.stdout)
+    text = show(card, places, _stream(arguments))
     return Result({"ok": True, "card": card.to_dict(), "origins": places.origins}, f"{text}\nthe card is right")
 
 
@@ -199,6 +199,16 @@ def ls(arguments: argparse.Namespace) -> Result:
     return Result({"runs": rows}, listing_text(rows))
 
 
+def compare(arguments: argparse.Namespace) -> Result:
+    """Cards → where they differ."""
+    from runcard.cli.comparing import compare, compared_text
+
+    if arguments.cards is None:
+        raise CardError("what shall be compared? --cards takes run folders, trials of a study, or card.yaml files")
+    compared = compare(arguments.cards)
+    return Result(compared.data, compared_text(compared, _stream(arguments)))
+
+
 def doctor(arguments: argparse.Namespace) -> Result:
     """What this machine has and lacks."""
     from runcard.cli.doctor import examine
@@ -208,6 +218,11 @@ def doctor(arguments: argparse.Namespace) -> Result:
     text = "\n".join(f"{marks[item['state']]:8}{item['what']}: {item['is']}" for item in findings)
     sound = all(item["state"] != "missing" for item in findings)
     return Result({"ok": sound, "findings": findings}, text, 0 if sound else 3)
+
+
+def _stream(arguments: argparse.Namespace) -> TextIO:
+    """Where the text for people goes, which may be a terminal or not."""
+    return sys.stderr if arguments.json else sys.stdout
 
 
 def _is_sweep(arguments: argparse.Namespace) -> bool:

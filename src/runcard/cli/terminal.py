@@ -10,7 +10,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
-from runcard.files import dump_yaml
+from runcard.yamltext import dump_yaml
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -23,6 +23,7 @@ Row = Sequence[Piece]
 CELL = 40
 LEAST = 12
 GAP = "  "
+PIPE = 1000
 # What a line may begin with.
 MARGIN = "* "
 
@@ -32,12 +33,13 @@ def width_of(stream: TextIO) -> int | None:
     return shutil.get_terminal_size().columns if stream.isatty() else None
 
 
-def rendered(content: RenderableType, width: int) -> str:
-    """What rich draws on a terminal; without colours where NO_COLOR is set or the terminal has none."""
+def rendered(content: RenderableType, width: int | None) -> str:
+    """What rich draws on a terminal so wide, or for a pipe; no colours where NO_COLOR is set or there are none."""
     from rich.console import Console
 
     buffer = io.StringIO()
-    Console(file=buffer, width=width, force_terminal=True).print(content)
+    # Piped, a line stays a line, so that grep and awk find what they look for.
+    Console(file=buffer, width=width or PIPE, force_terminal=width is not None).print(content)
     return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines())
 
 
@@ -86,6 +88,15 @@ def one_line(text: str) -> str:
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
 
 
+def style(value: Any) -> str:
+    """How a value looks: numbers, texts and null are told apart."""
+    if value is None:
+        return "dim italic"
+    if isinstance(value, list) and value:
+        return style(value[0])
+    return "green" if isinstance(value, str) else "magenta"
+
+
 def _plain(line: Row) -> str:
     return "".join(text for text, _ in line).rstrip()
 
@@ -101,6 +112,8 @@ def _widths(rows: Sequence[Row], width: int | None, soft: Sequence[int]) -> list
     for done, place in enumerate(sorted(soft, key=lambda place: wanted[place])):
         widths[place] = min(wanted[place], max(room // (len(soft) - done), LEAST))
         room -= widths[place]
+    # What they cannot give, the last one does.
+    widths[-1] = min(widths[-1], max(widths[-1] + room, CELL // 2))
     return widths
 
 
@@ -133,5 +146,5 @@ def _wrapped(line: Row, width: int) -> Text:
     lead = len(whole.plain) - len(whole.plain.lstrip(MARGIN))
     if len(whole) <= width:
         return whole
-    first, *more = whole[lead:].wrap(Console(), width - lead - len(GAP))
+    first, *more = whole[lead:].wrap(Console(), max(width - lead - len(GAP), LEAST))
     return Text("\n").join([whole[:lead] + first, *(Text(" " * (lead + len(GAP))) + part for part in more)])

@@ -68,6 +68,11 @@ def _add_package(parser: argparse.ArgumentParser) -> None:
     _add_trust(parser)
 
 
+def _add_compare(parser: argparse.ArgumentParser) -> None:
+    cards = "two or more run folders, trials of a study, or card.yaml files: the keys in which their cards differ"
+    parser.add_argument("--cards", nargs="+", metavar="CARD", help=cards)
+
+
 def _add_serve(parser: argparse.ArgumentParser) -> None:
     bundle = (
         "name:version, or name for its newest version; default: the newest of all; `bentoml models list` lists them"
@@ -141,6 +146,13 @@ VERBS = (
     Verb("serve", "answer over HTTP with a bundle", "runcard serve --port 3000", _add_serve, steps.serve),
     Verb(
         "ls", "list the runs with their scores and how their cards differ", "runcard ls --sort best", _add_ls, steps.ls
+    ),
+    Verb(
+        "compare",
+        "show side by side how the cards of runs differ",
+        "runcard compare --cards runs/digits-mlp/ID runs/digits-cnn/ID",
+        _add_compare,
+        steps.compare,
     ),
     Verb(
         "doctor",
