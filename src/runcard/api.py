@@ -80,7 +80,8 @@ def _outside(card: Card) -> list[Mistake]:
     except CardError as error:
         return error.mistakes
     except DataError as error:
-        return [Mistake("data", str(error), place_of(card.origins, "data.path"))]
+        key = "data.path" if isinstance(card.data, TableData) else "data"
+        return [Mistake(key, str(error), place_of(card.origins, key))]
     except (AttributeError, TypeError):  # that part of the card is not there
         pass
     return []

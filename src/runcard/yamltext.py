@@ -31,10 +31,12 @@ class YamlError(ValueError):
 
     Attributes:
         problems: What is wrong with it, each with its line, from 1.
+        node: Its content, if only a key stands twice: so that all else can be looked at too.
     """
 
-    def __init__(self, problems: list[Problem]) -> None:
+    def __init__(self, problems: list[Problem], node: yaml.Node | None = None) -> None:
         self.problems = problems
+        self.node = node
         super().__init__("; ".join(f"line {problem.line}: {problem.message}" for problem in problems))
 
 
@@ -116,10 +118,14 @@ def parse_nodes(text: str, *, aliases: bool = False) -> yaml.Node | None:
         node = yaml.compose(text, Loader=_Loader)
     except yaml.YAMLError as error:
         raise YamlError([_problem(error)]) from None
-    if node is not None:
-        problems = list(_in_nodes(node))
+    if node is None:
+        return None
+    problems = list(_in_size(node))
     if problems:
         raise YamlError(problems)
+    problems = list(_in_keys(node))
+    if problems:
+        raise YamlError(problems, node)
     return node
 
 
@@ -158,8 +164,16 @@ def _in_event(event: yaml.Event, line: int, aliases: bool) -> Iterator[Problem]:
             yield Problem(line, f"is a number of {len(digits):,} digits")
 
 
-def _in_nodes(root: yaml.Node) -> Iterator[Problem]:
-    """What is wrong with the whole: keys that stand twice, and aliases that stand for too much."""
+def _in_keys(node: yaml.Node) -> Iterator[Problem]:
+    """What is wrong with the keys of mappings that are known to be of a sane size."""
+    if isinstance(node, yaml.MappingNode):
+        yield from _doubled(node)
+    for below in _below(node):
+        yield from _in_keys(below)
+
+
+def _in_size(root: yaml.Node) -> Iterator[Problem]:
+    """Aliases that stand for too much."""
     sizes: dict[int, int] = {}
     above: set[int] = set()
     problems: list[Problem] = []
@@ -170,8 +184,6 @@ def _in_nodes(root: yaml.Node) -> Iterator[Problem]:
             return 1
         if id(node) not in sizes:
             above.add(id(node))
-            if isinstance(node, yaml.MappingNode):
-                problems.extend(_doubled(node))
             sizes[id(node)] = 1 + sum(map(size, _below(node)))
             above.discard(id(node))
         return sizes[id(node)]

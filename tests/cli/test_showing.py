@@ -210,7 +210,7 @@ def test_what_a_card_holds_cannot_command_a_terminal(command: Command) -> None:
 
 
 NO_CARDS = {
-    "broken": ("version: [1", "cannot read {path}: expected ',' or ']'"),
+    "broken": ("version: [1", "cannot read {path}: line 2: while parsing a flow"),
     "a list": ("- version", "a mapping was expected"),
     "empty": ("", "a mapping was expected"),
     "no version": ("name: x", "{path} is not a card: it holds no key version"),

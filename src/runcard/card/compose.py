@@ -71,24 +71,22 @@ def compose(overrides: Sequence[str], config_dir: str | Path | None = None) -> C
     try:
         template = compose_groups(choices, config_dir, mistakes)
     except CardError as error:
-        return _without_own(error, choices, values)
+        return _without_own(error, values)
     if template.sweeps:
         raise CardError("these groups make a sweep, and one card is wanted here: leave sweep= away")
     return template.with_values(values, mistakes)
 
 
-def _without_own(error: CardError, choices: Sequence[str], values: Sequence[Override]) -> Composed:
+def _without_own(error: CardError, values: Sequence[Override]) -> Composed:
     """What can be judged of a card whose own groups cannot be read: values that were typed for sections of all cards.
 
     Raises:
         CardError: The error, if there are none.
     """
-    judged = [
-        value for value in values if value.key.partition(".")[0] not in GROUPS or value.key.startswith("trainer.")
-    ]
+    judged = [value for value in values if value.key.split(".")[0] not in GROUPS or value.key.startswith("trainer.")]
     if not judged or not error.mistakes:
         raise error
-    template = compose_groups([], shipped_conf(), [])
+    template = _compose([], [shipped_conf()], [])
     return template.with_values(judged, error.mistakes)
 
 
@@ -98,7 +96,10 @@ def compose_groups(choices: Sequence[str], config_dir: str | Path | None, mistak
     Raises:
         CardError: If the folder is missing, a file in it is not right, or the groups cannot be composed.
     """
-    places = folders(config_dir)
+    return _compose(choices, folders(config_dir), mistakes)
+
+
+def _compose(choices: Sequence[str], places: list[Path], mistakes: list[Mistake]) -> Template:
     library = read_library(places[0], places[1:])
     if library.mistakes:
         raise CardError([*mistakes, *library.mistakes])
@@ -147,10 +148,10 @@ def saved_template(path: Path) -> Template:
         text = read_text(path)
         values, node = parse_yaml(text), parse_nodes(text)
     except YamlError as error:
-        problems = [
-            Mistake(shown_file(path), one.message, f"{shown_file(path)}:{one.line}", one.hint) for one in error.problems
-        ]
-        raise CardError(problems) from None
+        file = shown_file(path)
+        raise CardError(
+            [Mistake(file, one.message, f"{file}:{one.line}", one.hint) for one in error.problems]
+        ) from None
     except OSError as error:
         raise CardError(f"cannot read the card {path}: {error.strerror}") from error
     if not isinstance(values, dict) or node is None:

@@ -90,9 +90,8 @@ def _yaml_files(folder: Path, mistakes: list[Mistake]) -> Iterator[Path]:
         seen.add(real)
         for name in sorted([*names, *(name for name in folders if name.endswith(".yaml"))]):
             if name.endswith(".yml"):
-                mistakes.append(
-                    Mistake(shown_file(Path(at, name)), "would not be read", hint="Let its name end in .yaml.")
-                )
+                hint = "Let its name end in .yaml."
+                mistakes.append(Mistake(shown_file(Path(at, name)), "would not be read", hint=hint))
             elif name.endswith(".yaml"):
                 count += 1
                 yield Path(at, name)
@@ -109,7 +108,7 @@ def _node(path: Path, mistakes: list[Mistake]) -> yaml.MappingNode | None:
     except OSError as error:
         mistakes.append(Mistake(shown_file(path), f"cannot be read: {error.strerror}"))
         return None
-    mistakes += [_mistake(path, problem) for problem in problems]
+    mistakes += [at_line(path, problem) for problem in problems]
     return node
 
 
@@ -127,7 +126,9 @@ def _read(path: Path, changed_ns: int, size: int) -> tuple[yaml.MappingNode | No
         problems = list(_in_header(text))
         node = parse_nodes(text, aliases=True)
     except YamlError as error:
-        return None, error.problems
+        node, problems = error.node, error.problems
+        if not isinstance(node, yaml.MappingNode):
+            return None, problems
     if node is None:
         return None, [*problems, Problem(1, "is empty", "Write keys into it, or remove it.")]
     if not isinstance(node, yaml.MappingNode):
@@ -155,10 +156,10 @@ def _in_file(file: GroupFile, files: Mapping[str, GroupFile], *, is_root: bool) 
         return
     for key, value in file.node.value:
         if key.value == "defaults":
-            yield from (_mistake(file.path, problem) for problem in _in_defaults(value, file, files, is_root=is_root))
+            yield from (at_line(file.path, problem) for problem in _in_defaults(value, file, files, is_root=is_root))
         elif key.value.partition(".")[0] == "hydra":
             allowed = HYDRA_KEYS_OF_ROOT if is_root else HYDRA_KEYS
-            yield from (_mistake(file.path, problem) for problem in _in_hydra(key, value, allowed))
+            yield from (at_line(file.path, problem) for problem in _in_hydra(key, value, allowed))
 
 
 def _in_hydra(key: yaml.Node, value: yaml.Node, allowed: set[str]) -> Iterator[Problem]:
@@ -228,7 +229,8 @@ def _in_name(node: yaml.Node, group: str, files: Mapping[str, GroupFile], *, opt
         yield Problem(_line(node), f"there is no {inside}={last}", near)
 
 
-def _mistake(path: Path, problem: Problem) -> Mistake:
+def at_line(path: Path, problem: Problem) -> Mistake:
+    """A problem of a YAML text as a mistake."""
     return Mistake(shown_file(path), problem.message, f"{shown_file(path)}:{problem.line}", problem.hint)
 
 

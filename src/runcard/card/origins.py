@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -80,8 +80,14 @@ def leaf_place(origins: Origins, key: str) -> str:
 
 
 def complete(origins: Origins, values: dict[str, Any]) -> Origins:
-    """The places with one for every value of a card."""
-    return origins | {key: leaf_place(origins, key) for key in flatten(values)}
+    """The places with one for every value of a card, and none for the items of its lists."""
+    leaves = flatten(values)
+    kept = {key: place for key, place in origins.items() if not any(above in leaves for above in _above(key))}
+    return kept | {key: leaf_place(origins, key) for key in leaves}
+
+
+def _above(key: str) -> Iterator[str]:
+    return (key[:place] for place, letter in enumerate(key) if letter == ".")
 
 
 def _noted(saved: Path) -> Origins:
