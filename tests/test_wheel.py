@@ -30,6 +30,7 @@ def test_wheel_holds_all_of_conf_and_no_tests(wheel: Path) -> None:
     shipped = {f"runcard/conf/{file.relative_to(shipped_conf())}" for file in shipped_conf().rglob("*.yaml")}
     assert shipped <= names
     assert "runcard/evaluation/report.html" in names
+    assert "runcard/card/arguments.json" in names
     assert "runcard/py.typed" in names
     assert not [name for name in names if "test" in name]
 

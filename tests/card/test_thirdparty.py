@@ -8,8 +8,10 @@ import json
 from typing import Any
 
 import pytest
+import torchmetrics.classification
+import torchmetrics.regression
 from scripts.arguments import FILE, table
-from torch import nn
+from torch import nn, optim
 
 from runcard.card import thirdparty
 from runcard.card.fits import fit
@@ -17,6 +19,10 @@ from runcard.card.fits import fit
 NAMES = thirdparty.names()
 LAYERS = [name for name in NAMES if name.startswith("torch.")]
 BUILT = [name for name in NAMES if name.startswith(("torch.nn.", "torchmetrics."))]
+NO_LAYERS = """
+Container CrossMapLRN2d DataParallel LinearCrossEntropyLoss Module NLLLoss2d ParameterDict ParameterList RNNBase
+RNNCellBase SyncBatchNorm TripletMarginWithDistanceLoss
+"""
 # A value for each type that a required argument has.
 SAMPLES: dict[str, Any] = {
     "int": 2,
@@ -68,6 +74,20 @@ def test_the_table_holds_every_family() -> None:
     }
     assert not thirdparty.known("torch.nn.Module")
     assert not thirdparty.known("os.system")
+
+
+def test_whatever_else_the_libraries_have_is_left_out_on_purpose() -> None:
+    def lacking(package: Any, base: type) -> set[str]:
+        public = {name: found for name, found in vars(package).items() if not name.startswith(("_", "Lazy"))}
+        classes = {name for name, found in public.items() if isinstance(found, type) and issubclass(found, base)}
+        return {name for name in classes if not thirdparty.known(f"{package.__name__}.{name}")}
+
+    assert lacking(nn, nn.Module) == set(NO_LAYERS.split())
+    assert lacking(optim, optim.Optimizer) == {"LBFGS", "Muon", "Optimizer", "SparseAdam"}
+    metrics = lacking(torchmetrics.classification, torchmetrics.Metric)
+    assert {name for name in metrics if name.startswith("Multi")} == set()
+    assert {name for name in metrics if name.startswith("Binary")} == {"BinaryFairness", "BinaryGroupStatRates"}
+    assert lacking(torchmetrics.regression, torchmetrics.Metric) == set()
 
 
 @pytest.mark.parametrize("name", LAYERS)
