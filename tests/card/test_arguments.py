@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Protocol, TypedDict
 
 import pytest
 import torch
@@ -85,7 +85,7 @@ def test_nothing_is_imported_to_judge() -> None:
             "nn.Sequential",
             {"_args_": [3]},
             "_args_.0",
-            "a mapping with the _target_ of a torch.nn.Module, not 3",
+            "a mapping with a _target_ of class torch.nn.Module, not 3",
         ),
         ("nn.Sequential", {"_args_": [{"_target_": 3}]}, "_args_.0._target_", "must be a text, not 3"),
         ("nn.ModuleDict", {"modules": [3]}, "modules", "must be a mapping or null, not [3]"),
@@ -197,9 +197,9 @@ RIGHT = {"width": 3, "layers": [RELU]}
         ({"wdth": 0}, "wdth", "Net has no such argument; Did you mean width?"),
         ({"layers": [RELU, {**RELU, "x": 1}]}, "layers.1.x", "torch.nn.ReLU has no such argument"),
         ({"layers": RELU}, "layers", "must be a list, not"),
-        ({"layers": ["torch.nn.ReLU"]}, "layers.0", "must be a mapping with the _target_ of a Module"),
+        ({"layers": ["torch.nn.ReLU"]}, "layers.0", "must be a mapping with a _target_ of class Module"),
         ({"norm": RELU}, "norm._target_", "torch.nn.ReLU is no LayerNorm"),
-        ({"norm": 3}, "norm", "must be a mapping with the _target_ of a LayerNorm or null, not 3"),
+        ({"norm": 3}, "norm", "must be a mapping with a _target_ of class LayerNorm or null, not 3"),
         ({"norm": {"_target_": "torch.nn.LayerNorm"}}, "norm.normalized_shape", "is missing"),
         ({"act": "relu"}, "act", "must be a mapping with the _target_ of what can be called"),
         ({"colour": "rad"}, "colour", "must be 'red' or 'blue', not \"rad\"; Did you mean red?"),
@@ -285,6 +285,8 @@ class Describes(Swallows):
 
         @model_validator(mode="after")
         def divisible(self) -> Describes.Arguments:
+            if self.heads > 9:
+                raise LookupError("too many heads")
             if self.depth % self.heads:
                 raise ValueError(f"{self.heads} heads do not divide {self.depth}")
             return self
@@ -311,6 +313,7 @@ def test_kwargs_are_refused_unless_a_model_describes_them() -> None:
         ({"depth": 0}, "model.depth", "must be 1 or more"),
         ({}, "model.depth", "is missing"),
         ({"depth": 3, "heads": 2}, "model", "2 heads do not divide 3"),
+        ({"depth": 3, "heads": 10}, "model", "cannot be judged: too many heads"),
     ],
 )
 def test_arguments_that_a_model_describes(values: dict[str, Any], key: str, text: str) -> None:
@@ -356,6 +359,47 @@ USERS: dict[str, Callable[..., Any]] = {"mine.Block": Block, "mine.Net": Net, "m
 USERS |= {"mine.made": made, "mine.some": some}
 
 
+class Sized(TypedDict):
+    size: int
+
+
+class Runs(Protocol):
+    def run(self) -> None: ...
+
+
+def test_rare_annotations() -> None:
+    def target(
+        sized: Sized | None = None,
+        runs: Runs | None = None,
+        parts: Sequence[nn.Module] = (),
+        pairs: tuple[nn.Module, int] | None = None,
+        kind: type[nn.Module] = nn.Module,
+        flag: Literal[True, "auto"] = True,
+        text: Annotated[str, Field(gt=0)] = "",
+        least: Annotated[list[nn.Module], Field(min_length=1)] = [],  # noqa: B006
+        found: set[int] | None = None,
+        number: float | int = 1,
+    ) -> None: ...
+
+    wrong: dict[str, tuple[Any, str, str]] = {
+        "sized": ({"size": 1, "sise": 2}, ".sise", "Sized has no such argument; Did you mean size?"),
+        "parts": (RELU, "", "must be a list"),
+        "pairs": ([1, RELU], ".0", "a _target_ of class Module"),
+        "kind": ("Module", "", "a class itself, which no card can give"),
+        "flag": (1, "", "must be true or 'auto', not 1"),
+        "text": ("x", "", "cannot be judged"),
+        "least": ([3], ".0", "a _target_ of class Module"),
+        "found": ([1, "x"], ".1", "must be a whole number"),
+    }
+    for name, (value, below, text) in wrong.items():
+        assert text in said(target, {name: value})[f"model.{name}{below}"]
+    right = {"runs": RELU, "parts": [RELU], "pairs": [RELU, 1], "least": [RELU], "found": [1, 1], "sized": {"size": 1}}
+    assert said(target, right) == {}
+    assert converted(target, right)["pairs"] == (RELU, 1)
+    assert converted(target, {"found": [1, 1], "number": 1}) == {"found": {1}, "number": 1}
+    assert type(converted(target, {"number": 1})["number"]) is int
+
+
 def test_functions_and_plain_classes() -> None:
     @dataclasses.dataclass
     class Settings:
@@ -392,3 +436,20 @@ def test_no_misspelt_argument_passes(data: st.DataObject) -> None:
     wrong = f"{right[:at]}{letter}{right[at + cut :]}"
     found = said(name, {wrong: 1})
     assert wrong in arguments or "has no such argument" in found[f"model.{wrong}"]
+
+
+PLAIN = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.just(RELU)
+VALUES = st.recursive(
+    PLAIN, lambda inside: st.lists(inside, max_size=3) | st.dictionaries(st.text(max_size=5), inside, max_size=3)
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.sampled_from([Net, Describes, Options, *NAMES]), st.data())
+def test_no_value_breaks_the_judge(target: Any, data: st.DataObject) -> None:
+    name = data.draw(st.sampled_from(sorted({*accepts(target), "_args_", "_target_"})))
+    values = {name: data.draw(VALUES)}
+    found = said(target, values)
+    assert all(key.startswith("model") for key in found)
+    if not any(key.startswith(f"model.{name}") for key in found):
+        assert set(converted(target, values)) == {name}

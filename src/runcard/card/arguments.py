@@ -137,10 +137,10 @@ class _Judge:
         found = self.call(key, target, arguments, ())
         return Fit({"_target_": target, **found.value}, found.wrong)
 
-    def _model(self, key: str, value: dict[str, Any], model: type[BaseModel]) -> Fit:
+    def _model(self, key: str, value: dict[str, Any], model: type[Any]) -> Fit:
         signature = Signature(model.__qualname__, arguments_of(model))
         found = self._section(key, signature, value, ())
-        return found if found.wrong else _whole(key, model, value)
+        return found if found.wrong or not issubclass(model, BaseModel) else _whole(key, model, value)
 
 
 def _missing(key: str, signature: Signature, argument: Argument) -> Wrong:
@@ -170,6 +170,8 @@ def _whole(key: str, model: type[BaseModel], values: Mapping[str, Any]) -> Fit:
         return Fit(model.model_validate_json(json.dumps(by_alias, default=str), strict=True))
     except ValidationError as error:
         return Fit(fields, errors_in(key, fields, error))
+    except Exception as error:  # whatever a validator of the user's raises
+        return Fit(fields, (Wrong(key, f"cannot be judged: {error}"),))
 
 
 def _same(value: Any, default: Any) -> bool:

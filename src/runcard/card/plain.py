@@ -48,7 +48,9 @@ class Fit:
 def plain(key: str, value: Any, annotation: Any) -> Fit:
     """Judge a value that holds no objects, all at once."""
     if is_class(annotation):
-        return unlike(key, value, f"a mapping with the _target_ of a {class_name(annotation)}")
+        return unlike(key, value, f"a mapping with a _target_ of class {class_name(annotation)}")
+    if is_model(annotation) and not isinstance(value, dict):
+        return unlike(key, value, "a mapping")
     adapter = _adapter(annotation) or _adapter(Any)
     assert adapter is not None
     try:
@@ -56,8 +58,12 @@ def plain(key: str, value: Any, annotation: Any) -> Fit:
         found = adapter.validate_json(json.dumps(value, default=str), strict=True)
     except ValidationError as error:
         return Fit(value, errors_in(key, value, error))
+    except Exception as error:  # whatever a validator of the user's raises, or a range for what has none
+        return Fit(value, (Wrong(key, f"cannot be judged: {error}"),))
     if isinstance(found, float) and not math.isfinite(found):
         return unlike(key, value, "a finite number")
+    if isinstance(found, bool) and not isinstance(value, bool):  # Literal[True] would take 1
+        return unlike(key, value, wording.as_yaml(" or ".join(map(repr, typing.get_args(annotation)))))
     return Fit(found)
 
 
@@ -74,7 +80,9 @@ def holds_objects(value: Any) -> bool:
 
 
 def is_model(annotation: Any) -> bool:
-    """Whether a mapping becomes a pydantic model."""
+    """Whether a mapping becomes a pydantic model, or is a dictionary whose keys are typed."""
+    if hasattr(annotation, "__required_keys__"):
+        return True
     return isinstance(annotation, type) and issubclass(annotation, BaseModel) and not issubclass(annotation, RootModel)
 
 
@@ -83,7 +91,7 @@ def is_class(annotation: Any) -> bool:
     kind = kind_of(annotation)
     if isinstance(kind, Instance):
         return True
-    if not isinstance(kind, type) or kind in (tuple, *LISTS, *MAPPINGS):
+    if not isinstance(kind, type) or is_model(kind) or kind in (tuple, *LISTS, *MAPPINGS):
         return False
     return dataclasses.is_dataclass(kind) or _adapter(annotation) is None
 

@@ -42,6 +42,7 @@ class Signature:
         name: Of the class or function.
         arguments: By name.
         bases: Names of the classes that what it makes is an object of; None: not known.
+        made: The class of what it makes, where it is imported.
         positional: The annotation of each of ``*args``; ``NOTHING`` where a card can give none.
         model: What judges the arguments behind ``**kwargs``.
         refusal: Why a card cannot name it, and what to do.
@@ -50,6 +51,7 @@ class Signature:
     name: str
     arguments: Mapping[str, Argument]
     bases: frozenset[str] | None = None
+    made: type | None = None
     positional: Any = NOTHING
     model: type[BaseModel] | None = None
     refusal: tuple[str, str] | None = None
@@ -63,19 +65,20 @@ def signature_of(target: str | Function) -> Signature:
     """
     if isinstance(target, str):
         return _of_entry(target)
-    inherited = _inherited(target) if isinstance(target, type) else None
-    if inherited is not None:
-        return replace(_of_entry(inherited), name=named(target), bases=_made(target))
-    if isinstance(target, type) and issubclass(target, BaseModel):
-        return Signature(named(target), arguments_of(target), _made(target), model=target)
+    known = _of_class(target) if isinstance(target, type) else None
+    if known is not None:
+        return known
     try:
         return _of_parameters(target, list(inspect.signature(target).parameters.values()))
     except ValueError:  # as for some classes written in C
         return Signature(named(target), {}, refusal=("does not say what it takes", "Name a class written in Python."))
 
 
-def arguments_of(model: type[BaseModel]) -> dict[str, Argument]:
-    """The fields of a model as arguments, under the names that its class has for them."""
+def arguments_of(model: type[Any]) -> dict[str, Argument]:
+    """The fields of a pydantic model, or of a ``TypedDict``, as arguments under the names that the class has."""
+    if not issubclass(model, BaseModel):
+        hints = typing.get_type_hints(model)
+        return {name: Argument(hint, name in model.__required_keys__) for name, hint in hints.items()}
     return {
         name: Argument(
             Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation,
@@ -95,9 +98,9 @@ def suits(signature: Signature, annotation: Any) -> bool:
         return kind.qualified in signature.bases
     if not isinstance(kind, type):
         return False
-    # A protocol is followed without being inherited.
-    free = kind.__module__ == "collections.abc" or getattr(kind, "_is_protocol", False)
-    return free or named(kind) in signature.bases
+    # A protocol is followed without being inherited, and whether an object can be called is not known of all.
+    free = named(kind) == "collections.abc.Callable" or getattr(kind, "_is_protocol", False)
+    return free or named(kind) in signature.bases or (signature.made is not None and issubclass(signature.made, kind))
 
 
 def named(target: Function) -> str:
@@ -117,12 +120,18 @@ def _of_entry(name: str) -> Signature:
         for name, item in entry["arguments"].items()
     }
     positional = thirdparty.annotation(entry["positional"]) if "positional" in entry else NOTHING
-    return Signature(name, arguments, frozenset(entry["bases"]), positional)
+    return Signature(name, arguments, frozenset(entry["bases"]), positional=positional)
 
 
-def _inherited(target: type) -> str | None:
-    """The class of the table whose constructor this class has inherited."""
-    return thirdparty.public(named(next(base for base in target.__mro__ if "__init__" in vars(base))))
+def _of_class(target: type) -> Signature | None:
+    """What a class takes whose constructor is a model's, or is inherited from a class of the table."""
+    if issubclass(target, BaseModel):
+        return Signature(named(target), arguments_of(target), _bases(target), target, model=target)
+    owner = next(base for base in target.__mro__ if "__init__" in vars(base))
+    inherited = thirdparty.public(named(owner))
+    if inherited is None:
+        return None
+    return replace(_of_entry(inherited), name=named(target), bases=_bases(target), made=target)
 
 
 def _of_parameters(target: Function, parameters: list[inspect.Parameter]) -> Signature:
@@ -138,7 +147,8 @@ def _of_parameters(target: Function, parameters: list[inspect.Parameter]) -> Sig
     positional = NOTHING
     if parameters and parameters[0].kind is inspect.Parameter.VAR_POSITIONAL:  # behind others nobody could tell them
         positional = _hint(parameters[0].annotation, scope)
-    return Signature(named(target), arguments, _made(target), positional, model, _refusal(parameters, model))
+    made, refusal = _made(target), _refusal(parameters, model)
+    return Signature(named(target), arguments, _bases(made), made, positional, model, refusal)
 
 
 def _refusal(parameters: list[inspect.Parameter], model: type[BaseModel] | None) -> tuple[str, str] | None:
@@ -156,11 +166,15 @@ def _model(target: Function) -> type[BaseModel] | None:
     return found if isinstance(found, type) and issubclass(found, BaseModel) else None
 
 
-def _made(target: Function) -> frozenset[str] | None:
-    made = target
-    if not isinstance(target, type):
-        made = _hint(getattr(target, "__annotations__", {}).get("return", Any), _scope(target))
-    return frozenset(named(base) for base in made.__mro__) if isinstance(made, type) and made is not Any else None
+def _made(target: Function) -> type | None:
+    if isinstance(target, type):
+        return target
+    made = _hint(getattr(target, "__annotations__", {}).get("return", Any), _scope(target))
+    return made if isinstance(made, type) and made is not Any else None
+
+
+def _bases(made: type | None) -> frozenset[str] | None:
+    return None if made is None else frozenset(named(base) for base in made.__mro__)
 
 
 def _scope(target: Function) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from pydantic_core import ErrorDetails
@@ -36,12 +37,14 @@ EXPECTED = {
     "enum": "{expected}",
     "none_required": "null",
     "callable_type": "a mapping with the _target_ of what can be called",
+    "needs_python_object": "a class itself, which no card can give",
     "string_too_short": "a text of at least {min_length} characters",
     "string_too_long": "a text of at most {max_length} characters",
     "string_pattern_mismatch": "a text that matches {pattern}",
     "too_short": "a list of at least {min_length}",
     "too_long": "a list of at most {max_length}",
 }
+YAML = {"True": "true", "False": "false", "None": "null"}
 PATTERNS = {NAME: "letters, digits, '.', '_' and '-', the first a letter or digit"}
 
 
@@ -51,8 +54,13 @@ def expected(detail: ErrorDetails) -> str:
     if context.get("pattern") in PATTERNS:
         return PATTERNS[context["pattern"]]
     if detail["type"] in EXPECTED:
-        return EXPECTED[detail["type"]].format(**context)
+        return as_yaml(EXPECTED[detail["type"]].format(**context))
     return detail["msg"].removeprefix("Input should be ")
+
+
+def as_yaml(choices: str) -> str:
+    """Python's words for a choice of values, with YAML's for those that are no texts."""
+    return re.sub(r"(?<!')\b(True|False|None)\b(?!')", lambda found: YAML[found[0]], choices)
 
 
 def must_be(expected: str, value: Any) -> str:
