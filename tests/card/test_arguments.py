@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import nn
 
-from runcard.card import thirdparty
+from runcard.card import targets, thirdparty
 from runcard.card.arguments import accepts, converted, defaults_of, judge_arguments
 
 if TYPE_CHECKING:
@@ -396,6 +396,7 @@ def test_rare_annotations() -> None:
     right = {"runs": RELU, "parts": [RELU], "pairs": [RELU, 1], "least": [RELU], "found": [1, 1], "sized": {"size": 1}}
     assert said(target, right) == {}
     assert converted(target, right)["pairs"] == (RELU, 1)
+    assert isinstance(targets.made(converted(target, right)["pairs"])[0], nn.ReLU)
     assert converted(target, {"found": [1, 1], "number": 1}) == {"found": {1}, "number": 1}
     assert type(converted(target, {"number": 1})["number"]) is int
 

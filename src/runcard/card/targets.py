@@ -173,8 +173,8 @@ def own(target: str) -> Any:
 
 def made(value: Any) -> Any:
     """A value in which every mapping that names a class has become an object of it."""
-    if isinstance(value, list):
-        return [made(item) for item in value]
+    if type(value) in (list, tuple):  # a named tuple has none, for its items are judged as plain values
+        return type(value)(made(item) for item in value)
     if not isinstance(value, dict):
         return value
     content = {name: made(item) for name, item in value.items()}
