@@ -23,6 +23,7 @@ MAX_DEPTH = 50
 MAX_DIGITS = 400
 PLAIN = "tag:yaml.org,2002:"
 TAGS = {None, "!", *(PLAIN + name for name in ("str", "int", "float", "bool", "null", "map", "seq"))}
+BREAKS = frozenset("\x85\u2028\u2029")
 NUMBER = re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$")
 
 
@@ -246,6 +247,13 @@ class _Dumper(yaml.SafeDumper):
 
     def ignore_aliases(self, data: Any) -> bool:
         return True
+
+    def text(self, data: str) -> yaml.ScalarNode:
+        """Quoted where PyYAML would write a line break that is none to YAML 1.2."""
+        return self.represent_scalar(f"{PLAIN}str", data, style='"' if BREAKS.intersection(data) else None)
+
+
+_Dumper.add_representer(str, _Dumper.text)
 
 
 # What looks like a date is a text, as to OmegaConf.

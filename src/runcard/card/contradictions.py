@@ -10,7 +10,7 @@ from runcard.card.metrics import METRICS, metrics_of
 from runcard.card.origins import Origins, place_of
 from runcard.card.schema import Card
 from runcard.card.sections.data import ArraysData, TableData
-from runcard.card.sections.learning import Mixup, Sgd
+from runcard.card.sections.learning import Mixup, OwnScheduler, Sgd
 from runcard.card.sections.loggers import MlflowLogger
 from runcard.card.sections.networks import AnyNetwork, Cnn, Lstm, MobileNet, Pretrained, ResNet, Transformer
 from runcard.card.spelling import suggest
@@ -107,6 +107,8 @@ def _text_contradictions(card: Card) -> Iterator[tuple[str, str, str]]:
 def _optimizer_contradictions(card: Card) -> Iterator[tuple[str, str, str]]:
     if isinstance(card.optimizer, Sgd) and card.optimizer.nesterov and card.optimizer.momentum == 0:
         yield "optimizer.nesterov", "needs a momentum above 0", "Set optimizer.nesterov=false."
+    if isinstance(card.scheduler, OwnScheduler) and card.scheduler.arguments().get("cycle_momentum"):
+        yield "scheduler.cycle_momentum", "a schedule changes the learning rate only", "Set it to false."
 
 
 def _trainer_contradictions(card: Card) -> Iterator[tuple[str, str, str]]:

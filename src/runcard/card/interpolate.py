@@ -235,14 +235,14 @@ class _Filling:
             raise _WrongError(f"gives {name} {len(args)} arguments") from None
 
     @staticmethod
-    def _environment(name: object, *default: object) -> _Made:
+    def _environment(name: object, default: object = MISSING) -> _Made:
         found = os.environ.get(str(name))
         if found is not None:
             return _Made(found, secret=True)
-        if not default:
+        if default == MISSING:
             hint = f"Set it, or write a default: ${{oc.env:{name},DEFAULT}}."
             raise _WrongError(f"the environment variable {name} is not set", hint)
-        return _Made(None if default[0] is None else str(default[0]))
+        return _Made(None if default is None else str(default))
 
     @staticmethod
     def _decoded(text: object) -> _Made:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from runcard.card import targets, thirdparty
@@ -72,6 +72,14 @@ def _judged(place: Named, origins: Origins) -> Iterator[Mistake]:
     target = _named(place.content[TARGET])
     given, kept = GIVEN.get(place.section, set()), KEPT.get(place.section, set())
     values = {name: value for name, value in place.content.items() if name != TARGET and name not in kept}
+    if place.section == "optimizer" and values.get("lr") == "auto":  # the section knows that word
+        del values["lr"]
+    left = _left_by_another(place, accepts(target), kept, origins)
+    for name in left:
+        values.pop(name, None)
+        del place.content[name]
+    if left:
+        yield _another_file(place, left, origins)
     found = list(judge_arguments(place.key, target, values, given, targets.own))
     for key, message, hint in found:
         yield Mistake(key, message, place_of(origins, key), hint)
@@ -82,6 +90,27 @@ def _judged(place: Named, origins: Origins) -> Iterator[Mistake]:
             if name not in place.content:
                 place.content[name] = default
                 origins[f"{place.key}.{name}"] = f"default of {place.content[TARGET]}"
+
+
+def _left_by_another(place: Named, taken: Collection[str], kept: Collection[str], origins: Origins) -> list[str]:
+    """Arguments that a group's file set for its own class, where another class was named from elsewhere."""
+    file = _file(origins.get(place.key, ""))
+    if file in (_file(place_of(origins, f"{place.key}.{TARGET}")), ""):
+        return []
+    odd = [name for name in place.content if name not in (TARGET, *taken, *kept)]
+    return [name for name in odd if _file(origins.get(f"{place.key}.{name}", "")) == file]
+
+
+def _another_file(place: Named, left: list[str], origins: Origins) -> Mistake:
+    key, file = f"{place.key}.{TARGET}", _file(origins[place.key])
+    names = ", ".join(left)
+    message = f"{place.content[TARGET]} does not take what {file} sets for another class: {names}"
+    hint = f"Write a file {place.key}/NAME.yaml for it, below a folder for --config-dir, and choose {place.key}=NAME."
+    return Mistake(key, message, place_of(origins, key), hint)
+
+
+def _file(place: str) -> str:
+    return place.rpartition(":")[0] if place.rpartition(":")[2].isdigit() else place
 
 
 def _cannot_be_given(place: Named, target: Any, given: set[str], origins: Origins) -> Iterator[Mistake]:

@@ -5,6 +5,7 @@ A sweep's overrides may name many values, ``key=1,2,3`` or ``key=interval(0,1)``
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -16,12 +17,15 @@ from hydra.errors import HydraException
 from runcard.card.space import Dimension, SpaceError, dimension_of
 from runcard.card.spelling import nearest
 from runcard.errors import Mistake
-from runcard.yamltext import YamlError, parse_yaml
+from runcard.yamltext import MAX_DEPTH, MAX_DIGITS, YamlError, parse_yaml
 
 # What Hydra's grammar knows; a value that begins like a call of it is no text.
 FUNCTIONS = ("choice", "range", "interval", "tag", "glob", "int", "float", "str", "bool", "sort", "shuffle")
 # To its end, or without one; what goes on behind it is a text, such as tag(1).csv.
 CALL = re.compile(r"\s*(\w+)\s*\(([^)]*|.*\)\s*)$", flags=re.DOTALL)
+# Of one override: more takes the grammar of Hydra minutes.
+MAX_LENGTH = 10_000
+MAX_SHOWN = 200
 SPELLED = re.compile(r"\+{0,2}([\w.]+)=(.*)", flags=re.DOTALL)
 
 
@@ -59,21 +63,42 @@ def parse_sweep(texts: Iterable[str], mistakes: list[Mistake]) -> tuple[list[Ove
         try:
             parsed.append(_parse(parser, text))
         except SpaceError as wrong:
-            mistakes.append(Mistake(text, wrong.message, hint=wrong.hint))
+            mistakes.append(Mistake(_shortened(text), wrong.message, hint=wrong.hint))
     one = [override for override in parsed if isinstance(override, Override)]
     return one, [dimension for dimension in parsed if isinstance(dimension, Dimension)]
 
 
+def _shortened(text: str) -> str:
+    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}…"
+
+
 def _parse(parser: OverridesParser, text: str) -> Override | Dimension:
+    _refuse_size(text)
     try:
         override = parser.parse_override(text)
-    except HydraException as error:
+    except (HydraException, RecursionError, ValueError) as error:
         return _beyond_hydra(text, str(error).splitlines()[0])
     if override.package is not None:
         raise SpaceError("a group has one place in the card; choose it without @")
     if override.is_sweep_override():
         return dimension_of(override, text)
     return Override(override.key_or_group, override.value(), override.is_delete(), text)
+
+
+def _refuse_size(text: str) -> None:
+    """Refuse what the grammar would take minutes for, or go down too deep in.
+
+    Raises:
+        SpaceError: If it is longer or deeper than anyone types.
+    """
+    key, _, value = text.partition("=")
+    levels = itertools.accumulate((letter in "[{(") - (letter in ")}]") for letter in value)
+    if len(text) > MAX_LENGTH:
+        raise SpaceError(f"has {len(text):,} characters, and {MAX_LENGTH:,} are the most", "Write it into a file.")
+    if key.count(".") >= MAX_DEPTH or max(levels, default=0) > MAX_DEPTH:
+        raise SpaceError(f"is nested more than {MAX_DEPTH} deep")
+    if re.search(rf"\d{{{MAX_DIGITS},}}", text):
+        raise SpaceError(f"holds a number of more than {MAX_DIGITS} digits")
 
 
 def _beyond_hydra(text: str, complaint: str) -> Override:

@@ -19,14 +19,23 @@ from runcard.card.spelling import nearest
 from runcard.card.trust import RefusedError
 from runcard.errors import CardError, Mistake, RuncardError
 
-# Section → the libraries' classes that it may name, by what their names begin with.
+# Section → the modules whose classes it may name, of those that are in the table.
 LIBRARIES = {
-    "model": (),
-    "data": (),
-    "augment": (),
-    "optimizer": ("torch.optim.",),
-    "scheduler": ("torch.optim.lr_scheduler.",),
-    "trainer.callbacks": ("pytorch_lightning.callbacks.",),
+    "model": "",
+    "data": "",
+    "augment": "",
+    "optimizer": "torch.optim",
+    "scheduler": "torch.optim.lr_scheduler",
+    "trainer.callbacks": "pytorch_lightning.callbacks",
+}
+# Lightning's callbacks that would do nothing here, or what is done already → the key that does it.
+ELSEWHERE = {
+    "DeviceStatsMonitor": "trainer.profile",
+    "EarlyStopping": "trainer.early_stopping",
+    "GradientAccumulationScheduler": "trainer.accumulate",
+    "LearningRateMonitor": "logger: each tracker is told the rate of every epoch",
+    "ModelCheckpoint": "checkpoint.every_s: the best weights and the last are kept",
+    "StochasticWeightAveraging": "trainer.average.method=swa",
 }
 # Section → what its class must be or have.
 BASES = {
@@ -88,6 +97,9 @@ def refuse(target: object, section: str) -> None:
         raise RefusedError(f"must name a class, as package.module.Class, not {target!r}")
     if trust.PACKAGE.fullmatch(target) is None or "." not in target:
         raise RefusedError(f"{target!r} is no name of a class, such as package.module.Class")
+    module, _, name = target.rpartition(".")
+    if section == "trainer.callbacks" and module == LIBRARIES[section] and name in ELSEWHERE:
+        raise RefusedError(f"{name} has no use here", f"Set it with {ELSEWHERE[name]}.")
     if not (target in allowed(section) or trust.is_trusted(target)):
         near = nearest(target, allowed(section))
         hint = f"Did you mean {' or '.join(near)}? " if near else ""
@@ -98,8 +110,9 @@ def allowed(section: str) -> list[str]:
     """What a place may name without anyone's trust: a section its own, an argument all that are known."""
     if not section:
         return [*shipped_targets(), *thirdparty.names()]
-    own = LIBRARIES.get(section, ())
-    return [*section_targets(section), *(name for name in thirdparty.names() if name.rpartition(".")[0] + "." in own)]
+    module = LIBRARIES.get(section) or "none"
+    found = [name for name in thirdparty.names() if name.rpartition(".")[0] == module]
+    return [*section_targets(section), *(name for name in found if name.rpartition(".")[2] not in ELSEWHERE)]
 
 
 def resolve(target: str, section: str = "") -> Any:

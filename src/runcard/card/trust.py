@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import os
+import pkgutil
 import re
 import sys
 import traceback
@@ -107,7 +108,7 @@ def _walk(target: str) -> Any:
         name = f"{name}.{part}"
         inner = _imported(name) if hasattr(found, "__path__") else None
         if inner is None and not hasattr(found, part):
-            near = nearest(part, [one for one in dir(found) if not one.startswith("_")])
+            near = nearest(part, [one for one in (*dir(found), *_modules(found)) if not one.startswith("_")])
             hint = f"Did you mean {' or '.join(near)}?" if near else ""
             raise RefusedError(f"{target!r} leads to nothing: {name.rpartition('.')[0]} has no {part!r}", hint)
         found = getattr(found, part) if inner is None else inner
@@ -116,6 +117,10 @@ def _walk(target: str) -> Any:
     if found is None:
         raise RefusedError(f"there is no package {first!r}", f"It is looked for in {project.find().root} and its src/.")
     return found
+
+
+def _modules(package: Any) -> list[str]:
+    return [module.name for module in pkgutil.iter_modules(getattr(package, "__path__", []))]
 
 
 def _imported(name: str) -> ModuleType | None:

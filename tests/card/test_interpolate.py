@@ -1,0 +1,122 @@
+"""Interpolations: what they stand for, all that is wrong at once, no secret in any file, nothing that explodes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from omegaconf import OmegaConf
+
+import runcard
+from runcard.card.interpolate import escaped, fill_in, literal
+from runcard.errors import CardError
+from tests.conftest import TINY, Command, customers
+
+TREE = {
+    "a": "${b.c}",
+    "b": {"c": 3, "d": "x${.c}y${..a}", "e": ["${b.c}", {"f": "${a}"}]},
+    "g": "${b.e[1].f}",
+    "h": "${oc.select:nowhere,7}",
+    "i": "${oc.decode:'[1, 2]'}",
+    "j": r"\${a} and ${a}",
+    "k": "${b}",
+    "l": "cost: $5 {x}",
+    "m": "${oc.select:b.c}",
+}
+
+
+def test_as_omegaconf_does() -> None:
+    filled = fill_in(TREE, {})
+    assert filled.values == OmegaConf.to_container(OmegaConf.create(TREE), resolve=True)
+    assert not filled.mistakes
+    assert not filled.secrets
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text(alphabet="\\${}a:.,'\"[ ", max_size=14))
+def test_a_text_can_be_written_so_that_it_stays_what_it_is(text: str) -> None:
+    assert fill_in({"a": literal(text), "b": [escaped(text)]}, {}).values == {"a": text, "b": [text]}
+
+
+def test_all_that_is_wrong_at_once() -> None:
+    tree = {
+        "a": "${b}",
+        "b": "${a}",
+        "c": "${nowhree}",
+        "nowhere": 1,
+        "d": "${eval:1}",
+        "e": "${",
+        "f": "${oc.env:RUNCARD_NOT_SET}",
+        "g": {"h": "${g}"},
+        "i": "${c}",
+        "j": "${oc.env:A,B,C}",
+        "k": "${...a}",
+    }
+    found = {mistake.key: str(mistake) for mistake in fill_in(tree, {key: f"x.yaml:{key}" for key in tree}).mistakes}
+    assert set(found) == {"a", "b", "c", "d", "e", "f", "g.h", "i", "j", "k"}
+    assert "refers to itself: a → b → a" in found["b"]
+    assert "'nowhree', which there is not  (x.yaml:c)" in found["c"]
+    assert "Did you mean nowhere?" in found["c"]
+    assert "calls 'eval', which a card cannot" in found["d"]
+    assert "the environment variable RUNCARD_NOT_SET is not set" in found["f"]
+    assert "${oc.env:RUNCARD_NOT_SET,DEFAULT}" in found["f"]
+    assert "'c', which cannot be filled in" in found["i"]
+
+
+@pytest.mark.parametrize("link", ["${a%d}${a%d}", ["${a%d}", "${a%d}"], {"x": "${a%d}", "y": "${a%d}"}])
+def test_references_that_stand_for_gigabytes(link: object) -> None:
+    text = json.dumps(link)
+    tree = {f"a{level}": json.loads(text.replace("%d", str(level + 1))) for level in range(40)} | {"a40": "xxxx"}
+    try:
+        said = [mistake.message for mistake in fill_in(tree, {}).mistakes]
+    except CardError as error:
+        said = [str(error)]
+    assert any("more than" in text for text in said)
+
+
+def test_what_the_environment_holds_is_in_no_file(monkeypatch: pytest.MonkeyPatch, command: Command) -> None:
+    customers(60).write_csv("rows.csv")
+    monkeypatch.setenv("SECRET", "hunter2hunter2")
+    monkeypatch.setenv("FOLDER", ".")
+    words = [
+        "data=table",
+        "data.path=${oc.env:FOLDER}/rows.csv",
+        "problem.target=churned",
+        "problem.goal=${oc.env:SECRET}",
+    ]
+    said = command("fit", *words, "problem.risk=pre ${problem.goal}", "problem.impact=\\${x}", *TINY, "--json")
+    assert said.code == 0, said.err
+    folder = Path(json.loads(said.out)["run"])
+    run = runcard.evaluate(folder)
+    assert run.card.problem.goal == "hunter2hunter2"
+    assert run.card.problem.risk == "pre hunter2hunter2"
+    assert run.card.problem.impact == "${x}"
+    package = runcard.package(folder).path
+    files = [path for place in (folder, package) for path in place.rglob("*") if path.is_file()]
+    assert len(files) > 10
+    assert not [path for path in files if b"hunter2" in path.read_bytes() and path.name != "report.html"]
+    assert "hunter2" not in said.out + said.err
+    shown = command("check", str(folder / "card.yaml"), "--json")
+    assert "hunter2" not in shown.out + shown.err
+    assert "${oc.env:SECRET}" in shown.out
+    assert command("verify", str(folder)).code == 0
+
+
+def test_no_mistake_says_a_secret(monkeypatch: pytest.MonkeyPatch, command: Command) -> None:
+    monkeypatch.setenv("SECRET", "hunter2hunter2")
+    said = command("check", "optimizer.lr=${oc.env:SECRET}", "problem.metric=${oc.env:SECRET}", "seed=${optimizer.lr}")
+    assert said.code == 2
+    assert "hunter2" not in said.out + said.err
+    assert "${oc.env:SECRET}" in said.err
+
+
+def test_a_trackers_settings_hold_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    from runcard.training.trackers.base import settings as told
+
+    monkeypatch.setenv("SECRET", "hunter2hunter2")
+    card = runcard.load_card(["problem.goal=${oc.env:SECRET}", "trainer.callbacks={}"])
+    assert "hunter2" not in str(told(card))
+    assert told(card)["problem.goal"] == "${oc.env:SECRET}"
