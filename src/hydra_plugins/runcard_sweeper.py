@@ -29,7 +29,7 @@ class RuncardSweeper(Sweeper):
         Raises:
             CardError: If Hydra was given other groups than the sweep will read.
         """
-        from runcard.card.compose import shipped_conf
+        from runcard.card.groups import shipped_conf
 
         folders = [source for source in config.hydra.runtime.config_sources if source.schema == "file"]
         own = [folder.path for folder in folders if folder.provider != "main"]

@@ -10,7 +10,8 @@ import pytest
 import yaml
 
 import runcard
-from runcard.card.compose import group_choices, shipped_conf
+from runcard.card.compose import group_choices
+from runcard.card.groups import shipped_conf
 from runcard.card.places import Places, places_of
 from runcard.card.schema import Card
 from runcard.runs import RunFolder, flatten

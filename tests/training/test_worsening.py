@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import runcard
-from runcard.card.compose import shipped_conf
+from runcard.card.groups import shipped_conf
 from runcard.training.task import Task
 from runcard.training.worsening import Trend
 from tests.conftest import Command

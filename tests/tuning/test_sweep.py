@@ -22,7 +22,7 @@ from hydra.plugins.sweeper import Sweeper
 
 import runcard
 from runcard import files
-from runcard.card.compose import shipped_conf
+from runcard.card.groups import shipped_conf
 from runcard.errors import Stopped
 from runcard.evaluation.predictor import Run
 from tests.conftest import HANG_S, TINY, Command
@@ -180,7 +180,7 @@ def test_a_folder_with_an_odd_name(name: str, command: Command) -> None:
 
 def test_hydras_own_multirun_comes_here_too(away: Path) -> None:
     program = (
-        "import hydra\nfrom runcard.card.compose import shipped_conf\n"
+        "import hydra\nfrom runcard.card.groups import shipped_conf\n"
         "@hydra.main(version_base='1.3', config_path=str(shipped_conf()), config_name='config')\n"
         "def main(cfg): raise SystemExit('a trial is a fit, not this')\nmain()\n"
     )

@@ -20,8 +20,9 @@ from hydra.types import RunMode
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from runcard.card import project
+from runcard.card import project, pyproject
 from runcard.card.groupfiles import read_library
+from runcard.card.groups import GROUPS, OPTIONAL_GROUPS, choices_in, shipped_conf
 from runcard.card.origins import Origins, mark_file, shown_file
 from runcard.card.overrides import Override, parse_overrides
 from runcard.card.spelling import suggest
@@ -30,29 +31,7 @@ from runcard.card.versions import brought_up
 from runcard.errors import CardError, Mistake
 from runcard.yamltext import YamlError, parse_nodes, parse_yaml, read_text
 
-GROUPS = (
-    "problem",
-    "data",
-    "augment",
-    "model",
-    "optimizer",
-    "scheduler",
-    "trainer",
-    "logger",
-    "sweep",
-    "experiment",
-    "debug",
-)
-# What a card can be without: changes to the other groups, and how a sweep goes about it.
-OPTIONAL_GROUPS = ("sweep", "experiment", "debug")
 NO_GROUPS = "a saved card holds values, no groups, so a group cannot be chosen"
-
-
-def shipped_conf() -> Path:
-    """The folder of the shipped groups: inside an installed wheel, else beside ``src/``."""
-    package = Path(__file__).resolve().parents[1]
-    inside = package / "conf"
-    return inside if inside.is_dir() else package.parents[1] / "conf"
 
 
 def compose(overrides: Sequence[str], config_dir: str | Path | None = None) -> Composed:
@@ -163,11 +142,7 @@ def saved_template(path: Path) -> Template:
 
 def group_choices(config_dir: str | Path | None = None) -> dict[str, list[str]]:
     """The choices of every group, shipped and the user's own."""
-    places = folders(config_dir)
-    return {
-        group: sorted({file.stem for folder in places for file in (folder / group).glob("[!.]*.yaml")})
-        for group in GROUPS
-    }
+    return choices_in(folders(config_dir))
 
 
 @contextlib.contextmanager
@@ -205,7 +180,7 @@ def folders(config_dir: str | Path | None) -> list[Path]:
     if own is None:
         return [shipped_conf()]
     if not own.is_dir():
-        said = f"--config-dir {config_dir}" if config_dir is not None else f"config_dir in {project.FILE}"
+        said = f"--config-dir {config_dir}" if config_dir is not None else f"config_dir in {pyproject.FILE}"
         raise CardError(f"{said}: there is no folder {own}")
     return [shipped_conf(), own]
 

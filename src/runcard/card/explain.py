@@ -6,7 +6,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from runcard.card import wording
-from runcard.card.compose import GROUPS
+from runcard.card.groups import GROUPS
 from runcard.card.origins import Origins, place_of
 from runcard.card.schema import Card
 from runcard.card.sections.parts import OWN, SHIPPED, Part, models_in, targets_of

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runcard.card.check import is_saved_card
-from runcard.card.compose import shipped_conf
+from runcard.card.groups import shipped_conf
 from runcard.card.origins import MADE, OVERRIDE, SETTLED, Origins, leaf_place, shown_file
 from runcard.card.schema import Card
 

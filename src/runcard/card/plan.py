@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from runcard.card.check import judge
-from runcard.card.compose import GROUPS
+from runcard.card.groups import GROUPS
 from runcard.card.overrides import Override
 from runcard.card.schema import Card
 from runcard.card.sections.sweep import Sweep

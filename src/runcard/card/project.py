@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,11 +9,10 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from runcard.card.pyproject import nearest, table
 from runcard.card.sections.parts import Name, Text
 from runcard.card.spelling import suggest
 from runcard.errors import CardError, Mistake
-
-FILE = "pyproject.toml"
 
 
 class _Settings(BaseModel):
@@ -56,25 +53,15 @@ def find() -> Project:
     Raises:
         CardError: If its settings are wrong.
     """
-    here = Path.cwd()
-    file = next((folder / FILE for folder in (here, *here.parents) if _is_ours(folder / FILE)), None)
+    file = nearest()
     if file is None:
-        return Project(here)
+        return Project(Path.cwd())
     try:
-        table = tomllib.loads(file.read_text(encoding="utf-8")).get("tool", {}).get("runcard", {})
-        settings = _Settings.model_validate(table)
+        settings = _Settings.model_validate(table(file))
     except (OSError, ValueError) as error:
         raise CardError(_mistakes(error, file)) from None
     config_dir = None if settings.config_dir is None else file.parent / settings.config_dir
     return Project(file.parent, tuple(settings.trust), config_dir, settings.experiment)
-
-
-def _is_ours(file: Path) -> bool:
-    """Whether it may speak for who runs this: not a file that someone else has put into a folder above, as in /tmp."""
-    try:
-        return os.geteuid() in (0, file.stat().st_uid)
-    except OSError:
-        return False
 
 
 def _mistakes(error: OSError | ValueError, file: Path) -> list[Mistake]:

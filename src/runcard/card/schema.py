@@ -25,19 +25,33 @@ class Card(Section):
     """One experiment, whole and checked."""
 
     version: Literal[2]
+    """Of the form of cards; a saved card of an older one is brought up to it, a newer one refused."""
     name: Name
+    """Folder of the runs below runs_dir: letters, digits, '.', '_' and '-'."""
     seed: Annotated[int, Field(ge=0, lt=2**32)]
+    """Decides weights, row order and dropout; 0 to 4294967295, each a seed like any other."""
     runs_dir: Text
+    """Where run folders go, from the working directory."""
     report: bool
+    """true: baselines and report.html after training; false: `runcard evaluate` makes them later."""
     problem: Problem
+    """Why the model is built, and what is good enough."""
     data: AnyData
+    """Which rows, and how they are divided."""
     model: AnyNetwork
+    """Which network; its shapes come from the data."""
     augment: AnyAugment
+    """What is done to rows before they are learned."""
     optimizer: AnyOptimizer
+    """How weights move."""
     scheduler: AnyScheduler
+    """How the learning rate changes."""
     trainer: Trainer
+    """How long, where and how exactly to train."""
     checkpoint: Checkpoint
+    """How often training is written down so that it can go on."""
     logger: AnyLogger = Field(discriminator="target_class")
+    """Who is told of a run while it trains."""
 
     _origins: dict[str, str] = PrivateAttr(default_factory=dict)
     _secrets: dict[str, str] = PrivateAttr(default_factory=dict)

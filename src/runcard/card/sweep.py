@@ -19,9 +19,7 @@ from pydantic import ValidationError
 from runcard.card import project
 from runcard.card.check import is_saved_card
 from runcard.card.compose import (
-    GROUPS,
     NO_GROUPS,
-    OPTIONAL_GROUPS,
     compose_groups,
     divide,
     folders,
@@ -29,6 +27,7 @@ from runcard.card.compose import (
     saved_template,
 )
 from runcard.card.explain import explain
+from runcard.card.groups import GROUPS, OPTIONAL_GROUPS
 from runcard.card.origins import place_of
 from runcard.card.overrides import Override, parse_sweep
 from runcard.card.plan import NO_CHOICE, Plan, choice_name, each_once, judge_ahead

@@ -21,7 +21,7 @@ from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
 
-from runcard.card import project
+from runcard.card import project, pyproject
 from runcard.card.spelling import nearest
 from runcard.errors import CardError
 
@@ -29,7 +29,7 @@ VARIABLE = "RUNCARD_TRUST"
 PACKAGE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 HOW = (
     "Trust a package of your own with --trust PACKAGE, "
-    f'or with trust = ["PACKAGE"] below [tool.runcard] in {project.FILE}.'
+    f'or with trust = ["PACKAGE"] below [tool.runcard] in {pyproject.FILE}.'
 )
 
 

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any, TextIO
 
-from runcard.card.compose import shipped_conf
+from runcard.card.groups import shipped_conf
 from runcard.card.places import CONF, Places
 from runcard.card.schema import Card
 from runcard.cli.terminal import GAP, Piece, Row, inline, lines_text, one_line, style, table_text, width_of

@@ -15,16 +15,22 @@ class Split(Section):
     """How the rows are divided; what is left is for training."""
 
     seed: Annotated[int, Field(ge=0)]
+    """Which rows go where, 0 or more; apart from the card's seed, so that other runs share their test rows."""
     validation: Fraction
+    """Share of rows that choose the best epoch, above 0 and below 1."""
     test: Fraction
+    """Share of rows that nothing is chosen by, above 0 and below 1."""
 
 
 class Data(Part):
     """What every source of rows has."""
 
     batch_size: Positive | Literal["auto"]
+    """Rows a step, 1 or more; larger is faster an epoch; auto: by the number of rows and GPU memory."""
     workers: Annotated[int, Field(ge=0, le=1024)]
+    """Processes that gather rows ahead, 0 to 1024; 0 is fastest for data in memory; bits are equal."""
     split: Split
+    """How the rows are divided; what is left is for training."""
 
     @property
     def batch_rows(self) -> int:
@@ -54,6 +60,7 @@ class BuiltinData(Data):
 
     target_class: Literal["runcard.data.builtin.Builtin"] = Field(alias="_target_")
     name: Literal["digits", "breast_cancer", "wine", "diabetes"]
+    """Which of scikit-learn's data sets."""
 
     @property
     def has_images(self) -> bool:
@@ -66,9 +73,13 @@ class TableData(Data):
 
     target_class: Literal["runcard.data.table.Table"] = Field(alias="_target_")
     path: Text
+    """The file: .csv, .tsv, .txt or .parquet; stored absolute."""
     kinds: dict[str, ColumnKind]
+    """Column: number, category, boolean, text (for model=pretrained) or ignore; others are guessed."""
     separator: Annotated[str, StringConstraints(min_length=1, max_length=1)]
+    """Between the fields of a CSV, one character; ignored for Parquet."""
     null_values: tuple[str, ...]
+    """Texts of a CSV that mean missing."""
 
     @property
     def texts(self) -> tuple[str, ...]:
@@ -81,7 +92,9 @@ class ArraysData(Data):
 
     target_class: Literal["runcard.data.arrays.Arrays"] = Field(alias="_target_")
     inputs: Text
+    """.npy file of whole or real numbers, rows first; NaN is missing; stored absolute."""
     targets: Text
+    """.npy file with one whole number, text or real number a row; stored absolute."""
 
     @property
     def has_images(self) -> bool:
@@ -93,6 +106,7 @@ class OwnData(Data, OwnPart):
     """Rows from a class of the user's own, which ``read`` gives as columns by name."""
 
     kinds: dict[str, ColumnKind] = Field(default_factory=dict)
+    """Column: number, category, boolean, text or ignore; others are guessed."""
 
     @property
     def has_images(self) -> bool:

@@ -20,12 +20,14 @@ class Mixup(Part):
 
     target_class: Literal["runcard.training.augment.Mixup"] = Field(alias="_target_")
     alpha: Annotated[float, Field(gt=0)]
+    """Of the share's Beta distribution, above 0; small: mostly one of the two rows; 1: any share is as likely."""
 
 
 class Optimizer(Part):
     """What every optimizer has."""
 
     lr: Annotated[float, Field(gt=0)] | Literal["auto"]
+    """Step size, above 0; the first thing to tune, by factors of 3; auto: where a short test sees the loss fall."""
 
     @property
     def rate(self) -> float:
@@ -39,8 +41,11 @@ class AdamW(Optimizer):
 
     target_class: Literal["torch.optim.AdamW"] = Field(alias="_target_")
     weight_decay: Annotated[float, Field(ge=0)]
+    """Pull of the weights towards 0 each step, 0 or more; more for few rows."""
     betas: tuple[Share, Share]
+    """Memory of the gradient and of its square, each 0 to below 1; longer is smoother and slower to turn."""
     fused: bool
+    """One kernel for all weights: faster; false for a device that lacks it."""
 
 
 class Sgd(Optimizer):
@@ -48,15 +53,20 @@ class Sgd(Optimizer):
 
     target_class: Literal["torch.optim.SGD"] = Field(alias="_target_")
     weight_decay: Annotated[float, Field(ge=0)]
+    """Pull of the weights towards 0 through the gradient, 0 or more."""
     momentum: Share
+    """Share of the last step kept, 0 to below 1; above 0 for nesterov."""
     nesterov: bool
+    """Look ahead before the gradient: a little faster where the way is straight."""
     fused: bool
+    """One kernel for all weights: faster; false for a device that lacks it."""
 
 
 class Scheduler(Part):
     """What every learning-rate schedule has."""
 
     warmup_fraction: Share
+    """Share of all steps in which the rate climbs from 0, 0 to below 1; more for large rates."""
 
 
 class Constant(Scheduler):
@@ -70,6 +80,7 @@ class Cosine(Scheduler):
 
     target_class: Literal["runcard.training.schedules.Cosine"] = Field(alias="_target_")
     final_fraction: Annotated[float, Field(ge=0, le=1)]
+    """What is left of the rate at the end, 0 to 1; 1 is a constant rate."""
 
 
 class OwnAugment(OwnPart):
@@ -88,6 +99,7 @@ class OwnScheduler(OwnPart):
     """One of torch's schedules, or one of the user's own: called with the share of training that is done."""
 
     interval: Literal["epoch", "step"] = "epoch"
+    """Of a schedule of torch: it goes on once an epoch, or with every step."""
 
 
 ShippedAugment = Unchanged | Mixup

@@ -20,7 +20,9 @@ class WandbLogger(Part):
 
     target_class: Literal["pytorch_lightning.loggers.WandbLogger"] = Field(alias="_target_")
     project: Text
+    """The project at Weights & Biases."""
     offline: bool
+    """true: kept in the run folder, nothing leaves the machine; false: sent while training."""
 
 
 class TensorBoardLogger(Part):
@@ -34,7 +36,9 @@ class MlflowLogger(Part):
 
     target_class: Literal["pytorch_lightning.loggers.MLFlowLogger"] = Field(alias="_target_")
     tracking_uri: Text
+    """sqlite:///FILE, http://HOST:PORT, https://HOST or postgresql://...; a password does not belong here."""
     experiment_name: Text
+    """What MLflow lists the runs under; made if it is not there."""
 
 
 class NoLogger(Part):

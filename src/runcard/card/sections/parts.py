@@ -54,7 +54,7 @@ class OwnPart(Part):
 def kind_of_part(value: Any) -> str:
     """Which of the two a section describes, for pydantic's unions; a wrong name counts as shipped."""
     target = value.get("_target_") if isinstance(value, dict) else getattr(value, "target_class", None)
-    return SHIPPED if target in shipped_targets() or not isinstance(target, str) else OWN
+    return OWN if isinstance(target, str) and target not in shipped_targets() else SHIPPED
 
 
 @functools.cache
