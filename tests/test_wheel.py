@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from runcard.card.compose import shipped_conf
+from runcard.card.groups import GROUPS, SCHEMAS, shipped_conf
 
 ROOT = Path(__file__).parents[1]
 
@@ -27,7 +27,9 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_wheel_holds_all_of_conf_and_no_tests(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
-    shipped = {f"runcard/conf/{file.relative_to(shipped_conf())}" for file in shipped_conf().rglob("*.yaml")}
+    files = [*shipped_conf().rglob("*.yaml"), *(shipped_conf() / SCHEMAS).glob("*.json")]
+    shipped = {f"runcard/conf/{file.relative_to(shipped_conf())}" for file in files}
+    assert len(files) > len(GROUPS) + 45
     assert shipped <= names
     assert "runcard/evaluation/report.html" in names
     assert "runcard/card/arguments.json" in names

@@ -12,7 +12,8 @@ from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
 
 import runcard
-from runcard.card.compose import GROUPS, compose, group_choices, shipped_conf
+from runcard.card.compose import compose, group_choices
+from runcard.card.groups import GROUPS, shipped_conf
 from runcard.card.overrides import parse_overrides
 from runcard.errors import CardError, Mistake
 
@@ -103,7 +104,7 @@ def test_a_saved_card_that_is_not_there_or_asked_for_groups() -> None:
 
 
 def test_groups_are_those_of_the_folder() -> None:
-    assert set(GROUPS) == {folder.name for folder in shipped_conf().iterdir() if folder.is_dir()}
+    assert set(GROUPS) == {folder.name for folder in shipped_conf().glob("[!.]*") if folder.is_dir()}
 
 
 @pytest.mark.parametrize(

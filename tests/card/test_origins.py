@@ -51,14 +51,14 @@ def test_every_value_has_a_place_that_names_it(choice: str) -> None:
 def test_a_mapping_laid_over_another_sets_what_it_names_and_no_more() -> None:
     origins = runcard.load_card([*WINE, "data.split={test: 0.3}"]).origins
     assert origins["data.split.test"] == "override data.split={test: 0.3}"
-    assert origins["data.split.seed"].endswith("data/wine.yaml:9")
+    assert origins["data.split.seed"].endswith("data/wine.yaml:10")
 
 
 def test_a_group_keeps_its_file_when_a_mapping_is_laid_over_it() -> None:
     origins = runcard.load_card(["trainer={max_epochs: 3, early_stopping: {patience: 2}}"]).origins
     assert origins["trainer"].endswith("conf/trainer/cpu.yaml")
     assert origins["trainer.early_stopping.patience"].startswith("override trainer={")
-    assert origins["trainer.early_stopping.min_delta"].endswith("trainer/cpu.yaml:13")
+    assert origins["trainer.early_stopping.min_delta"].endswith("trainer/cpu.yaml:14")
 
 
 def test_what_was_set_one_by_one_and_then_whole_is_of_the_last() -> None:
@@ -93,7 +93,7 @@ def test_a_runs_card_keeps_its_first_places_until_it_is_edited() -> None:
     path = saved(runcard.load_card([*WINE, "seed=3"]), "run")
     card = runcard.load_card([str(path), "optimizer.lr=0.5"])
     assert card.origins["seed"] == "override seed=3"
-    assert card.origins["data.name"].endswith("data/wine.yaml:5")
+    assert card.origins["data.name"].endswith("data/wine.yaml:6")
     assert card.origins["optimizer.lr"] == "override optimizer.lr=0.5"
     later = RunFolder(path.parent).origin.stat().st_mtime_ns + 10**9
     os.utime(path, ns=(later, later))

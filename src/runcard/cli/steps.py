@@ -39,6 +39,8 @@ def check(arguments: argparse.Namespace) -> Result:
     from runcard import api
     from runcard.cli.text import space_text
 
+    if arguments.schema is not None:
+        return _schemas(arguments)
     if _is_for_hydra(arguments):
         return _hydra(arguments)
     if _is_sweep(arguments):
@@ -63,6 +65,19 @@ def _checked(card: Card, arguments: argparse.Namespace) -> Result:
     show = origin_text if arguments.origin else tree_text
     text = show(card, places, _stream(arguments))
     return Result({"ok": True, "card": card.to_dict(), "origins": places.origins}, f"{text}\nthe card is right")
+
+
+def _schemas(arguments: argparse.Namespace) -> Result:
+    """What an editor reads, of the shipped groups and the user's own."""
+    from runcard.card.compose import folders
+    from runcard.card.editor import write_schemas
+
+    if arguments.overrides:
+        raise CardError(f"--schema: {arguments.overrides[0]} has no part in it, for no card is checked")
+    written = write_schemas(Path(arguments.schema).expanduser(), folders(arguments.config_dir))
+    text = f"{len(written)} schemas in {arguments.schema}; a file names its own in a line of its head, such as\n"
+    text += f"# yaml-language-server: $schema={written[0].absolute()}"
+    return Result({"files": [str(path) for path in written]}, text)
 
 
 def fit(arguments: argparse.Namespace) -> Result:
@@ -232,7 +247,7 @@ def _is_sweep(arguments: argparse.Namespace) -> bool:
 
 
 def _is_for_hydra(arguments: argparse.Namespace) -> bool:
-    return bool(arguments.cfg or arguments.info or arguments.shell_completion)
+    return bool(arguments.cfg or arguments.info)
 
 
 def _hydra(arguments: argparse.Namespace) -> Result:

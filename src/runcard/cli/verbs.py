@@ -30,7 +30,6 @@ def _add_card(parser: argparse.ArgumentParser) -> None:
     hydra.add_argument("-c", "--cfg", choices=["job", "hydra", "all"], help="print the composed configuration")
     hydra.add_argument("--resolve", action="store_true", help="with --cfg: with interpolations filled in")
     hydra.add_argument("-i", "--info", nargs="?", const="all", metavar="WHAT", help="print how it was composed")
-    hydra.add_argument("-sc", "--shell-completion", action="store_true", help="install=SHELL as override: completion")
     multirun = "a sweep: overrides may name many values, such as seed=1,2,3 or optimizer.lr=interval(1e-3,1e-1)"
     hydra.add_argument("-m", "--multirun", action="store_true", help=multirun)
 
@@ -44,6 +43,8 @@ def _add_check(parser: argparse.ArgumentParser) -> None:
     _add_card(parser)
     origin = "show for every value the file and line, or the override, that set it"
     parser.add_argument("--origin", action="store_true", help=origin)
+    schema = "write JSON Schemas there, with which an editor completes and checks YAML files, and check no card"
+    parser.add_argument("--schema", metavar="DIR", help=schema)
 
 
 def _add_run(parser: argparse.ArgumentParser) -> None:
