@@ -76,7 +76,7 @@ def test_text_for_people(command: Command) -> None:
 def test_json_is_all_of_stdout_and_text_goes_to_stderr(command: Command) -> None:
     said = command("check", "data=wine", "--json")
     assert said.json["card"]["data"]["name"] == "wine"
-    assert said.json["origins"]["data.name"].endswith("data/wine.yaml:5")
+    assert said.json["origins"]["data.name"].endswith("data/wine.yaml:6")
     assert "the card is right" in said.err
 
 
@@ -149,18 +149,6 @@ def test_the_module_is_the_command(installed: Command) -> None:
         [sys.executable, "-m", "runcard", "check", "data=wine", "--json"], capture_output=True, text=True
     )
     assert json.loads(done.stdout) == installed("check", "data=wine", "--json").json
-
-
-@pytest.mark.parametrize(
-    ("line", "offered"),
-    [("runcard fit mo", "model="), ("runcard fit model=", "model=cnn"), ("runcard check model=li", "model=linear")],
-)
-def test_shell_completion(line: str, offered: str, monkeypatch: pytest.MonkeyPatch, command: Command) -> None:
-    monkeypatch.setenv("COMP_LINE", line)
-    monkeypatch.setenv("COMP_POINT", str(len(line)))
-    said = command("-sc", "query=bash")
-    assert said.code == 0
-    assert offered in said.out.split()
 
 
 def test_the_whole_line_as_installed(installed: Command, away: Path) -> None:

@@ -14,23 +14,14 @@ import traceback
 from collections.abc import Iterator, Sequence
 from typing import Any, NoReturn
 
-from runcard import __version__
+from runcard.cli.parsing import parsers
 from runcard.cli.verbs import VERBS, Verb
 from runcard.errors import CardError, RuncardError, Stopped
 from runcard.interrupts import SIGNALS
 
 # Who stops a process often tells its group too, so that it hears it twice; a person who means it waits longer.
 ONCE_S = 1.0
-
-EPILOG = """\
-start here:
-  runcard fit                                      a first run: handwritten digits, a few seconds
-  runcard fit data=table data.path=my.csv problem.target=my_column
-  runcard VERB --help                              what a verb takes, with an example
-
-exit codes: 0 done; 1 a fault of ours; 2 the card or the command line is wrong; 3 a check said no;
-            4 the data is wrong; 130 Ctrl-C; 143 SIGTERM
-"""
+COMPLETION = ("-sc", "--shell-completion")
 
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
@@ -63,6 +54,8 @@ def run(words: Sequence[str]) -> int:
         The exit code.
     """
     try:
+        if words and words[0].startswith(COMPLETION):
+            return _complete(list(words))
         verb, arguments = _parse(list(words))
         with _trusting(arguments):
             result = verb.run(arguments)
@@ -83,50 +76,28 @@ def run(words: Sequence[str]) -> int:
     return result.exit_code
 
 
-class _Parser(argparse.ArgumentParser):
-    """Says a mistake as any other is said, also as JSON."""
-
-    def __init__(self, **settings: Any) -> None:
-        super().__init__(formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False, **settings)
-
-    def error(self, message: str) -> NoReturn:
-        raise CardError(f"{message}. `{self.prog} --help` says what it takes.")
-
-
 def _parse(words: list[str]) -> tuple[Verb, argparse.Namespace]:
-    parser = _Parser(
-        prog="runcard",
-        description="Write an experiment as a card: check it, train it, tune it, package it, serve it.",
-        epilog=EPILOG,
-    )
-    parser.add_argument("--version", action="version", version=f"runcard {__version__}")
-    verbs = parser.add_subparsers(metavar="VERB", title="verbs")
-    parsers = {}
-    for verb in VERBS:
-        parsers[verb.name] = verbs.add_parser(
-            verb.name,
-            help=verb.help,
-            description=f"{verb.help[0].upper()}{verb.help[1:]}.",
-            epilog=f"example:\n  {verb.example}",
-        )
-        verb.add_arguments(parsers[verb.name])
-        parsers[verb.name].add_argument("--json", action="store_true", help="print one JSON object on stdout")
-        parsers[verb.name].add_argument("--traceback", action="store_true", help="show where an error came from")
-    if words[:1] in (["-sc"], ["--shell-completion"]):
-        # The script that Hydra installs asks for completions before any verb; the line it completes holds one.
-        words = ["fit", *words]
+    parser, of_verb = parsers()
     name = words[0] if words else ""
     if not name:
         parser.print_help()
         sys.exit(0)
-    if name not in parsers:
+    if name not in of_verb:
         if not name.startswith("-"):
             from runcard.card.spelling import suggest
 
-            raise CardError(f"there is no verb {name!r}. {suggest(name, parsers)} `runcard --help` lists them.")
+            raise CardError(f"there is no verb {name!r}. {suggest(name, of_verb)} `runcard --help` lists them.")
         parser.parse_args(words)  # --help, --version, or a mistake
     # Intermixed: flags may stand between overrides.
-    return next(verb for verb in VERBS if verb.name == name), parsers[name].parse_intermixed_args(words[1:])
+    return next(verb for verb in VERBS if verb.name == name), of_verb[name].parse_intermixed_args(words[1:])
+
+
+def _complete(words: list[str]) -> int:
+    from runcard.cli.completion import answer
+
+    text = answer(parsers()[0].parse_args(words).shell_completion)
+    print(text, end="\n" if text else "")
+    return 0
 
 
 def _trusting(arguments: argparse.Namespace) -> contextlib.AbstractContextManager[None]:

@@ -1,0 +1,63 @@
+"""The command line's parsers, one for each verb."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any, NoReturn
+
+from runcard import __version__
+from runcard.cli.verbs import VERBS
+from runcard.errors import CardError
+
+EPILOG = """\
+start here:
+  runcard fit                                      a first run: handwritten digits, a few seconds
+  runcard fit data=table data.path=my.csv problem.target=my_column
+  runcard VERB --help                              what a verb takes, with an example
+
+one of these lines in the file that your shell reads first completes verbs, groups, choices and keys with TAB:
+  eval "$(runcard --shell-completion install=bash)"     ~/.bashrc
+  eval "$(runcard --shell-completion install=zsh)"      ~/.zshrc, below compinit
+  runcard --shell-completion install=fish | source      ~/.config/fish/config.fish
+
+exit codes: 0 done; 1 a fault of ours; 2 the card or the command line is wrong; 3 a check said no;
+            4 the data is wrong; 130 Ctrl-C; 143 SIGTERM
+"""
+
+
+class Parser(argparse.ArgumentParser):
+    """Says a mistake as any other is said, also as JSON."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False, **settings)
+
+    def error(self, message: str) -> NoReturn:
+        """Give the mistake to who called.
+
+        Raises:
+            CardError: Always.
+        """
+        raise CardError(f"{message}. `{self.prog} --help` says what it takes.")
+
+
+def parsers() -> tuple[Parser, dict[str, Parser]]:
+    """The parser of the whole line, and verb → the parser of what follows it."""
+    parser = Parser(
+        prog="runcard",
+        description="Write an experiment as a card: check it, train it, tune it, package it, serve it.",
+        epilog=EPILOG,
+    )
+    parser.add_argument("--version", action="version", version=f"runcard {__version__}")
+    completion = "install=SHELL prints what a shell needs to complete a line, uninstall=SHELL what takes it away again"
+    parser.add_argument("-sc", "--shell-completion", metavar="WHAT", help=f"{completion}; bash, zsh or fish")
+    verbs = parser.add_subparsers(metavar="VERB", title="verbs", parser_class=Parser)
+    of_verb: dict[str, Parser] = {}
+    for verb in VERBS:
+        said = f"{verb.help[0].upper()}{verb.help[1:]}."
+        of_verb[verb.name] = verbs.add_parser(
+            verb.name, help=verb.help, description=said, epilog=f"example:\n  {verb.example}"
+        )
+        verb.add_arguments(of_verb[verb.name])
+        of_verb[verb.name].add_argument("--json", action="store_true", help="print one JSON object on stdout")
+        of_verb[verb.name].add_argument("--traceback", action="store_true", help="show where an error came from")
+    return parser, of_verb
