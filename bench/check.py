@@ -16,7 +16,9 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
+QUIET: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 BOMB = "a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n" + "".join(
     f"a{level}: &a{level} [{','.join([f'*a{level - 1}'] * 10)}]\n" for level in range(1, 11)
 )
@@ -38,10 +40,18 @@ class Net(torch.nn.Module):
 
 
 def measured(words: list[str], folder: Path) -> tuple[float, float, int]:
-    """One process: seconds from start to end, megabytes at its largest, and how it ended."""
+    """One process: seconds from start to end, megabytes at its largest, and how it ended.
+
+    Args:
+        words: What stands behind ``runcard``; a line that ends in a TAB is completed instead.
+        folder: Where it runs.
+    """
+    line = "runcard " + " ".join(words).removesuffix("TAB")
+    if words[-1].endswith("TAB"):
+        words = ["--shell-completion", "query=bash"]
     program = Path(sys.executable).with_name("runcard")
     started = time.perf_counter()
-    process = subprocess.Popen([program, *words], cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen([program, *words], cwd=folder, env=os.environ | {"COMP_LINE": line}, **QUIET)
     _, status, used = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     return time.perf_counter() - started, used.ru_maxrss / 1024, process.returncode
@@ -55,6 +65,8 @@ def commands(folder: Path) -> dict[str, list[str]]:
     found = {
         "runcard --help": ["--help"],
         "runcard ls": ["ls", "--runs-dir", "."],
+        "runcard fit TAB": ["fit", "TAB"],
+        "runcard fit experiment=digits_cnn trainer.TAB": ["fit", "experiment=digits_cnn", "trainer.TAB"],
         "runcard check": ["check"],
         "an experiment with overrides": ["check", "experiment=digits_cnn", "trainer.max_epochs=5"],
         "another library's class": [
