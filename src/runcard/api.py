@@ -210,7 +210,6 @@ def sweep(plan: Plan) -> Study:
     from runcard.tuning.objective import objective
     from runcard.tuning.sweep import run_sweep
 
-    check_sweep(plan)
     datasets = Datasets()
 
     def fit_trial(card: Card, folder: RunFolder) -> dict[str, float]:

@@ -75,7 +75,9 @@ def judge(composed: Composed) -> Card:
     except ValidationError as error:
         card = sound_part(Card, values)
         card._origins = origins
-        found = [*mistakes, *explain(error, origins), *contradictions(card, origins, whole=False)]
+        said = {mistake.key for mistake in mistakes}
+        mistakes += [mistake for mistake in explain(error, origins) if mistake.key not in said]
+        found = [*mistakes, *contradictions(card, origins, whole=False)]
         raise CardError(_hiding(found, composed.secrets, values), card) from None
     card._origins = origins
     mistakes += contradictions(card, origins)

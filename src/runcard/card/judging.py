@@ -36,7 +36,7 @@ def judge_targets(values: dict[str, Any], origins: Origins) -> list[Mistake]:
     refused = [mistake for place in named for mistake in _refused(place, origins)]
     wrong = {mistake.key for mistake in refused}
     for place in named:
-        own = place.section and place.content.get(TARGET) not in shipped_targets()
+        own = place.section not in ("", "logger") and place.content[TARGET] not in [*shipped_targets()]
         if own and not any(f"{other}.{TARGET}" in wrong for other in _at_or_below(place.key, named)):
             refused += _judged(place, origins)
     return refused
@@ -52,7 +52,7 @@ def _refused(place: Named, origins: Origins) -> Iterator[Mistake]:
     if place.section == "logger":  # its classes are all shipped, and pydantic knows them
         return
     try:
-        if target in shipped_targets() or (isinstance(target, str) and thirdparty.known(target)):
+        if not isinstance(target, str) or target in shipped_targets() or thirdparty.known(target):
             targets.refuse(target, place.section)
         else:
             targets.resolve(target, place.section)
