@@ -11,10 +11,11 @@ from runcard import environment
 from runcard.card import check as judge
 from runcard.card.metrics import DEFAULT_METRIC
 from runcard.card.schema import Card
+from runcard.card.sections.networks import OwnNetwork
 from runcard.data.dataset import Dataset
 from runcard.environment import usable_cores
 from runcard.errors import CardError
-from runcard.models.make import make_model, settle_model
+from runcard.models.make import make_model, settle_model, try_network
 from runcard.training import finders, rules
 
 
@@ -33,6 +34,8 @@ def settle(card: Card, data: Dataset) -> Card:
     card = judge.replaced(card, "model", settle_model(card))
     with torch.device("meta"):  # shapes only: no memory, no random numbers
         model = make_model(card, data.signature, data.transforms, fresh=False)
+    if isinstance(card.model, OwnNetwork) and data.transforms.text is None:  # texts' networks look at values
+        try_network(model, card.model.target_class, shape, data.transforms)
     _check_memory(model)
     card = judge.settled(card, "trainer", precision=rules.precision(gpu))
     if card.trainer.channels_last is True and len(shape) != 3:

@@ -66,7 +66,7 @@ WRONG = {
     "optimizer.lr=3 e": ("optimizer.lr", "must be a number"),
     "~seed": ("seed", "is missing"),
     "seed=${nowhere}": ("seed", "nowhere"),
-    "hydra.searchpath=[pkg://evil]": ("hydra", "there is no such key"),
+    "hydra.searchpath=[pkg://evil]": ("hydra.searchpath", "nothing of Hydra's own"),
     "version=3": ("version", "must be 2"),
     "logger.project=x": ("logger.project", "there is no such key"),
 }

@@ -7,6 +7,7 @@ advises a ``+``, where the judge can name all of them with the right spelling.
 from __future__ import annotations
 
 import contextlib
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -198,7 +199,10 @@ def divide(
     values: list[Override] = []
     for override in parsed:
         group, value = override.key, override.value
-        if group not in GROUPS or isinstance(value, dict):
+        if re.match(r"hydra\b", group):
+            message, hint = "a card changes nothing of Hydra's own", "A sweep is asked for with -m or sweep=NAME."
+            mistakes.append(Mistake(group, message, f"override {override.text}", hint))
+        elif group not in GROUPS or isinstance(value, dict):
             values.append(override)
         elif value is None and group in OPTIONAL_GROUPS:
             choices = [choice for choice in choices if not choice.startswith(f"{group}=")]

@@ -23,8 +23,8 @@ from runcard.yamltext import MAX_DEPTH, MAX_DIGITS, YamlError, parse_yaml
 FUNCTIONS = ("choice", "range", "interval", "tag", "glob", "int", "float", "str", "bool", "sort", "shuffle")
 # To its end, or without one; what goes on behind it is a text, such as tag(1).csv.
 CALL = re.compile(r"\s*(\w+)\s*\(([^)]*|.*\)\s*)$", flags=re.DOTALL)
-# Of one override: more takes the grammar of Hydra minutes.
-MAX_LENGTH = 10_000
+# Of one override: so many letters take the grammar of Hydra some seconds.
+MAX_LENGTH = 100_000
 MAX_SHOWN = 200
 SPELLED = re.compile(r"\+{0,2}([\w.]+)=(.*)", flags=re.DOTALL)
 

@@ -102,8 +102,8 @@ def refuse(target: object, section: str) -> None:
         raise RefusedError(f"{name} has no use here", f"Set it with {ELSEWHERE[name]}.")
     if not (target in allowed(section) or trust.is_trusted(target)):
         near = nearest(target, allowed(section))
-        hint = f"Did you mean {' or '.join(near)}? " if near else ""
-        raise RefusedError(f"the class {target!r} is not allowed", hint + trust.HOW)
+        hint = f"Did you mean {' or '.join(near)}?" if near else trust.HOW
+        raise RefusedError(f"the class {target!r} is not allowed", hint)
 
 
 def allowed(section: str) -> list[str]:

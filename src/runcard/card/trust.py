@@ -139,6 +139,12 @@ def _imported(name: str) -> ModuleType | None:
         raise RefusedError(f"importing {name} failed: {said(error)}") from error
 
 
+def blamed(error: BaseException) -> str:
+    """The module of a trusted package in which an error was raised, or that led to it last; empty if none did."""
+    names = [str(frame.f_globals.get("__name__", "")) for frame, _ in traceback.walk_tb(error.__traceback__)]
+    return next((name for name in reversed(names) if is_trusted(name)), "")
+
+
 def said(error: BaseException) -> str:
     """What an error in the user's code says, with the last line of that code that led to it."""
     mine = str(Path(__file__).parents[1])

@@ -11,6 +11,7 @@ from torch import nn
 
 from runcard.card.schema import Card
 from runcard.card.targets import build, named
+from runcard.card.trust import said
 from runcard.data.signature import Signature
 from runcard.data.transforms import Transforms
 from runcard.errors import CardError
@@ -37,6 +38,33 @@ def make_model(card: Card, signature: Signature, transforms: Transforms, *, fres
     if not isinstance(model, nn.Module):
         raise CardError(f"model: {part.target_class} gives a {type(model).__name__}, and no torch.nn.Module")
     return model
+
+
+def try_network(model: nn.Module, name: str, shape: tuple[int, ...], transforms: Transforms) -> None:
+    """Ask a network of the user's own for two answers, so that it does not fail in the midst of training.
+
+    Args:
+        model: The network, on the device that holds shapes only.
+        name: Of its class.
+        shape: Of an input.
+        transforms: How rows become its inputs.
+
+    Raises:
+        CardError: If it cannot take the rows, answers in another form, or has nothing to learn.
+    """
+    outputs = transforms.target.outputs
+    rows = torch.zeros(2, *shape, device="meta")
+    wanted = f"(batch, {', '.join(map(str, shape))}) and answers (batch, {outputs})"
+    try:
+        with torch.no_grad():
+            answer = model(rows)
+    except Exception as error:  # it is the user's code, which may fail in any way
+        raise CardError(f"model: {name} takes rows {wanted}, and failed: {said(error)}") from error
+    if not isinstance(answer, torch.Tensor) or tuple(answer.shape) != (2, outputs):
+        form = tuple(answer.shape) if isinstance(answer, torch.Tensor) else f"a {type(answer).__name__}"
+        raise CardError(f"model: {name} takes rows {wanted}; to 2 rows it answered {form}")
+    if not any(weight.requires_grad for weight in model.parameters()):
+        raise CardError(f"model: {name} has no weights to learn")
 
 
 def settle_model(card: Card) -> dict[str, Any]:
