@@ -83,6 +83,34 @@ class NoModule:
         pass
 
 
+class Odd(Net):
+    def forward(self, x):
+        if x.device.type != "meta" and torch.is_grad_enabled():
+            raise KeyError("only in training")
+        return super().forward(x)
+
+
+class Shape(Net):
+    def forward(self, x):
+        return super().forward(x)[:, 1:]
+
+
+class Tuple(Net):
+    def forward(self, x):
+        return super().forward(x), x
+
+
+class Wrong(Net):
+    def forward(self, x):
+        return super().forward(x[:, 1:])
+
+
+class Still(Net):
+    def __init__(self, input_shape, outputs):
+        super().__init__(input_shape, outputs)
+        self.requires_grad_(False)
+
+
 class Narrow(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -302,6 +330,24 @@ def test_columns_are_compared_before_rows_are_read(project: str, command: Comman
 def test_what_can_be_a_model(project: str, name: str) -> None:
     run = runcard.fit(runcard.load_card(["data=wine", "model=net", f"model._target_={project}.parts.{name}", *TINY]))
     assert isinstance(run.predict({feature.name: [1.0] for feature in run.signature.features}).height, int)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("Shape", "answered (2, 2)"),
+        ("Tuple", "answered a tuple"),
+        ("Wrong", "(batch, 13) and answers (batch, 3), and failed: RuntimeError"),
+        ("Still", "has no weights to learn"),
+        ("Odd", "parts failed: KeyError: 'only in training' ("),
+    ],
+)
+def test_a_network_that_does_not_do_is_said_in_a_line(project: str, name: str, said: str, command: Command) -> None:
+    done = command("fit", "data=wine", "model=net", f"model._target_={project}.parts.{name}", *TINY)
+    assert done.code == 2
+    assert said in done.err
+    assert "fault in Runcard" not in done.err
+    assert "Traceback" not in done.err
 
 
 WRONG = {

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NoReturn
 
 from runcard.cli.parsing import parsers
+from runcard.cli.steps import Result
 from runcard.cli.verbs import VERBS, Verb
 from runcard.errors import CardError, RuncardError, Stopped
 from runcard.interrupts import SIGNALS
@@ -57,8 +58,7 @@ def run(words: Sequence[str]) -> int:
         if words and words[0].startswith(COMPLETION):
             return _complete(list(words))
         verb, arguments = _parse(list(words))
-        with _trusting(arguments):
-            result = verb.run(arguments)
+        result = _done(verb, arguments)
     except RuncardError as error:
         return _failed(error, error.exit_code, str(error), words)
     except PermissionError as error:
@@ -98,6 +98,34 @@ def _complete(words: list[str]) -> int:
     text = answer(parsers()[0].parse_args(words).shell_completion)
     print(text, end="\n" if text else "")
     return 0
+
+
+def _done(verb: Verb, arguments: argparse.Namespace) -> Result:
+    """The verb's result, with the packages trusted that were typed; an error in their code is not ours.
+
+    Raises:
+        CardError: If their code fails.
+    """
+    with _trusting(arguments):
+        try:
+            return verb.run(arguments)
+        except (RuncardError, PermissionError, BrokenPipeError):
+            raise
+        except Exception as error:
+            theirs = _theirs(error)
+            if theirs:
+                raise CardError(theirs) from error
+            raise
+
+
+def _theirs(error: Exception) -> str:
+    """What to say if the code of a package that the user trusts has failed; empty if it is not that."""
+    if "runcard.card.trust" not in sys.modules:
+        return ""
+    from runcard.card.trust import blamed, said
+
+    module = blamed(error)
+    return f"{module} failed: {said(error)}. Run again with --traceback to see all of it." if module else ""
 
 
 def _trusting(arguments: argparse.Namespace) -> contextlib.AbstractContextManager[None]:
