@@ -35,6 +35,7 @@ ORDER += [
     "tuning",
     "packaging",
     "serving",
+    "starting",
     "api",
     "cli",
     "rank",
@@ -193,7 +194,7 @@ def test_init_files_hold_a_version_or_nothing(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", [["--help"], ["check"], ["check", "experiment=digits_cnn"], ["ls", "--runs-dir", "."]]
+    "words", [["--help"], ["check"], ["check", "experiment=digits_cnn"], ["ls", "--runs-dir", "."], ["init", "mine"]]
 )
 def test_light_verbs_do_not_import_torch(words: list[str]) -> None:
     script = (

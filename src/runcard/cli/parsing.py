@@ -12,7 +12,7 @@ from runcard.errors import CardError
 EPILOG = """\
 start here:
   runcard fit                                      a first run: handwritten digits, a few seconds
-  runcard fit data=table data.path=my.csv problem.target=my_column
+  runcard init my_project --data my.csv --target my_column
   runcard VERB --help                              what a verb takes, with an example
 
 one of these lines in the file that your shell reads first completes verbs, groups, choices and keys with TAB:

@@ -34,6 +34,15 @@ class Result:
     exit_code: int = 0
 
 
+def init(arguments: argparse.Namespace) -> Result:
+    """Name, and rows if there are any → project folder."""
+    from runcard.cli.starting import started_data, started_text
+    from runcard.starting.project import start
+
+    started = start(arguments.folder, arguments.data, arguments.target)
+    return Result(started_data(started), started_text(started))
+
+
 def check(arguments: argparse.Namespace) -> Result:
     """Compose and judge a card, or a sweep with a card for each point that can be foreseen."""
     from runcard import api

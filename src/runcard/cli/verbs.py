@@ -21,6 +21,14 @@ class Verb:
     run: Callable[[argparse.Namespace], Result]
 
 
+def _add_init(parser: argparse.ArgumentParser) -> None:
+    folder = "the folder to make; its last part is the name of project, package and card"
+    parser.add_argument("folder", metavar="PROJECT", help=folder)
+    rows = "a .csv, .tsv or .parquet file of rows; without it, handwritten digits"
+    parser.add_argument("--data", metavar="FILE", help=rows)
+    parser.add_argument("--target", metavar="COLUMN", help="with --data: the column to predict")
+
+
 def _add_card(parser: argparse.ArgumentParser) -> None:
     card = "group=choice and key=value, such as data=wine optimizer.lr=1e-3; or a saved card.yaml first"
     parser.add_argument("overrides", nargs="*", metavar="OVERRIDE", help=card)
@@ -95,6 +103,13 @@ def _add_doctor(parser: argparse.ArgumentParser) -> None:
 
 
 VERBS = (
+    Verb(
+        "init",
+        "make a project folder around a file of rows, with a card that can be fitted at once",
+        "runcard init my_project --data customers.csv --target churned",
+        _add_init,
+        steps.init,
+    ),
     Verb(
         "check",
         "compose a card and report every mistake in it",

@@ -194,7 +194,7 @@ def truth_of(column: pl.Series, task: TaskOrAuto) -> tuple[Array, TaskName, tupl
         )
     if not is_plain(column):
         raise DataError(f"the target {column.name!r} holds values of type {column.dtype}: neither classes nor numbers")
-    settled = _settle(column) if task == "auto" else task
+    settled = settle_task(column) if task == "auto" else task
     if settled == "regression":
         if not column.dtype.is_numeric():
             raise DataError(
@@ -205,7 +205,8 @@ def truth_of(column: pl.Series, task: TaskOrAuto) -> tuple[Array, TaskName, tupl
     return truth, settled, checked_classes(column.name, set(truth), len(truth))
 
 
-def _settle(column: pl.Series) -> TaskName:
+def settle_task(column: pl.Series) -> TaskName:
+    """What a target without gaps is good for: texts, booleans and few whole numbers are classes."""
     if not column.dtype.is_numeric():
         return "classification"
     # 0.0 and 1.0 are classes as 0 and 1 are: a file that once had gaps writes whole numbers so.

@@ -1,0 +1,154 @@
+"""A project around a card: its files made, tried, and put in their place together or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from string import Template
+
+from runcard import __version__
+from runcard.card import check
+from runcard.card.sections.data import TableData
+from runcard.data.dataset import load_dataset
+from runcard.data.survey import Survey, survey
+from runcard.errors import CardError, RunError
+from runcard.files import write_text
+from runcard.starting import cards
+from runcard.starting.names import package_name
+
+# Template → its place in the project. Names that say "test" or end in .py would be taken for Runcard's own.
+PLACES = {
+    "README.md": "README.md",
+    "pyproject.toml.txt": "pyproject.toml",
+    "gitignore": ".gitignore",
+    "own.yaml": "conf/model/own.yaml",
+    "models.py.txt": "{package}/models.py",
+    "card.py.txt": "tests/test_card.py",
+}
+
+
+@dataclass(frozen=True)
+class Started:
+    """A project that has just been made.
+
+    Attributes:
+        path: Its folder.
+        files: Its files, below it.
+        survey: What its rows seem to be; None for the digits.
+    """
+
+    path: Path
+    files: tuple[str, ...]
+    survey: Survey | None
+
+
+def start(folder: str, data: str | None = None, target: str | None = None) -> Started:
+    """Make a project folder whose card can be fitted at once.
+
+    Args:
+        folder: Where; its last part is the project's name. There may be an empty folder already.
+        data: A file of rows; None: handwritten digits.
+        target: The column to predict.
+
+    Raises:
+        CardError: If the name, the folder or the target will not do; nothing was written.
+        DataError: If the rows cannot be learned from; nothing was written.
+        RunError: If the folder cannot be written; nothing was left.
+    """
+    path = Path(os.path.abspath(Path(folder).expanduser()))
+    package = package_name(path.name)
+    _check_free(path)
+    if data is None and target is not None:
+        raise CardError("--target: names a column of --data, which is not given")
+    found = None if data is None else survey(data, target)
+    files = _files(path.name, package, found)
+    with _put_in_place(path) as draft:
+        for name, text in files.items():
+            (draft / name).parent.mkdir(parents=True, exist_ok=True)
+            write_text(draft / name, text)
+        _try(draft, path.name, found)
+    return Started(path, tuple(files), found)
+
+
+def _check_free(path: Path) -> None:
+    if not path.parent.is_dir():
+        raise CardError(f"{path}: there is no folder {path.parent}; make it first")
+    if path.exists() and not path.is_dir():
+        raise CardError(f"{path} is a file; choose another name")
+    if path.is_dir() and (there := sorted(item.name for item in path.iterdir())):
+        listed = ", ".join(there[:3]) + (", …" if len(there) > 3 else "")
+        raise CardError(f"{path} is not empty: it holds {listed}. Choose another name, or empty it yourself.")
+
+
+def _files(name: str, package: str, found: Survey | None) -> dict[str, str]:
+    """Place in the project → text."""
+    own = cards.of_digits(name) if found is None else cards.of_table(name, found)
+    words = {"name": name, "package": package, "version": __version__, "what": cards.what(found)}
+    words["data_row"] = (
+        "" if found is None else f"| `conf/data/{name}.yaml` | the file of rows, and what each column is |\n"
+    )
+    about = f'"""What the card of {name} may name beside Runcard\'s own: networks, sources of rows, and others."""\n'
+    texts = {f"{package}/__init__.py": about, **{f"conf/{place}": text for place, text in own.items()}}
+    templates = resources.files("runcard.starting") / "templates"
+    for template, place in PLACES.items():
+        text = (templates / template).read_text(encoding="utf-8")
+        texts[place.format(package=package)] = Template(text).substitute(words)
+    return dict(sorted(texts.items()))
+
+
+def _try(draft: Path, name: str, found: Survey | None) -> None:
+    """Compose the card and read its rows: what cannot be fitted is said before there is a folder.
+
+    Raises:
+        CardError: If a name in the file of rows cannot be written into a card.
+        DataError: If the rows cannot be learned from.
+    """
+    card = check.load([f"experiment={name}"], draft / "conf")
+    if found is None:
+        return
+    kinds = {column: look.kind for column, look in found.looks.items()}
+    said = card.data
+    assert isinstance(said, TableData)
+    if (said.kinds, said.path, card.problem.target) != (kinds, found.path, found.truth.name):
+        raise CardError(f"{found.path}: a card cannot hold one of its column names as it is; rename the column")
+    load_dataset(card)
+
+
+@contextlib.contextmanager
+def _put_in_place(path: Path) -> Iterator[Path]:
+    """A folder beside ``path`` to write to, which takes its place when all went well, and is gone if not.
+
+    Raises:
+        RunError: If it cannot be made or moved.
+    """
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        draft.mkdir()
+        yield draft
+        _move(draft, path)
+    except PermissionError:
+        raise
+    except OSError as error:
+        raise RunError(f"cannot make {path}: {error.strerror or error}") from error
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def _move(draft: Path, path: Path) -> None:
+    if not path.exists():
+        os.rename(draft, path)
+        return
+    # An empty folder stays the same folder: someone may stand in it.
+    try:
+        for item in draft.iterdir():
+            item.rename(path / item.name)
+    except OSError:
+        for item in path.iterdir():
+            shutil.rmtree(item) if item.is_dir() else item.unlink()
+        raise
