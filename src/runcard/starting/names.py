@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
 import keyword
 import re
 import sys
+from importlib.machinery import PathFinder
 
 from runcard.card.compose import shipped_conf
 from runcard.errors import CardError
@@ -48,11 +48,7 @@ def _taken(name: str, package: str) -> str:
 
 
 def _importable(package: str) -> bool:
-    if package in sys.stdlib_module_names:
-        return True
-    try:
-        found = importlib.util.find_spec(package)
-    except (ImportError, ValueError):
-        return True
+    # On Python's path alone: what another project's card has named may still be found in that project.
+    found = PathFinder.find_spec(package)
     # A folder without code is taken for a package too, be it the one that is about to be filled.
-    return found is not None and found.origin is not None
+    return package in sys.stdlib_module_names or (found is not None and found.origin is not None)

@@ -109,14 +109,19 @@ def _try(draft: Path, name: str, found: Survey | None) -> None:
         CardError: If a name in the file of rows cannot be written into a card.
         DataError: If the rows cannot be learned from.
     """
-    card = check.load([f"experiment={name}"], draft / "conf")
+    words = [f"experiment={name}"]
     if found is None:
+        check.load(words, draft / "conf")
         return
     kinds = {column: look.kind for column, look in found.looks.items()}
-    said = card.data
-    assert isinstance(said, TableData)
-    if (said.kinds, said.path, card.problem.target) != (kinds, found.path, found.truth.name):
-        raise CardError(f"{found.path}: a card cannot hold one of its column names as it is; rename the column")
+    try:
+        card = check.load(words, draft / "conf")
+        assert isinstance(card.data, TableData)
+        same = (card.data.kinds, card.data.path, card.problem.target) == (kinds, found.path, found.truth.name)
+    except CardError as error:
+        raise CardError(f"{found.path} has a column that no card can name; rename it. {error}") from error
+    if not same:
+        raise CardError(f"{found.path} has a column whose name a card would change; rename it")
     load_dataset(card)
 
 

@@ -1,0 +1,1 @@
+"""Whatever a card of this project names beside Runcard's own."""
