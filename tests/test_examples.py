@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import re
 import shlex
@@ -133,3 +134,8 @@ def test_what_init_makes_has_a_network_of_its_own(
     monkeypatch.chdir("mine")
     fits(command("fit", "model=own", "model.width=16", *TINY), ["fit"])
     assert "must be above 0" in command("check", "model=own", "model.width=0").err
+
+
+def test_python_can_still_be_told_of_new_files(page: Path, command: Command) -> None:
+    fits(command("check", "model=net"), ["check"])
+    importlib.invalidate_caches()  # as pip and torch.compile do

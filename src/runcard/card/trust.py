@@ -164,3 +164,7 @@ class _Finder(MetaPathFinder):
     def find_spec(cls, fullname: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
         """As importlib asks for it."""
         return PathFinder.find_spec(fullname, cls.places[fullname]) if fullname in cls.places and path is None else None
+
+    @classmethod
+    def invalidate_caches(cls) -> None:
+        """As importlib asks for it, of the class that stands among the finders; there is nothing kept."""
