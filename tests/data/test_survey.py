@@ -33,7 +33,7 @@ LOOKS: dict[str, tuple[list[Any], str, str]] = {
     "constant with gaps": ([7, None] * 30, "ignore", "the same wherever it is known"),
     "shuffled identifiers": (RANDOM.permutation(60).tolist(), "ignore", "as identifiers are"),
     "counter": (list(range(100, 160)), "ignore", "goes up by one"),
-    "different by chance": (RANDOM.permutation(10**8)[:60].tolist(), "number", "is it an identifier?"),
+    "different by chance": (RANDOM.integers(10**8, size=60).tolist(), "number", "is it an identifier?"),
     "names": ([f"Name {i}" for i in range(60)], "ignore", "as names and identifiers are"),
     "mostly names": ([f"Name {i // 1.5}" for i in range(60)], "ignore", "look like names"),
     "mails": ([f"a{i % 7}@b.de" for i in range(60)], "ignore", "e-mail addresses"),
@@ -62,7 +62,7 @@ def test_look(case: str) -> None:
 
 @pytest.mark.parametrize("name", ["id", "customer_id", "customerId", "Order No", "row.nr"])
 def test_a_name_tells_an_identifier(name: str) -> None:
-    values = np.random.default_rng(1).permutation(10**8)[:40]
+    values = np.random.default_rng(1).integers(10**8, size=40)
     assert look_at(pl.Series(name, values)).kind == "ignore"
     assert look_at(pl.Series("spent", values)).kind == "number"
     assert look_at(pl.Series(name, [5, 5, 6] * 10)).kind == "number"
@@ -128,6 +128,13 @@ def test_the_separator_is_found(mark: str, name: str) -> None:
     assert survey(name, "churned").looks.keys() == set(frame.columns) - {"churned"}
 
 
+def test_classes_are_counted_as_they_are_called() -> None:
+    frame = pl.DataFrame({"x": range(7, 87, 2), "whole": [0.0, 1.0] * 20, "truth": [True, False] * 20})
+    frame.write_parquet("rows.parquet")
+    assert survey("rows.parquet", "whole").truth.counts == {"0": 20, "1": 20}
+    assert list(survey("rows.parquet", "truth").truth.counts) == ["true", "false"]
+
+
 def test_marks_for_missing_are_found() -> None:
     frame = customers(60).with_columns(power=pl.Series(["?" if i % 9 == 0 else str(i % 50) for i in range(60)]))
     frame.write_csv("rows.csv")
@@ -156,6 +163,7 @@ def test_the_target_must_be_there() -> None:
         ("b\n1\n", "no column to learn from besides 'b'"),
         ("a,b\n" + "a fine day,1\n" * 20, "'a': the same in every row"),
         ("a,b\n" + "".join(f"the day {i} was fine,{i % 2}\n" for i in range(20)), "'a': free text: model=pretrained"),
+        ("a,b\n" + "".join(f"name{i},{i % 2}\n" for i in range(20)), "'data.kinds={\"a\": category}'"),
         ("a,a,b\n1,2,3\n", "a column twice"),
     ],
 )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +12,7 @@ from pathlib import Path
 import polars as pl
 
 from runcard.card.spelling import nearest
-from runcard.data.frames import CSV, NULL_VALUES, column_names, read_frame
+from runcard.data.frames import CSV, NULL_VALUES, column_names, read_frame, text_values
 from runcard.data.leaks import give_away
 from runcard.data.looks import Look, look_at
 from runcard.data.table import settle_task
@@ -128,9 +130,9 @@ def _check_columns(path: str, looks: dict[str, Look], target: str) -> None:
     if not looks:
         raise DataError(f"{path} has no column to learn from besides {target!r}")
     seen = "".join(f"\n  {name!r}: {look.remark}" for name, look in looks.items())
-    raise DataError(
-        f"{path} has no column to learn from besides {target!r}; a project of it could not be fitted:{seen}"
-    )
+    kinds = f"{json.dumps(next(iter(looks)), ensure_ascii=False)}: category"
+    hint = f"If one of them does tell something, say so: runcard fit data=table ... 'data.kinds={{{kinds}}}'"
+    raise DataError(f"{path} has no column to learn from besides {target!r}:{seen}\n{hint}")
 
 
 def _marks(frame: pl.DataFrame, target: str) -> tuple[str, ...]:
@@ -141,12 +143,12 @@ def _marks(frame: pl.DataFrame, target: str) -> tuple[str, ...]:
         odd = set(known.filter(known.cast(pl.Float64, strict=False).is_null()).unique().head(len(MARKS) + 1))
         if odd and all(text.strip().lower() in MARKS for text in odd) and known.n_unique() > len(odd) + 1:
             found |= odd
-    return tuple(sorted(found - set(NULL_VALUES) - set(frame[target].cast(pl.String).unique().head(LISTED))))
+    return tuple(sorted(found - set(NULL_VALUES) - set(frame[target].cast(pl.String).unique())))
 
 
 def _truth(column: pl.Series) -> Truth:
     task = settle_task(column)
     if task == "regression":
         return Truth(column.name, task, {})
-    counts = column.drop_nulls().cast(pl.String).value_counts(sort=True)
-    return Truth(column.name, task, dict(counts.iter_rows()))
+    names = Counter(name for name in text_values(column) if name is not None)
+    return Truth(column.name, task, dict(names.most_common()))

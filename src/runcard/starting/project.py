@@ -150,6 +150,7 @@ def _move(draft: Path, path: Path) -> None:
         os.rename(draft, path)
         return
     # An empty folder stays the same folder: someone may stand in it.
+    _check_free(path)
     try:
         for item in draft.iterdir():
             item.rename(path / item.name)
