@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import os
 import re
+import signal
 import stat
 import subprocess
 import sys
@@ -24,7 +25,7 @@ from runcard import files
 from runcard.card import check
 from runcard.data.looks import Look
 from runcard.data.survey import Survey, Truth
-from runcard.errors import RunError
+from runcard.errors import RunError, Stopped
 from runcard.starting import cards, project
 from tests.conftest import HANG_S, TINY, Command, customers
 
@@ -237,16 +238,22 @@ def test_nothing_is_left_of_what_is_refused(case: str, command: Command, away: P
     assert sorted(away.rglob("*")) == before
 
 
-def test_nothing_is_left_when_the_disk_is_full(away: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(path: Path, text: str) -> None:
+@pytest.mark.parametrize("error", [RunError("No space left on device"), Stopped(signal.SIGTERM)], ids=["full", "ended"])
+@pytest.mark.parametrize("there", [False, True])
+def test_nothing_is_left_halfway(
+    error: BaseException, there: bool, away: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(path: Path, text: str) -> None:
         if path.name == "pyproject.toml":
-            raise RunError(f"cannot write {path}: No space left on device")
+            raise error
         files.write_text(path, text)
 
-    monkeypatch.setattr("runcard.starting.project.write_text", full)
-    with pytest.raises(RunError, match="No space left"):
+    if there:
+        (away / "mine").mkdir()
+    monkeypatch.setattr("runcard.starting.project.write_text", failing)
+    with pytest.raises(type(error)):
         project.start("mine")
-    assert not list(away.iterdir())
+    assert [str(path.relative_to(away)) for path in away.rglob("*")] == ["mine"] * there
 
 
 def test_an_empty_folder_is_filled(away: Path, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
