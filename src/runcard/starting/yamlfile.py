@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import yaml
 
 from runcard.card.compose import shipped_conf
+from runcard.card.interpolate import literal
 
 LINE = re.compile(r"(?P<key>\w+):(?P<value> +[^#\s][^#]*?)? *(?P<comment>#.*)?")
 # As wide as a shipped line may be.
@@ -58,7 +59,7 @@ def scalar(text: str) -> str:
 
 def value(text: str) -> str:
     """As ``scalar``, for a place where ``${...}`` would be filled in."""
-    return scalar(re.sub(r"(\\*)\$\{", lambda found: found[1] * 2 + "\\${", text))
+    return scalar(literal(text))
 
 
 def shown(text: str, most: int = 60) -> str:
