@@ -14,6 +14,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from runcard.files import read_yaml
 from tests.conftest import TINY, Command, Said
 
 ROOT = Path(__file__).parents[1]
@@ -118,6 +119,11 @@ def test_the_commands_of_the_page(page: Path, command: Command) -> None:
     assert len(typed) == 3
     for words in typed:
         fits(command(*words, *TINY), words)
+
+
+def test_a_rate_is_found_for_an_optimizer_of_ones_own(page: Path, command: Command) -> None:
+    run = command("fit", "optimizer=sign", "optimizer.lr=auto", *TINY, "--json").json["run"]
+    assert 0 < read_yaml(Path(run) / "card.yaml")["optimizer"]["lr"] < 1
 
 
 @pytest.mark.parametrize(("typed", "said"), MISTAKES, ids=[typed for typed, _ in MISTAKES])

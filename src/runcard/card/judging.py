@@ -72,8 +72,8 @@ def _judged(place: Named, origins: Origins) -> Iterator[Mistake]:
     target = _named(place.content[TARGET])
     given, kept = GIVEN.get(place.section, set()), KEPT.get(place.section, set())
     values = {name: value for name, value in place.content.items() if name != TARGET and name not in kept}
-    if place.section == "optimizer" and values.get("lr") == "auto":  # the section knows that word
-        del values["lr"]
+    if place.section == "optimizer" and values.get("lr") == "auto":  # the section knows that word, and will find a rate
+        values["lr"] = 1e-3
     left = _left_by_another(place, accepts(target), kept, origins)
     for name in left:
         values.pop(name, None)
