@@ -93,6 +93,7 @@ def test_comments_are_kept() -> None:
         "data/table", ["mine"], {"path": Value("x.csv"), "kinds": Value("", "said", (("a: number", "why"),))}
     )
     lines = text.splitlines()
+    assert lines.pop(0) == "# yaml-language-server: $schema=../.schemas/data.json"
     assert lines[:2] == ["# mine", "_target_: runcard.data.table.Table"]
     assert lines[2].startswith("path: x.csv")
     assert "# the file; .csv" in lines[2]

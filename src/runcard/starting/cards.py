@@ -6,7 +6,7 @@ from pathlib import Path
 
 from runcard.card.metrics import DEFAULT_METRIC, METRICS
 from runcard.data.survey import Survey
-from runcard.starting.yamlfile import Value, adapted, aligned, scalar, shown, value
+from runcard.starting.yamlfile import Value, adapted, aligned, scalar, schema, shown, value
 
 # With fewer rows a model is narrow and held back; with fewer still it sees them more often.
 FEW, VERY_FEW = 1000, 300
@@ -126,6 +126,7 @@ def _experiment(name: str, does: str, choices: dict[str, str], values: list[str]
     chosen = aligned((f"- override /{group}: {choice}", MEANING[group]) for group, choice in choices.items())
     lines = [
         "# @package _global_",
+        schema("experiment"),
         f"# {name}: {does}.",
         "# What is not said here is as Runcard ships it: `runcard check` prints the whole card.",
         "#   runcard fit",

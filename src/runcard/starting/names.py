@@ -7,7 +7,7 @@ import re
 import sys
 from importlib.machinery import PathFinder
 
-from runcard.card.compose import shipped_conf
+from runcard.card.groups import shipped_conf
 from runcard.errors import CardError
 
 FORM = re.compile(r"[A-Za-z]([A-Za-z0-9_-]{0,48}[A-Za-z0-9])?")

@@ -14,6 +14,8 @@ from string import Template
 
 from runcard import __version__
 from runcard.card import check
+from runcard.card.editor import write_schemas
+from runcard.card.groups import SCHEMAS, shipped_conf
 from runcard.card.sections.data import TableData
 from runcard.data.dataset import load_dataset
 from runcard.data.survey import Survey, survey
@@ -73,7 +75,9 @@ def start(folder: str, data: str | None = None, target: str | None = None) -> St
             (draft / name).parent.mkdir(parents=True, exist_ok=True)
             write_text(draft / name, text)
         _try(draft, path.name, found)
-    return Started(path, tuple(files), found)
+        conf = draft / "conf"
+        schemas = [str(file.relative_to(draft)) for file in write_schemas(conf / SCHEMAS, [shipped_conf(), conf])]
+    return Started(path, (*files, *schemas), found)
 
 
 def _check_free(path: Path) -> None:

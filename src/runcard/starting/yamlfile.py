@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import yaml
 
-from runcard.card.compose import shipped_conf
+from runcard.card.groups import SCHEMAS, shipped_conf
 from runcard.card.interpolate import literal
 
 LINE = re.compile(r"(?P<key>\w+):(?P<value> +[^#\s][^#]*?)? *(?P<comment>#.*)?")
@@ -36,10 +36,10 @@ def adapted(shipped: str, head: Iterable[str], values: Mapping[str, Value]) -> s
 
     Args:
         shipped: The file below ``conf/``, such as ``data/table``.
-        head: Lines of comment, without their mark.
+        head: Lines of comment, without their mark; the line by which an editor finds the schema comes before them.
         values: Key of the first level → what it says instead.
     """
-    lines = [f"# {line}" for line in head]
+    lines = [schema(shipped.partition("/")[0]), *(f"# {line}" for line in head)]
     for line in (shipped_conf() / f"{shipped}.yaml").read_text(encoding="utf-8").splitlines():
         found = LINE.fullmatch(line)
         if found and found["key"] in values:
@@ -47,6 +47,11 @@ def adapted(shipped: str, head: Iterable[str], values: Mapping[str, Value]) -> s
         elif not line.startswith("#"):
             lines.append(line)
     return "\n".join(lines) + "\n"
+
+
+def schema(group: str) -> str:
+    """The line by which an editor finds what a file of a group may hold."""
+    return f"# yaml-language-server: $schema=../{SCHEMAS}/{group}.json"
 
 
 def scalar(text: str) -> str:
