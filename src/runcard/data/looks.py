@@ -126,7 +126,7 @@ def _words(known: pl.Series, gaps: int, doubt: str) -> Look:
     distinct, count = known.n_unique(), len(known)
     rare = count >= FEW and distinct > count / 2
     if rare and float(known.str.strip_chars().str.split(" ").list.len().mean()) >= SENTENCE:  # type: ignore[arg-type]
-        return Look("ignore", "free text: model=pretrained reads it, alone; see the head of conf/model/pretrained.yaml")
+        return Look("ignore", "free text: model=pretrained reads it as kind text, with every other column on ignore")
     if rare and distinct == count:
         return Look("ignore", "a different text in every row, as names and identifiers are")
     if rare:

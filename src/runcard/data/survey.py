@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -76,7 +77,7 @@ def survey(path: str, target: str | None) -> Survey:
         CardError: If no target is named, or one that is not there; it lists the columns.
         DataError: If the file cannot be read, or has no column to learn from.
     """
-    path = path if "://" in path else str(Path(path).expanduser().absolute())
+    path = path if "://" in path else os.path.abspath(Path(path).expanduser())
     separator = guess_separator(path)
     _check_target(path, column_names(path, separator=separator), target)
     assert target is not None
