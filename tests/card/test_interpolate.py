@@ -13,6 +13,7 @@ from omegaconf import OmegaConf
 import runcard
 from runcard.card.interpolate import escaped, fill_in, literal
 from runcard.errors import CardError
+from runcard.yamltext import dump_yaml
 from tests.conftest import TINY, Command, customers
 
 TREE = {
@@ -103,6 +104,20 @@ def test_what_the_environment_holds_is_in_no_file(monkeypatch: pytest.MonkeyPatc
     assert "hunter2" not in shown.out + shown.err
     assert "${oc.env:SECRET}" in shown.out
     assert command("verify", str(folder)).code == 0
+
+
+@pytest.mark.parametrize("folder", [".", "below", "/absolute", "~", "s3://bucket"])
+def test_a_path_from_the_environment_is_saved_absolute(
+    folder: str, monkeypatch: pytest.MonkeyPatch, away: Path
+) -> None:
+    place = str(away) + folder if folder == "/absolute" else folder
+    monkeypatch.setenv("FOLDER", place)
+    card = runcard.load_card(["data=table", "data.path=${oc.env:FOLDER}/x.csv", "problem.target=y"])
+    Path("card.yaml").write_text(dump_yaml(card.saved()))
+    monkeypatch.chdir("/")
+    again = runcard.load_card([str(away / "card.yaml")])
+    assert again == card
+    assert "${oc.env:FOLDER}/x.csv" in again.to_dict()["data"]["path"]
 
 
 def test_no_mistake_says_a_secret(monkeypatch: pytest.MonkeyPatch, command: Command) -> None:

@@ -83,8 +83,8 @@ def judge(composed: Composed) -> Card:
     mistakes += contradictions(card, origins)
     if mistakes:
         raise CardError(_hiding(mistakes, composed.secrets, values), card)
-    card = card.model_copy(update={"data": _with_absolute_paths(card.data)})
     card._secrets = _secrets(card, composed.secrets)
+    card = card.model_copy(update={"data": _with_absolute_paths(card.data)})
     card._origins = complete(origins, card.to_dict())
     return card
 
@@ -107,8 +107,8 @@ def _secrets(card: Card, written: Mapping[str, str]) -> dict[str, str]:
     """What to write in place of the environment's values; a path is made absolute there too."""
     here = f"{literal(str(Path.cwd()))}/"
     paths = {f"data.{name}": str(getattr(card.data, name)) for name in PATHS.get(type(card.data), [])}
-    relative = {key for key, path in paths.items() if path.startswith(str(Path.cwd()))}
-    return {key: here + text if key in relative and not text.startswith("/") else text for key, text in written.items()}
+    relative = {key for key, path in paths.items() if not path.startswith(("/", "~")) and "://" not in path}
+    return {key: here + text if key in relative else text for key, text in written.items()}
 
 
 def settled(card: Card, section: str, **found: object) -> Card:
