@@ -80,14 +80,16 @@ def _right_key(loc: tuple[int | str, ...], root: type[BaseModel]) -> str:
     names, keys = _names(loc), _keys(_section_at(loc[:-1], root))
     if names == ["sweep"]:
         return "It belongs to a sweep: add -m, or choose sweep=tpe, sweep=random or sweep=grid."
+    if len(names) == 1 and root is Card:
+        keys += [group for group in GROUPS if group not in keys]  # chosen as one, though the card has no such key
     prefix = "".join(f"{name}." for name in names[:-1])
     near = [f"{prefix}{key}" for key in nearest(names[-1], keys)]
-    elsewhere = [path for path in _all_keys(root) if path.rpartition(".")[2] == names[-1]]
-    near = near or [path for path in elsewhere if path != ".".join(names)][:2]
-    if near:
-        return f"Did you mean {' or '.join(near)}?"
-    other = " (another choice of the group has it)" if elsewhere else ""
-    return f"There are: {', '.join(keys)}{other}."
+    key, paths = ".".join(names), _all_keys(root)
+    other = " (another choice of the group has it)" if key in paths else ""
+    leaves = {path.rpartition(".")[2] for path in paths if path != key}
+    same = [names[-1]] if names[-1] in leaves else [] if other else nearest(names[-1], leaves)
+    near = near or [path for leaf in same for path in paths if path.rpartition(".")[2] == leaf and path != key][:3]
+    return f"Did you mean {' or '.join(near)}?" if near else f"There are: {', '.join(keys)}{other}."
 
 
 def _section_at(loc: tuple[int | str, ...], root: type[BaseModel]) -> type[BaseModel]:
