@@ -6,6 +6,7 @@ nothing ran: a file that every payload makes, and a hook that hears of every pro
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import pickle
@@ -14,10 +15,10 @@ import shutil
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import pytest
@@ -34,7 +35,8 @@ from tests.conftest import HANG_S, TINY, Command, Said
 CANARY = "ran"
 # What may be said at most: a card cannot fill a terminal.
 MOST_SAID = 20_000
-HEARD = ("os.system", "os.exec", "os.posix_spawn", "os.spawn", "subprocess.Popen", "pickle.find_class", "shutil.rmtree")
+HEARD = ("os.system", "os.exec", "os.posix_spawn", "os.spawn", "subprocess.Popen", "pickle.find_class")
+OURS = ("git", "uname", sys.executable)  # a run asks for commit and machine, and is verified in a fresh process
 
 _heard: list[str] | None = None
 
@@ -42,13 +44,13 @@ _heard: list[str] | None = None
 def _hear(event: str, arguments: tuple[Any, ...]) -> None:
     if _heard is None:
         return
-    if event in HEARD:
+    if event in HEARD and arguments[0] not in OURS:
         _heard.append(f"{event}{arguments[:1]}")
     elif event == "import" and str(arguments[0]).partition(".")[0] in ("evil", "my_package_evil"):
         _heard.append(f"import {arguments[0]}")
 
 
-sys.addaudithook(_hear)  # cannot be taken back, so it listens only within ``quiet``
+sys.addaudithook(_hear)  # cannot be taken back, so it listens only within ``attack``
 
 
 EVIL = """\
@@ -106,6 +108,11 @@ class Payload:
         return open, (str(self.canary), "w")
 
 
+def pickled(file: IO[bytes], array: Any) -> None:
+    """What ``numpy.save`` makes of objects."""
+    np.save(file, array, allow_pickle=True)
+
+
 @dataclass(frozen=True)
 class Case:
     """What is typed, with the files that it meets."""
@@ -155,6 +162,14 @@ def own(group: str, text: str, *words: str, verb: str = "check") -> Case:
     return Case([verb, *words, f"{group}=evil", "--config-dir", "conf"], {f"conf/{group}/evil.yaml": text})
 
 
+WINE = runcard.load_card(["data=wine", *TINY]).to_dict()
+
+
+def saved(section: str, content: dict[str, Any]) -> Case:
+    """A saved card with another section, to be fitted."""
+    return Case(["fit", "card.yaml"], {"card.yaml": yaml.safe_dump(WINE | {section: content}, allow_unicode=True)})
+
+
 MLP = "_target_: runcard.models.mlp.Mlp\nhidden: [8]\ndropout: 0.1\ninput_dropout: 0.0\n"
 GLOBAL = "# @package _global_\n"
 FIT = ["data=wine", *TINY]
@@ -165,8 +180,8 @@ TARGETS: dict[str, str] = {
     "os.popen": "cmd: '{touch}'",
     "posix.system": "command: '{touch}'",
     "os.execv": "{path: /bin/touch, _args_: [/bin/touch, ['touch', '{canary}']]}",
-    "builtins.eval": "_args_: ['open(\"{canary}\", \"w\")']",
-    "builtins.exec": "_args_: ['open(\"{canary}\", \"w\")']",
+    "builtins.eval": '_args_: [\'open("{canary}", "w")\']',
+    "builtins.exec": '_args_: [\'open("{canary}", "w")\']',
     "builtins.open": "{file: '{canary}', mode: w}",
     "builtins.__import__": "name: evil",
     "builtins.getattr": "_args_: [evil, Net]",
@@ -182,8 +197,8 @@ TARGETS: dict[str, str] = {
     "runpy.run_module": "mod_name: evil",
     "code.interact": "{}",
     "pty.spawn": "argv: [touch, '{canary}']",
-    "timeit.timeit": "stmt: 'open(\"{canary}\", \"w\")'",
-    "cProfile.run": "statement: 'open(\"{canary}\", \"w\")'",
+    "timeit.timeit": 'stmt: \'open("{canary}", "w")\'',
+    "cProfile.run": 'statement: \'open("{canary}", "w")\'',
     "shutil.rmtree": "path: '{here}/conf'",
     "pathlib.Path.write_text": "_args_: ['{canary}', x]",
     "logging.config.dictConfig": "config: {version: 1, formatters: {x: {(): evil.formatter}}}",
@@ -265,16 +280,22 @@ def test_a_class_that_is_not_trusted(target: str, command: Command, away: Path, 
     group = SECTIONS[list(TARGETS).index(target) % len(SECTIONS)]
     content = {"_target_": name, **arguments(TARGETS[target])}
     with open("evil.npy", "wb") as file:
-        np.save(file, np.array([Payload(away / CANARY)], dtype=object), allow_pickle=True)
+        pickled(file, np.array([Payload(away / CANARY)], dtype=object))
     for other in ("evil.pt", "evil.pkl"):
         Path(other).write_bytes(pickle.dumps(Payload(away / CANARY)))
-    words = [word for word in FIT if word.partition("=")[0] != group]
-    refused(attack(own(group, yaml.safe_dump(content), *words, verb="fit"), command, away))
+    refused(attack(saved(group, content), command, away))
 
 
 @pytest.mark.parametrize(
     "target",
-    ["os.system", "builtins.eval", "runcard.files.os.system", "evil.Net", "torch.load", "runcard.models.mlp.Mlp.forward"],
+    [
+        "os.system",
+        "builtins.eval",
+        "runcard.files.os.system",
+        "evil.Net",
+        "torch.load",
+        "runcard.models.mlp.Mlp.forward",
+    ],
 )
 @pytest.mark.parametrize("verb", ["check", "fit", "fit -m"])
 def test_a_class_that_is_typed(verb: str, target: str, command: Command, away: Path) -> None:
@@ -316,28 +337,46 @@ THROUGH = [
     "my_package_evil.Net",
     "evil.my_package.Net",
     "My_Package.Net",
-    "my_pаckage.Net",  # noqa: RUF001  a Cyrillic letter
+    "my_pаckage.Net",
 ]
 
 
 @pytest.mark.parametrize("target", THROUGH)
 def test_a_trusted_package_vouches_for_its_own_only(target: str, command: Command, away: Path) -> None:
     trusting = {"pyproject.toml": '[tool.runcard]\ntrust = ["my_package"]\n'}
-    text = yaml.safe_dump({"_target_": target, "command": "{touch}"}, allow_unicode=True)
-    case = own("model", text, *FIT, verb="fit")
+    case = saved("model", {"_target_": target, "command": "{touch}"})
+    refused(attack(Case(case.words, case.files | trusting), command, away))
+
+
+def test_a_trusted_package_in_a_file(command: Command, away: Path) -> None:
+    trusting = {"pyproject.toml": '[tool.runcard]\ntrust = ["my_package"]\n'}
+    case = own("model", "_target_: my_package.danger\ncommand: '{touch}'\n", *FIT, verb="fit")
     refused(attack(Case(case.words, case.files | trusting), command, away))
 
 
 @pytest.mark.parametrize(
     "trust",
-    ['"os"', '[""]', '["*"]', '["."]', '["my_package.*"]', '[["os"]]', "[1]", "{os = true}", "true", '["os"', '["\\u0000"]'],
+    [
+        '"os"',
+        '[""]',
+        '["*"]',
+        '["."]',
+        '["my_package.*"]',
+        '[["os"]]',
+        "[1]",
+        "{os = true}",
+        "true",
+        '["os"',
+        '["\\u0000"]',
+    ],
 )
 def test_trust_that_is_no_list_of_packages(trust: str, command: Command, away: Path) -> None:
-    case = own("model", "_target_: os.system\ncommand: '{touch}'\n", *FIT, verb="fit")
+    case = saved("model", {"_target_": "os.system", "command": "{touch}"})
     trusting = {"pyproject.toml": f"[tool.runcard]\ntrust = {trust}\n"}
     refused(attack(Case(case.words, case.files | trusting), command, away))
 
 
+PRETRAINED = ["check", "data=digits", "model=pretrained", "model.name=x"]
 HARM = "{_target_: os.system, command: '{touch}'}"
 NESTED = {
     "in a list": Case(["fit", *FIT, f"model.hidden=[{HARM}]"]),
@@ -370,21 +409,33 @@ NESTED = {
     "swept with a choice": Case(["fit", "-m", *FIT, "optimizer._target_=choice(os.system,torch.optim.AdamW)"]),
     "swept whole": Case(["fit", "-m", *FIT, f"model={HARM},{HARM[:-1]}, x: 1}}"]),
     "swept list": Case(["fit", "-m", *FIT, f"model.hidden=[{HARM}],[8]"]),
-    "in a file's space": own("sweep", f"sampler: grid\nspace:\n  model: [{HARM}, {{_target_: evil.Net}}]\n", *FIT, verb="fit"),
-    "in a file's space by key": own("sweep", "sampler: grid\nspace: {model._target_: [os.system, evil.Net]}\n", *FIT, verb="fit"),
+    "in a file's space": own(
+        "sweep", f"sampler: grid\nspace:\n  model: [{HARM}, {{_target_: evil.Net}}]\n", *FIT, verb="fit"
+    ),
+    "in a file's space by key": own(
+        "sweep", "sampler: grid\nspace: {model._target_: [os.system, evil.Net]}\n", *FIT, verb="fit"
+    ),
     "in a typed space": Case(["fit", "-m", *FIT, "sweep.space={model._target_: [os.system, evil.Net]}"]),
     "sampler": Case(["fit", "-m", *FIT, "seed=1,2", f"sweep.sampler={HARM}"]),
     "sweep's own": Case(["fit", "-m", *FIT, "seed=1,2", "sweep._target_=os.system"]),
     # What the package transformers would look up and run; its answer to it is a question to whoever sits there.
-    "auto_map": Case(["check", "data=digits", "model=pretrained", "model.name=x", "model.weights=false"]
-        + ["model.config={model_type: gpt2, auto_map: {AutoModelForImageClassification: '{here}--evil.Net'}}"]),
-    "attention from the hub": Case(["check", "data=digits", "model=pretrained", "model.name=x", "model.weights=false"]
-        + ["model.config={model_type: vit, attn_implementation: evil/kernel}"]),
-    "attention from the hub, private": Case(["check", "data=digits", "model=pretrained", "model.name=x"]
-        + ["model.config={model_type: vit, _attn_implementation: evil/kernel}"]),
-    "remote code": Case(["check", "data=digits", "model=pretrained", "model.name=x"]
-        + ["model.config={model_type: vit, trust_remote_code: true}"]),
-    "a class in a description": Case(["check", "data=digits", "model=pretrained", "model.name=x", f"model.config={HARM}"]),
+    "auto_map": Case(
+        [
+            *PRETRAINED,
+            "model.weights=false",
+            "model.config={model_type: gpt2, auto_map: {AutoModelForImageClassification: '{here}--evil.Net'}}",
+        ]
+    ),
+    "attention from the hub": Case(
+        [*PRETRAINED, "model.weights=false", "model.config={model_type: vit, attn_implementation: evil/kernel}"]
+    ),
+    "attention from the hub, private": Case(
+        [*PRETRAINED, "model.config={model_type: vit, _attn_implementation: evil/kernel}"]
+    ),
+    "remote code": Case([*PRETRAINED, "model.config={model_type: vit, trust_remote_code: true}"]),
+    "a class in a description": Case(
+        ["check", "data=digits", "model=pretrained", "model.name=x", f"model.config={HARM}"]
+    ),
 }
 
 
@@ -417,22 +468,40 @@ OF_HYDRA = [
     "hydra@model=mlp",
     "model@hydra.sweeper=mlp",
 ]
-SHOWING = ["--cfg job", "--cfg hydra", "--cfg all", "--cfg all --resolve", "--info all", "--info config", "--info searchpath"]
+SHOWING = [
+    "--cfg job",
+    "--cfg hydra",
+    "--cfg all",
+    "--cfg all --resolve",
+    "--info all",
+    "--info config",
+    "--info searchpath",
+]
 
 
-@pytest.mark.parametrize("override", OF_HYDRA)
-@pytest.mark.parametrize("verb", ["check", "fit -m seed=1,2", "check --cfg job"])
+def some(cases: Sequence[str], *others: str, every: int = 6) -> list[Any]:
+    """Each case under the first of the other parameters, and some under each of the rest: pairs for ``parametrize``."""
+    first, *rest = others
+    pairs = [(first, case) for case in cases]
+    pairs += [(other, case) for place, other in enumerate(rest) for case in cases[place % every :: every]]
+    return [pytest.param(*pair, id=" - ".join(pair)) for pair in pairs]
+
+
+@pytest.mark.parametrize(("verb", "override"), some(OF_HYDRA, "check", "check -m seed=1,2", "check --cfg job", every=2))
 def test_what_is_hydras_is_not_typed(verb: str, override: str, command: Command, away: Path) -> None:
     refused(attack(Case([*verb.split(), *FIT, override]), command, away))
 
 
-@pytest.mark.parametrize("override", ["hydra.searchpath=[pkg://evil]", "+hydra.callbacks.x._target_=evil.Callback", "hydra/launcher=basic"])
+@pytest.mark.parametrize("override", ["hydra.searchpath=[pkg://evil]", "+hydra.callbacks.x._target_=evil.Callback"])
 @pytest.mark.parametrize("flags", SHOWING[1:])
 def test_what_is_hydras_is_not_shown(flags: str, override: str, command: Command, away: Path) -> None:
     refused(attack(Case(["check", *flags.split(), override]), command, away))
 
 
-@pytest.mark.parametrize("override", ["hydra.searchpath=[pkg://evil]", "+hydra.callbacks.x._target_=evil.Callback", "model._target_=evil.Net"])
+@pytest.mark.parametrize(
+    "override",
+    ["hydra.searchpath=[pkg://evil]", "+hydra.callbacks.x._target_=evil.Callback", "model._target_=evil.Net"],
+)
 def test_completing_a_line_runs_nothing(
     override: str, command: Command, away: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -444,7 +513,17 @@ def test_completing_a_line_runs_nothing(
     assert "Traceback" not in said.err
 
 
-@pytest.mark.parametrize("flag", ["--experimental-rerun={here}/evil.pkl", "--config-path={here}", "--config-name=evil", "--hydra-help", "--run", "-cd={here}"])
+@pytest.mark.parametrize(
+    "flag",
+    [
+        "--experimental-rerun={here}/evil.pkl",
+        "--config-path={here}",
+        "--config-name=evil",
+        "--hydra-help",
+        "--run",
+        "-cd={here}",
+    ],
+)
 @pytest.mark.parametrize("before", [[], ["--"]], ids=["plain", "after two dashes"])
 def test_flags_of_hydra_that_are_not_ours(flag: str, before: list[str], command: Command, away: Path) -> None:
     Path("evil.pkl").write_bytes(pickle.dumps(Payload(away / CANARY)))
@@ -488,8 +567,7 @@ IN_FILES = {
 }
 
 
-@pytest.mark.parametrize("name", IN_FILES)
-@pytest.mark.parametrize("verb", ["check", "fit -m seed=1,2", "check --cfg all"])
+@pytest.mark.parametrize(("verb", "name"), some([*IN_FILES], "check", "check -m seed=1,2", "check --cfg all"))
 def test_what_is_hydras_is_in_no_file(verb: str, name: str, command: Command, away: Path) -> None:
     case = own("experiment", f"{GLOBAL}{IN_FILES[name]}\n", *verb.split()[1:], verb=verb.split()[0])
     others = {
@@ -499,11 +577,16 @@ def test_what_is_hydras_is_in_no_file(verb: str, name: str, command: Command, aw
         "far/evil.yaml": MLP,
     }
     # A folder that has a group of Hydra's may be refused for that alone: only those that need one have it.
-    needed = {path: text for path, text in others.items() if "hydra/" not in path or path.split("/")[2] in IN_FILES[name]}
+    needed = {
+        path: text for path, text in others.items() if "hydra/" not in path or path.split("/")[2] in IN_FILES[name]
+    }
     refused(attack(Case(case.words, case.files | needed), command, away))
 
 
-@pytest.mark.parametrize("package", ["hydra", "hydra.sweeper", "hydra.callbacks", "_global_.hydra.callbacks", "hydra.job_logging", "_group_.hydra"])
+@pytest.mark.parametrize(
+    "package",
+    ["hydra", "hydra.sweeper", "hydra.callbacks", "_global_.hydra.callbacks", "hydra.job_logging", "_group_.hydra"],
+)
 def test_a_header_puts_nothing_into_hydra(package: str, command: Command, away: Path) -> None:
     text = f"# @package {package}\nx: {{_target_: evil.Callback}}\nsearchpath: [pkg://evil]\n"
     refused(attack(own("experiment", text), command, away))
@@ -525,12 +608,12 @@ def test_a_header_puts_nothing_into_hydra(package: str, command: Command, away: 
         ("hydra/config", "callbacks: {x: {_target_: evil.Callback}}"),
     ],
 )
-@pytest.mark.parametrize("verb", ["check", "fit -m seed=1,2", "check --cfg all"])
+@pytest.mark.parametrize("verb", ["check", "fit -m seed=1,2"])
 def test_a_folder_of_ones_own_has_no_group_of_hydras(
     verb: str, path: str, text: str, command: Command, away: Path
 ) -> None:
     with open("evil.npy", "wb") as file:
-        np.save(file, np.array([Payload(away / CANARY)], dtype=object), allow_pickle=True)
+        pickled(file, np.array([Payload(away / CANARY)], dtype=object))
     case = Case([*verb.split(), *FIT, "--config-dir", "conf"], {f"conf/{path}.yaml": f"{text}\n"})
     refused(attack(case, command, away))
 
@@ -551,8 +634,9 @@ RESOLVERS = [
 ]
 
 
-@pytest.mark.parametrize("resolver", RESOLVERS)
-@pytest.mark.parametrize("place", ["typed", "file", "experiment", "--cfg all --resolve"])
+@pytest.mark.parametrize(
+    ("place", "resolver"), some(RESOLVERS, "typed", "file", "experiment", "--cfg all --resolve", every=3)
+)
 def test_a_resolver_that_is_not_plain(place: str, resolver: str, command: Command, away: Path) -> None:
     quoted = json.dumps(resolver)
     if place == "typed":
@@ -580,8 +664,9 @@ TAGS = [
 ]
 
 
-@pytest.mark.parametrize("tag", TAGS)
-@pytest.mark.parametrize("place", ["file", "experiment", "saved card", "typed", "swept", "unused file"])
+@pytest.mark.parametrize(
+    ("place", "tag"), some(TAGS, "file", "experiment", "saved card", "typed", "swept", "unused file", every=4)
+)
 def test_a_tag(place: str, tag: str, command: Command, away: Path) -> None:
     if place == "file":
         case = own("model", MLP.replace("[8]", tag))
@@ -599,17 +684,31 @@ def test_a_tag(place: str, tag: str, command: Command, away: Path) -> None:
     refused(attack(case, command, away))
 
 
-NAMES = ["../../far/evil", "/{here}/far/evil", "../model/mlp", "./mlp", "mlp/", "mlp\n", "mlp\0", "far evil", "mlp.yaml", "*", "", "."]
+NAMES = [
+    "../../far/evil",
+    "/{here}/far/evil",
+    "../model/mlp",
+    "./mlp",
+    "mlp/",
+    "mlp\n",
+    "mlp\0",
+    "far evil",
+    "mlp.yaml",
+    "*",
+    "",
+    ".",
+]
 
 
-@pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("group", ["model", "experiment"])
+@pytest.mark.parametrize(("group", "name"), some(NAMES, "model", "experiment"))
 def test_a_choice_that_is_no_name(group: str, name: str, command: Command, away: Path) -> None:
     case = Case(["check", f"{group}='{name}'" if name else f"{group}=''", "--config-dir", "conf"])
     refused(attack(Case(case.words, {"far/evil.yaml": MLP, "conf/model/mine.yaml": MLP}), command, away))
 
 
-@pytest.mark.parametrize("name", ["e\nvil", "e,vil", "e=vil", "${oc.env:HOME}", "e vil]", "[evil", "choice(a,b)", "glob(*)", "-evil"])
+@pytest.mark.parametrize(
+    "name", ["e\nvil", "e,vil", "e=vil", "${oc.env:HOME}", "e vil]", "[evil", "choice(a,b)", "glob(*)"]
+)
 def test_a_file_with_a_name_that_hydra_reads_otherwise(name: str, command: Command, away: Path) -> None:
     case = Case(["check", f"model='{name}'", "--config-dir", "conf"], {f"conf/model/{name}.yaml": MLP})
     refused(attack(case, command, away))
@@ -688,8 +787,9 @@ def on_run(verb: str, run: Path) -> Case:
 ON_RUNS = ["resume", "verify", "evaluate", "predict", "package"]
 
 
-@pytest.mark.parametrize("target", ["os.system", "evil.Net", "runcard.files.os.system"])
-@pytest.mark.parametrize("section", ["model", "data", "logger"])
+@pytest.mark.parametrize(
+    ("section", "target"), [("model", "evil.Net"), ("data", "os.system"), ("logger", "runcard.files.os.system")]
+)
 @pytest.mark.parametrize("verb", ON_RUNS)
 def test_a_run_whose_card_names_another_class(
     verb: str, section: str, target: str, run_copy: Path, command: Command, away: Path
@@ -714,15 +814,15 @@ def test_a_run_whose_network_would_be_looked_up(verb: str, run_copy: Path, comma
 
 
 @pytest.mark.parametrize("form", ["zip", "pickle"])
-@pytest.mark.parametrize("verb", ON_RUNS)
+@pytest.mark.parametrize("verb", [verb for verb in ON_RUNS if verb != "verify"])  # that looks at them at its end
 def test_a_run_whose_weights_are_a_pickle(verb: str, form: str, run_copy: Path, command: Command, away: Path) -> None:
     case = on_run(verb, run_copy)
     for path in (run_copy / "checkpoints").glob("*.ckpt"):
         content = {"state_dict": Payload(away / CANARY)}
         if form == "pickle":
-            path.write_bytes(pickle.dumps(content))
+            path.write_bytes(pickle.dumps(content, protocol=2))
         else:
-            torch.save(content, path)
+            torch.save(content, path)  # of its own accord with pickle
         # With the right SHA-256, so that it is the content that is refused.
         text = path.read_bytes()
         end = text if form == "pickle" else text[:-2]
@@ -755,11 +855,11 @@ def test_a_study_whose_winner_is_no_number(number: Any, run_copy: Path, command:
 @pytest.mark.parametrize("which", ["inputs", "targets"])
 @pytest.mark.parametrize("verb", ["check", "fit"])
 def test_arrays_of_pickles(verb: str, which: str, command: Command, away: Path) -> None:
-    arrays = {"inputs": np.zeros((20, 3), np.float32), "targets": np.arange(20) % 2}
+    arrays: dict[str, Any] = {"inputs": np.zeros((20, 3), np.float32), "targets": np.arange(20) % 2}
     for name, array in arrays.items():
         np.save(f"{name}.npy", array)
     with open(f"{which}.npy", "wb") as file:
-        np.save(file, np.array([Payload(away / CANARY)] * 20, dtype=object), allow_pickle=True)
+        pickled(file, np.array([Payload(away / CANARY)] * 20, dtype=object))
     said = attack(Case([verb, "data=arrays", "data.inputs=inputs.npy", "data.targets=targets.npy"]), command, away)
     refused(said, 4)
 
@@ -836,13 +936,18 @@ SECONDS, MEGABYTES = 5, 300  # 1 s and 200 MB are what is meant
 BOMB = "\n".join(["a0: &a0 [x, x]", *(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]" for i in range(1, 11))])
 FLOW = ", ".join(["a0: &a0 [x, x]", *(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]" for i in range(1, 11))])
 MERGED = "\n".join(
-    ["a0: &a0 {x: 1}", *(f"a{i}: &a{i} {{<<: [{', '.join([f'*a{i - 1}'] * 10)}], y{i}: *a{i - 1}}}" for i in range(1, 11))]
+    [
+        "a0: &a0 {x: 1}",
+        *(f"a{i}: &a{i} {{<<: [{', '.join([f'*a{i - 1}'] * 10)}], y{i}: *a{i - 1}}}" for i in range(1, 11)),
+    ]
 )
 WOVEN = "\n".join([*(f"k{i}: ${{k{i + 1}}}${{k{i + 1}}}" for i in range(30)), "k30: xxxxxxxx"])
 DEEP = "[" * 100_000
 STAIRS = "".join(f"{' ' * step}a:\n" for step in range(1000))
 LONG = "# " + "x" * 10_000_000 + "\n"
 ROWS = "\n".join(f"key{number}: {number}" for number in range(20_000))
+WOVEN_KEYS = [f"problem.{name}" for name in ("goal", "today", "risk", "impact", "target")]
+WOVEN_KEYS += ["runs_dir", "trainer.monitor", "data.name", "model._target_", "name"]
 NINES = "9" * 100_000
 
 BOMBS: dict[str, Case] = {}
@@ -872,7 +977,9 @@ for _name, _text in {
 for _name in ("aliases", "brackets", "many keys", "a woven text", "a huge number"):
     _text = BOMBS[f"{_name} in a group"].files["conf/model/evil.yaml"].removeprefix(MLP)
     BOMBS[f"{_name} in an experiment"] = own("experiment", f"{GLOBAL}{_text}")
-    BOMBS[f"{_name} in a file that is not chosen"] = Case(["check", "--config-dir", "conf"], {"conf/model/evil.yaml": _text})
+for _name, _text in {"aliases": BOMB, "brackets": f"a: {DEEP}"}.items():
+    _files = {"conf/model/evil.yaml": f"{_text}\n"}
+    BOMBS[f"{_name} in a file that is not chosen"] = Case(["check", "--config-dir", "conf"], _files)
 for _name, _words in {
     "aliases typed": ["data.kinds={'é': {" + FLOW + "}}"],
     "brackets typed": [f"seed={DEEP}"],
@@ -885,10 +992,7 @@ for _name, _words in {
     "a huge number in a list": [f"model.hidden=[{NINES}]"],
     "a huge number swept": ["-m", f"seed=1,{NINES}"],
     "a woven text typed": [*(f"k{i}=${{k{i + 1}}}${{k{i + 1}}}" for i in range(30)), "k30=xxxxxxxx"],
-    "woven into what there is": [f"problem.goal={'${problem.today}' * 10}", f"problem.today={'${problem.risk}' * 10}"]
-    + [f"problem.risk={'${problem.impact}' * 10}", f"problem.impact={'${runs_dir}' * 10}"]
-    + [f"runs_dir={'${trainer.monitor}' * 10}", f"trainer.monitor={'${problem.target}' * 10}"]
-    + [f"problem.target={'${name}' * 10}", "name=aaaaaaaaaa"],
+    "woven into what there is": [f"{key}={f'${{{other}}}' * 10}" for key, other in itertools.pairwise(WOVEN_KEYS)],
     "nested interpolations typed": ["seed=" + "${" * 5_000 + "a" + "}" * 5_000],
     "an endless range": ["-m", "seed=range(0,1e18)"],
     "a sorted endless range": ["-m", "seed=sort(range(0,10000000000))"],
@@ -903,7 +1007,9 @@ for _name, _words in {
 for _name in ("fifo", "endless"):
     BOMBS[f"{_name} as a saved card"] = Case(["check", f"{_name}.yaml"])
     BOMBS[f"{_name} as a group"] = Case(["check", "model=x", "--config-dir", f"conf-{_name}"])
-    BOMBS[f"{_name} as trust"] = Case(["check", "model._target_=my_package.Net"], {"pyproject.toml": f"link to {_name}"})
+    BOMBS[f"{_name} as trust"] = Case(
+        ["check", "model._target_=my_package.Net"], {"pyproject.toml": f"link to {_name}"}
+    )
 
 FORKING = """
 import json, os, resource, signal, sys, traceback
@@ -916,7 +1022,7 @@ for name, case in cases.items():
     if not child:
         handle = os.open(out, os.O_CREAT | os.O_WRONLY)
         os.dup2(handle, 1), os.dup2(handle, 2)
-        signal.alarm(12)
+        signal.alarm(6)
         resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))
         os.chdir(case["folder"])
         code = 99
