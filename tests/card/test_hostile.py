@@ -864,6 +864,62 @@ def test_arrays_of_pickles(verb: str, which: str, command: Command, away: Path) 
     refused(said, 4)
 
 
+DEEP = "[" * 100_000
+
+
+@pytest.mark.parametrize("name", ["card.yaml", "data.json", "metrics.json", "environment.json"])
+@pytest.mark.parametrize(
+    "text", [DEEP, '{"a": ' * 100_000, '{"best_epoch": NaN}', 'a: "\\ud800"'], ids=["lists", "mappings", "NaN", "half"]
+)
+@pytest.mark.parametrize("verb", ["evaluate", "ls"])
+def test_a_run_whose_files_are_too_deep(
+    verb: str, text: str, name: str, run_copy: Path, command: Command, away: Path
+) -> None:
+    card = (run_copy / "card.yaml").read_text()
+    (run_copy / name).write_text(card + text if text.startswith("a: ") and name == "card.yaml" else text)
+    words = ["ls", "--runs-dir", "theirs"] if verb == "ls" else [verb, str(run_copy)]
+    said = attack(Case(words), command, away)
+    assert "a fault in Runcard" not in said.err
+    # A damaged run hides no other, so they are listed; what was not needed may be damaged.
+    assert said.code in ([0] if verb == "ls" else [0, 2] if name == "environment.json" else [2]), said.err
+
+
+def test_a_study_whose_file_is_too_deep(command: Command, away: Path) -> None:
+    refused(attack(Case(["package", "studies"], {"studies/study.json": DEEP}), command, away))
+
+
+# A terminal obeys what is printed: its title, its colours, what is pasted next.
+
+ESCAPE = "\x1b]0;evil\x07\x1b[2J"
+PRINTED = {
+    "a choice": Case(["check", f"model={ESCAPE}"]),
+    "a key": Case(["check", f"{ESCAPE}=1"]),
+    "a key in quotes": Case(["check", f'data.kinds={{"{ESCAPE}": number}}']),
+    "a text": Case(["check", f'problem.goal="{ESCAPE}"']),
+    "a card's name": Case(["check", f"{ESCAPE}.yaml"]),
+    "a card's key": Case(["check", "card.yaml"], {"card.yaml": yaml.safe_dump(WINE | {ESCAPE: 1})}),
+    "a card's text": Case(["check", "card.yaml"], {"card.yaml": yaml.safe_dump(WINE | {"runs_dir": ESCAPE})}),
+    "a file of a group": Case(["check", "model=zzzz", "--config-dir", "conf"], {f"conf/model/{ESCAPE}.yaml": MLP}),
+    "a folder of groups": Case(["check", "--config-dir", ESCAPE]),
+    "a verb": Case([ESCAPE]),
+    "a flag": Case(["check", f"--{ESCAPE}"]),
+    "a run": Case(["evaluate", ESCAPE]),
+    "a listed run": Case(["ls", "--runs-dir", "a"], {f"a/{ESCAPE}/x/card.yaml": yaml.safe_dump(WINE)}),
+    "a listed value": Case(
+        ["ls", "--runs-dir", "a"],
+        {f"a/b/{name}/card.yaml": yaml.safe_dump(WINE | {"name": f"{ESCAPE}{name}"}) for name in "xy"},
+    ),
+    "half a character": Case(["check", "model=\udcff", "--json"]),
+}
+
+
+@pytest.mark.parametrize("name", PRINTED)
+def test_nothing_reaches_the_terminal_that_it_would_obey(name: str, command: Command, away: Path) -> None:
+    said = attack(PRINTED[name], command, away)
+    assert "a fault in Runcard" not in said.err
+    assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", said.out + said.err)
+
+
 # What lies in the working directory is nobody's word.
 
 
@@ -905,6 +961,40 @@ def test_a_child_imports_nothing_from_the_working_directory(wine_run: Run, comma
     assert said.code == 0, said.err
 
 
+def test_other_processes_of_a_fit_import_nothing_from_the_working_directory(
+    away: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from runcard.training import ranks
+
+    started: list[tuple[list[str], dict[str, str]]] = []
+
+    def start(command: list[str], *, env: dict[str, str], **_: object) -> None:
+        started.append((command, env))
+        raise OSError("by design")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("runcard.training.ranks.subprocess.Popen", start)
+        with pytest.raises(OSError, match="by design"), ranks.children(away, 2):
+            pass
+    ((words, variables),) = started
+    plant(["planted_here"], away / CANARY)
+    before = words[: words.index("-m")]
+    done = subprocess.run([*before, "-m", "planted_here"], env=variables, cwd=away, capture_output=True, timeout=HANG_S)
+    assert done.returncode
+    assert not (away / CANARY).exists()
+
+
+def test_settings_of_matplotlib_in_the_working_directory(
+    run_copy: Path, command: Command, away: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import matplotlib as mpl
+
+    # As if there had been a matplotlibrc: with it LaTeX would be run, or missed.
+    monkeypatch.setitem(mpl.rcParams, "text.usetex", True)
+    said = attack(Case(["evaluate", str(run_copy)]), command, away)
+    assert said.code == 0, said.err
+
+
 @pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
 @pytest.mark.parametrize("way", ["fsmonitor", "clean filter", "process filter", "external diff"])
 def test_git_runs_nothing_that_a_checkout_names(way: str, away: Path) -> None:
@@ -942,7 +1032,6 @@ MERGED = "\n".join(
     ]
 )
 WOVEN = "\n".join([*(f"k{i}: ${{k{i + 1}}}${{k{i + 1}}}" for i in range(30)), "k30: xxxxxxxx"])
-DEEP = "[" * 100_000
 STAIRS = "".join(f"{' ' * step}a:\n" for step in range(1000))
 LONG = "# " + "x" * 10_000_000 + "\n"
 ROWS = "\n".join(f"key{number}: {number}" for number in range(20_000))

@@ -1,4 +1,4 @@
-"""Wrong cards: each mistake is found before data is read, named by key, file and line, with the right name beside it."""
+"""Wrong cards: each mistake is found before data is read, named by key, file and line, with the right name at hand."""
 
 from __future__ import annotations
 

@@ -39,8 +39,8 @@ def explain(error: ValidationError, origins: Origins, root: type[BaseModel] = Ca
 
 def _without_auto(details: list[ErrorDetails]) -> tuple[list[ErrorDetails], set[tuple[int | str, ...]]]:
     """One error for a value that may also be ``auto``, where pydantic has one for each; and the places of such."""
-    places = {detail["loc"][:-1] for detail in details if detail["loc"][-1] == AUTO}
-    kept = [detail for detail in details if detail["loc"][-1] != AUTO]
+    places = {detail["loc"][:-1] for detail in details if detail["loc"][-1:] == (AUTO,)}
+    kept = [detail for detail in details if detail["loc"][-1:] != (AUTO,)]
     for detail in kept:
         if detail["loc"][:-1] in places:
             detail["loc"] = detail["loc"][:-1]
@@ -53,6 +53,8 @@ def _mistake(detail: ErrorDetails, origins: Origins, root: type[BaseModel], auto
     where = place_of(origins, key)
     if kind == "extra_forbidden":
         return Mistake(key, "there is no such key", where, _right_key(detail["loc"], root))
+    if kind == "json_invalid":  # half of a character, which YAML can write
+        return Mistake(key, f"holds what is no text: {detail['ctx']['error']}")
     if kind == "missing":
         hint = f"Choose one with {key}=NAME, or write a file {key}/NAME.yaml." if key in GROUPS else ""
         return Mistake(key, "is missing", where, hint)
