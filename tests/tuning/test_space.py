@@ -136,7 +136,7 @@ def test_values_come_back_as_they_were(values: list[object]) -> None:
         (["data=wine", "model=mlp,cnn"], "a convolutional network needs images"),
         (["problem.metric=fame", "seed=1,2"], "problem.metric: must be"),
         (["trainer.monitor=val/fame", "seed=1,2"], "nobody logs 'val/fame'"),
-        (["sede=1,2"], "Did you mean seed or scheduler?"),
+        (["sede=1,2"], "Did you mean seed?"),
     ],
 )
 def test_a_space_that_is_refused(words: list[str], says: str) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+MANY = 10**9
+
 
 def suggest(wrong: str, right: Iterable[str]) -> str:
     """A sentence that offers the nearest names, or all of them when none is near."""
@@ -17,7 +19,7 @@ def suggest(wrong: str, right: Iterable[str]) -> str:
 def nearest(wrong: str, right: Iterable[str], count: int = 3) -> list[str]:
     """At most ``count`` names close to the wrong one, the closest first; else those that it is a part of."""
     names, typed = sorted(set(right)), wrong.lower()
-    found = [(edits(typed, name.lower()), name) for name in names if abs(len(typed) - len(name)) <= _most(name)]
+    found = [(edits(typed, name.lower(), _most(name)), name) for name in names]
     close = sorted((number, name) for number, name in found if number <= _most(name))
     if close:
         # One edit more than the best may still be what was meant; two are noise.
@@ -25,8 +27,20 @@ def nearest(wrong: str, right: Iterable[str], count: int = 3) -> list[str]:
     return sorted((name for name in names if len(typed) > 2 and typed in name.lower()), key=len)[:count]
 
 
-def edits(one: str, other: str) -> int:
-    """How many letters to leave out, add, change, or swap with the next one: the optimal string alignment."""
+def edits(one: str, other: str, most: int = MANY) -> int:
+    """How many letters to leave out, add, change, or swap with the next one: the optimal string alignment.
+
+    Args:
+        one: A text.
+        other: Another.
+        most: Where counting may stop; more is said as one more. Who serves a model may be asked for many long names.
+    """
+    # One edit changes the length by one, and the set of letters by two.
+    if abs(len(one) - len(other)) > most or len({*one} ^ {*other}) > 2 * most:
+        return most + 1
+    pairs = enumerate(zip(one, other, strict=False))
+    same = next((place for place, (letter, wanted) in pairs if letter != wanted), min(len(one), len(other)))
+    one, other = one[same:], other[same:]
     before, last = [0], list(range(len(other) + 1))
     for i, letter in enumerate(one):
         row = [i + 1]
@@ -35,10 +49,12 @@ def edits(one: str, other: str) -> int:
             if i and j and letter == other[j - 1] and wanted == one[i - 1]:
                 least = min(least, before[j - 1] + 1)
             row.append(least)
+        if min(row) > most <= min(last):
+            return most + 1
         before, last = last, row
-    return last[-1]
+    return min(last[-1], most + 1)
 
 
 def _most(name: str) -> int:
     """So many edits a name may be away; in a name of three letters two would leave one."""
-    return 1 if len(name) < 4 else max(2, len(name) // 3)
+    return 1 if len(name) < 4 else max(2, min(len(name) // 3, 4))
