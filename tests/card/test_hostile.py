@@ -557,6 +557,8 @@ IN_FILES = {
     "a file elsewhere": "defaults: ['file://{here}/far/evil']",
     "above": "defaults: [../../far/evil]",
     "above, absolute": "defaults: [/../far/evil]",
+    "absolute": "defaults: ['/{here}/far/evil']",
+    "by itself": "defaults: [/experiment/evil]",
     "above, by a group": "defaults: [override /model: ../../far/evil]",
     "by the environment": "defaults: [override /model: '${oc.env:HOME}']",
     "by a resolver": "defaults: [override /model: '${oc.create:mlp}']",
@@ -659,6 +661,8 @@ TAGS = [
     "!!python/module:evil",
     "!!python/tuple [1, 2]",
     "!evil 1",
+    "!!binary aGk=",
+    "!!set {a, b}",
     "!<tag:yaml.org,2002:python/object/apply:os.system> ['{touch}']",
     "&x !!python/object/apply:subprocess.Popen [[touch, '{canary}']]",
 ]
@@ -1092,6 +1096,15 @@ for _name, _words in {
     "many words": [f"key{number}={number}" for number in range(3_000)],
 }.items():
     BOMBS[_name] = Case(["check", *_words])
+# Files that name two others each, and these two others each.
+_files = {f"conf/model/b{i}.yaml": f"defaults: [b{i + 1}@x, b{i + 1}@y]\n" for i in range(30)} | {
+    "conf/model/b30.yaml": MLP
+}
+BOMBS["defaults that double"] = Case(["check", "model=b0", "--config-dir", "conf"], _files)
+_files = {f"conf/model/b{i}.yaml": f"defaults: [b{i + 1}]\n" for i in range(2_000)} | {"conf/model/b2000.yaml": MLP}
+BOMBS["defaults in a long row"] = Case(["check", "model=b0", "--config-dir", "conf"], _files)
+_files = {f"conf/model/b{i}.yaml": "defaults: [b0, b1]\n" for i in range(2)}
+BOMBS["defaults in a circle"] = Case(["check", "model=b0", "--config-dir", "conf"], _files)
 # Files that never end, or that nobody writes to.
 for _name in ("fifo", "endless"):
     BOMBS[f"{_name} as a saved card"] = Case(["check", f"{_name}.yaml"])

@@ -260,6 +260,14 @@ FILED = [
         f"{GLOBAL}trainer: {{limit_batch: 3}}\n",
         ("trainer.limit_batch", 2, "Did you mean trainer.limit_batches?"),
     ),
+    filed(
+        "experiment", f"{GLOBAL}trainer.max_epochs: 3\n", ("trainer.max_epochs", 2, "write trainer: {max_epochs: ...}")
+    ),
+    filed(
+        "experiment",
+        f"{GLOBAL}trainer:\n  early_stopping.patience: 3\n",
+        ("trainer.early_stopping.patience", 3, "write early_stopping: {patience: ...}"),
+    ),
 ]
 STORED = [
     stored("seed", "sede: 0", "sede", "Did you mean seed"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
@@ -82,6 +84,10 @@ def _right_key(loc: tuple[int | str, ...], root: type[BaseModel]) -> str:
     names, keys = _names(loc), _keys(_section_at(loc[:-1], root))
     if names == ["sweep"]:
         return "It belongs to a sweep: add -m, or choose sweep=tpe, sweep=random or sweep=grid."
+    if "." in names[-1]:
+        *sections, leaf = names[-1].split(".")
+        nested = "".join(f"{section}: {{" for section in sections) + f"{leaf}: ...{'}' * len(sections)}"
+        return f"A file has keys within keys: write {nested}."
     if len(names) == 1 and root is Card:
         keys += [group for group in GROUPS if group not in keys]  # chosen as one, though the card has no such key
     prefix = "".join(f"{name}." for name in names[:-1])
@@ -117,14 +123,15 @@ def _keys(section: type[BaseModel]) -> list[str]:
     return [field.alias or name for name, field in section.model_fields.items()]
 
 
-def _all_keys(section: type[BaseModel], prefix: str = "") -> list[str]:
+@functools.cache
+def _all_keys(section: type[BaseModel], prefix: str = "") -> tuple[str, ...]:
     paths = []
     for name, field in section.model_fields.items():
         path = f"{prefix}{field.alias or name}"
         paths.append(path)
         for model in models_in(field.annotation):
             paths += _all_keys(model, f"{path}.")
-    return list(dict.fromkeys(paths))
+    return tuple(dict.fromkeys(paths))
 
 
 _MODULES = {
