@@ -6,6 +6,7 @@ nothing ran: a file that every payload makes, and a hook that hears of every pro
 
 from __future__ import annotations
 
+import importlib
 import itertools
 import json
 import os
@@ -92,7 +93,7 @@ def planted(away: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: p
     for name, text in PAYLOADS.items():
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text(text.format(canary=str(canary), touch=f"touch {canary}"))
-    monkeypatch.syspath_prepend(str(folder))
+    monkeypatch.setattr(sys, "path", [str(folder), *sys.path])
     yield folder
     for name in [name for name in sys.modules if name.startswith(("evil", "my_package"))]:
         del sys.modules[name]
@@ -346,6 +347,13 @@ def test_a_trusted_package_vouches_for_its_own_only(target: str, command: Comman
     trusting = {"pyproject.toml": '[tool.runcard]\ntrust = ["my_package"]\n'}
     case = saved("model", {"_target_": target, "command": "{touch}"})
     refused(attack(Case(case.words, case.files | trusting), command, away))
+
+
+def test_importing_works_as_before_once_a_package_is_trusted(command: Command, away: Path) -> None:
+    case = saved("model", {"_target_": "my_package.danger"})
+    trusting = {"pyproject.toml": '[tool.runcard]\ntrust = ["my_package"]\n'}
+    refused(attack(Case(case.words, case.files | trusting), command, away))
+    importlib.invalidate_caches()  # as whoever writes a module and imports it must call it
 
 
 def test_a_trusted_package_in_a_file(command: Command, away: Path) -> None:

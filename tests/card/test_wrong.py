@@ -38,7 +38,7 @@ def unread(monkeypatch: pytest.MonkeyPatch) -> None:
     def read(*_: object, **__: object) -> None:
         raise AssertionError("data was read")
 
-    monkeypatch.setattr("runcard.api.build", read)
+    monkeypatch.setattr("runcard.api.source_of", read)
 
 
 def found_in(words: Sequence[str], config_dir: str | None = None, *, sweep: bool = False) -> list[Mistake]:
