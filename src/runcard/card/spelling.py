@@ -22,8 +22,7 @@ def nearest(wrong: str, right: Iterable[str], count: int = 3) -> list[str]:
     found = [(edits(typed, name.lower(), _most(name)), name) for name in names]
     close = sorted((number, name) for number, name in found if number <= _most(name))
     if close:
-        # One edit more than the best may still be what was meant; two are noise.
-        return [name for number, name in close if number <= close[0][0] + 1][:count]
+        return [name for number, name in close if number == close[0][0]][:count]
     return sorted((name for name in names if len(typed) > 2 and typed in name.lower()), key=len)[:count]
 
 
