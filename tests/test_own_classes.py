@@ -351,7 +351,7 @@ def test_a_network_that_does_not_do_is_said_in_a_line(project: str, name: str, s
 
 
 WRONG = {
-    "model._target_=PACKAGE.parts.Nett": ("model._target_", "has no 'Nett' Did you mean Net?"),
+    "model._target_=PACKAGE.parts.Nett": ("model._target_", "has no 'Nett' Did you mean Net "),
     "model._target_=PACKAGE.part.Net": ("model._target_", "has no 'part' Did you mean parts?"),
     "model._target_=PACKAGE.parts.danger": ("model._target_", "neither a class nor a function"),
     "model._target_=PACKAGE.parts.instance": ("model._target_", "neither a class nor a function"),

@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("runcard")
 
+# What says where the rows are: if one is wrong, it is no use to look there.
+SAY_WHERE = ("data", "data._target_", "data.name", "data.path", "data.inputs", "data.targets", "data.separator")
+
 
 def load_card(overrides: Sequence[str] = (), config_dir: str | Path | None = None) -> Card:
     """Compose a card and check every key and value of it; reads no data.
@@ -64,7 +67,8 @@ def checked_card(overrides: Sequence[str] = (), config_dir: str | Path | None = 
     try:
         card = load_card(overrides, config_dir)
     except CardError as error:
-        if isinstance(error.sound, Card):
+        unread = any(mistake.key in SAY_WHERE for mistake in error.mistakes)
+        if isinstance(error.sound, Card) and not unread:
             error = CardError([*error.mistakes, *_outside(error.sound)])
         raise error from None
     check(card)

@@ -56,7 +56,7 @@ def describe() -> dict[str, Any]:
         "memory_gb": round(memory_bytes() / 2**30, 1),
         "packages": versions(),
         "commit": _git("rev-parse", "HEAD"),
-        "uncommitted_diff": _git("diff", "--no-ext-diff", "--no-textconv", "HEAD"),
+        "uncommitted_diff": _git("diff", "--no-ext-diff", "--no-textconv", "--ignore-submodules", "HEAD"),
     }
 
 
@@ -83,10 +83,21 @@ def _processor() -> str:
 
 
 def _git(*arguments: str) -> str | None:
-    """The output of a git command; None where there is no git, no checkout or no commit."""
-    command = ["git", *arguments]
+    """The output of a git command; None where there is no git, no checkout or no commit.
+
+    A checkout that somebody unpacked here brings settings of its own, some of which name programs: none is run.
+    """
+    filters = _said_by("git", "config", "--name-only", "--get-regexp", r"^filter\.") or ""
+    blank = [f"{name}=" for name in filters.splitlines() if not name.endswith(".required")]
+    blank += [f"{name}=false" for name in filters.splitlines() if name.endswith(".required")]
+    settings = [word for setting in ("core.fsmonitor=false", *blank) for word in ("-c", setting)]
+    return _said_by("git", *settings, *arguments)
+
+
+def _said_by(*command: str) -> str | None:
+    settings = os.environ | {"GIT_ALLOW_PROTOCOL": "", "GIT_NO_LAZY_FETCH": "1"}  # a promised object is not fetched
     try:
-        done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=10)
+        done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=10, env=settings)
     except (OSError, subprocess.TimeoutExpired):
         return None
     return done.stdout.strip() if done.returncode == 0 else None

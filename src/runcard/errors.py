@@ -16,6 +16,9 @@ import signal
 from dataclasses import dataclass
 from typing import ClassVar
 
+# More than a screen of them helps nobody; --json has all.
+MAX_LISTED = 50
+
 
 class RuncardError(Exception):
     """Root of every error that Runcard raises on purpose."""
@@ -96,4 +99,5 @@ class Stopped(BaseException):
 
 def _listed(mistakes: list[Mistake]) -> str:
     count = "one mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
-    return "\n".join([f"the card has {count}:", *(f"  - {mistake}" for mistake in mistakes)])
+    more = [f"  … and {len(mistakes) - MAX_LISTED} more"] if len(mistakes) > MAX_LISTED else []
+    return "\n".join([f"the card has {count}:", *(f"  - {mistake}" for mistake in mistakes[:MAX_LISTED]), *more])

@@ -24,6 +24,9 @@ MAX_DIGITS = 400
 PLAIN = "tag:yaml.org,2002:"
 TAGS = {None, "!", *(PLAIN + name for name in ("str", "int", "float", "bool", "null", "map", "seq"))}
 BREAKS = frozenset("\x85\u2028\u2029")
+DIGITS = re.compile(r"[-+]?[0-9a-fA-FxXoObB_:.]+")
+OCTAL = re.compile(r"[-+]?0_*[0-7][0-7_]*")
+SIXTIES = re.compile(r"[-+]?[1-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?")
 NUMBER = re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$")
 
 
@@ -67,7 +70,11 @@ def read_text(path: Path, *, mark: bool = False) -> str:
         OSError: If it cannot be read, or is no file.
         YamlError: If it is too large, or not UTF-8.
     """
-    if path.exists() and not path.is_file():
+    try:
+        special = path.exists() and not path.is_file()
+    except ValueError as error:  # a NUL in its name
+        raise OSError(22, str(error), str(path)) from None
+    if special:
         raise IsADirectoryError(21, "is a directory and no file" if path.is_dir() else "is no regular file", str(path))
     with path.open("rb") as file:
         content = file.read(MAX_BYTES + 1)
@@ -159,10 +166,19 @@ def _in_event(event: yaml.Event, line: int, aliases: bool) -> Iterator[Problem]:
             yield Problem(line, "aliases are not allowed", "Write the value out.")
     elif isinstance(event, yaml.ScalarEvent | yaml.CollectionStartEvent) and event.tag not in TAGS:
         yield Problem(line, f"the tag {str(event.tag).replace(PLAIN, '!!')!r} is not allowed: values are plain")
-    if isinstance(event, yaml.ScalarEvent) and not event.style:
-        digits = event.value.lstrip("-+").replace("_", "")
-        if len(digits) > MAX_DIGITS and digits.isdigit():
-            yield Problem(line, f"is a number of {len(digits):,} digits")
+    if isinstance(event, yaml.ScalarEvent) and not event.style and event.tag is None:
+        yield from _in_number(event.value, line)
+
+
+def _in_number(text: str, line: int) -> Iterator[Problem]:
+    """Numbers that are another than they seem, or too long to be one."""
+    if len(text) > MAX_DIGITS and DIGITS.fullmatch(text):
+        yield Problem(line, f"is a number of {len(text):,} digits")
+    elif OCTAL.fullmatch(text):
+        said = f"{text} is {int(text.replace('_', ''), 8)} to YAML, which reads it by eights"
+        yield Problem(line, said, "Quote it if it is a text; leave the zeros out if it is a number.")
+    elif SIXTIES.fullmatch(text):
+        yield Problem(line, f"{text} is a number to YAML, which reads it by sixties", "Quote it.")
 
 
 def _in_keys(node: yaml.Node) -> Iterator[Problem]:
@@ -212,6 +228,8 @@ def _doubled(node: yaml.MappingNode) -> Iterator[Problem]:
         line = _line(key)
         if not isinstance(key, yaml.ScalarNode):
             yield Problem(line, "a key is a list or a mapping, and must be a text")
+        elif key.tag in (f"{PLAIN}bool", f"{PLAIN}null", f"{PLAIN}float"):
+            yield Problem(line, f"the key {key.value} is no text to YAML", "Quote it.")
         elif key.value in first and key.value != "<<":
             yield Problem(line, f"the key {key.value!r} stands twice: in line {first[key.value]} and in line {line}")
         elif key.value not in first:

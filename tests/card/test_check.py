@@ -51,7 +51,7 @@ WRONG = {
     "trainer.monitor=val/r2": ("trainer.monitor", "nobody logs 'val/r2'"),
     "trainer.monitor=val/acuracy": ("trainer.monitor", "Did you mean val/accuracy"),
     "trainer.precision=16-mixed": ("trainer.precision", "needs a GPU"),
-    "data.split.test=0.9": ("data.split", "no rows for training"),
+    "data.split.test=0.9": ("data.split.test", "no rows for training"),
     "data=dgits": ("data", "Did you mean digits"),
     "data=table": ("data.path", "Add data.path=VALUE"),
     "optimizer.lr=1,2": ("optimizer.lr=1,2", "one run takes one value"),

@@ -727,9 +727,9 @@ def test_a_file_with_a_name_that_hydra_reads_otherwise(name: str, command: Comma
 
 
 @pytest.mark.parametrize("what", ["file", "group", "folder", "up"])
-def test_a_link_that_points_outside(what: str, command: Command, away: Path) -> None:
+def test_what_a_link_leads_to_is_looked_at_too(what: str, command: Command, away: Path) -> None:
     Path("far/model").mkdir(parents=True)
-    Path("far/model/evil.yaml").write_text(MLP)
+    Path("far/model/evil.yaml").write_text("defaults: [override hydra/callbacks: evil]\n" + MLP)
     Path("conf/model").mkdir(parents=True)
     if what == "file":
         Path("conf/model/evil.yaml").symlink_to(away / "far/model/evil.yaml")

@@ -180,7 +180,7 @@ TYPED = [
     typed("name=.hidden", "name", "letters, digits"),
     typed("version=0", "version", "must be 2"),
     typed("data.split.test=1", "data.split.test", "must be below 1"),
-    typed("data.split.validation=0.85", "data.split", "no rows for training"),
+    typed("data.split.validation=0.85", "data.split.validation", "no rows for training"),
     typed("data.workers=-1", "data.workers", "must be 0 or more"),
     typed("data.kinds={a: numeric}", "data.kinds.a", "must be 'number'", *TABLE),
     typed("data.separator=';;'", "data.separator", "at most 1", *TABLE),
@@ -345,7 +345,7 @@ def test_mistakes_of_files_and_words_are_told_at_once() -> None:
 
 def test_a_contradiction_is_told_beside_another() -> None:
     found = found_in(["data=wine", "trainer.monitor=val/r2", "data.split.test=0.9", "model=cnn"])
-    assert [mistake.key for mistake in found] == ["trainer.monitor", "data.split", "model"]
+    assert [mistake.key for mistake in found] == ["trainer.monitor", "data.split.test", "model"]
 
 
 def test_a_wrong_card_does_not_wait_for_its_data(command: Command) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import json
 from collections.abc import Mapping, Sequence
@@ -47,7 +48,9 @@ def load(overrides: Sequence[str] = (), config_dir: str | Path | None = None) ->
 
 def is_saved_card(word: str) -> bool:
     """Whether what was typed is the name of a card's file, and no override."""
-    return word.endswith((".yaml", ".yml")) and ("=" not in word or Path(word).is_file())
+    with contextlib.suppress(OSError, ValueError):  # a name that no file can have
+        return word.endswith((".yaml", ".yml")) and ("=" not in word or Path(word).is_file())
+    return False
 
 
 def load_saved(path: Path, overrides: Sequence[str] = ()) -> Card:

@@ -15,7 +15,9 @@ from runcard.card.sections.loggers import MlflowLogger
 from runcard.card.sections.networks import AnyNetwork, Cnn, Lstm, MobileNet, Pretrained, ResNet, Transformer
 from runcard.card.spelling import suggest
 from runcard.errors import Mistake
+from runcard.runs import flatten
 
+REMOTE = ("trust_remote_code", "auto_map", "code_revision")
 # Networks that cannot read columns.
 NEEDS: dict[type[AnyNetwork], str] = {
     Cnn: "a convolutional network needs images",
@@ -40,6 +42,7 @@ def contradictions(card: Card, origins: Origins, *, whole: bool = True) -> Itera
         _metric_contradictions,
         _data_contradictions,
         _model_contradictions,
+        _hub_contradictions,
         _text_contradictions,
         _optimizer_contradictions,
         _trainer_contradictions,
@@ -66,8 +69,11 @@ def _data_contradictions(card: Card) -> Iterator[tuple[str, str, str]]:
     for name, path in files.items():
         if not path.endswith(".npy"):
             yield f"data.{name}", f"{path!r} is no .npy file", "numpy.save writes one."
-    if card.data.split.validation + card.data.split.test >= 1:
-        yield "data.split", "validation and test together leave no rows for training", "Keep their sum below 1."
+    split = card.data.split
+    if split.validation + split.test >= 1:
+        larger = "validation" if split.validation > split.test else "test"
+        message = "validation and test together leave no rows for training"
+        yield f"data.split.{larger}", message, "Keep their sum below 1."
 
 
 def _model_contradictions(card: Card) -> Iterator[tuple[str, str, str]]:
@@ -88,6 +94,15 @@ def _model_contradictions(card: Card) -> Iterator[tuple[str, str, str]]:
             f"{model.heads} heads do not divide a width of {model.width}",
             "Give a divisor of model.width.",
         )
+
+
+def _hub_contradictions(card: Card) -> Iterator[tuple[str, str, str]]:
+    """What would have transformers fetch code and run it."""
+    config = (card.model.config or {}) if isinstance(card.model, Pretrained) else {}
+    for key, value in flatten(config).items():
+        name = key.rpartition(".")[2]
+        if name in REMOTE or "auto_map" in key.split(".") or ("attn_implementation" in name and "/" in str(value)):
+            yield f"model.config.{key}", "would run code from elsewhere", "Leave it out."
 
 
 def _text_contradictions(card: Card) -> Iterator[tuple[str, str, str]]:

@@ -16,6 +16,8 @@ from pathlib import Path
 
 import yaml
 
+from runcard.card.groups import GROUPS
+from runcard.card.interpolate import is_open, unreadable
 from runcard.card.origins import shown_file
 from runcard.card.spelling import suggest
 from runcard.errors import Mistake
@@ -45,11 +47,13 @@ class GroupFile:
         name: Below its folder, without ``.yaml``, such as ``model/mlp``.
         path: Where it lies.
         node: Its content.
+        whole: Whether its keys are the card's, and not those of its group's section.
     """
 
     name: str
     path: Path
     node: yaml.MappingNode
+    whole: bool
 
 
 @dataclass(frozen=True)
@@ -74,7 +78,7 @@ def read_library(shipped: Path, own: Sequence[Path]) -> Library:
                 continue
             node = _node(path, mistakes)
             if node is not None:
-                files[name] = GroupFile(name, path, node)
+                files[name] = GroupFile(name, path, node, whole=_is_whole(path) or "/" not in name)
     for file in files.values():
         mistakes += _in_file(file, files, is_root=file.path.parent == shipped)
     return Library(files, mistakes)
@@ -88,6 +92,13 @@ def _yaml_files(folder: Path, mistakes: list[Mistake]) -> Iterator[Path]:
         real = os.path.realpath(at)
         folders[:] = sorted(name for name in folders if not name.startswith(".")) if real not in seen else []
         seen.add(real)
+        if at == str(folder):
+            mistakes += [
+                Mistake(
+                    shown_file(Path(at, name)), "is a file, and a folder with the choices of this group is expected"
+                )
+                for name in sorted({*names} & {*GROUPS})
+            ]
         for name in sorted([*names, *(name for name in folders if name.endswith(".yaml"))]):
             if name.endswith(".yml"):
                 hint = "Let its name end in .yaml."
@@ -137,12 +148,21 @@ def _read(path: Path, changed_ns: int, size: int) -> tuple[yaml.MappingNode | No
     return node, problems
 
 
+def _is_whole(path: Path) -> bool:
+    with path.open("rb") as file:
+        return re.search(rb"^\s*#\s*@package\s+_global_\s*$", file.read(512), flags=re.MULTILINE) is not None
+
+
 def _in_header(text: str) -> Iterator[Problem]:
     """Hydra reads the lines before the first that begins otherwise."""
+    over = False
     for number, line in enumerate(text[:512].splitlines(), 1):
         words = line.lstrip("# ").split()
-        if line.strip() and not re.match(r"\s*#\s*@", line):
-            return
+        over = over or (bool(line.strip()) and not re.match(r"\s*#\s*@", line))
+        if over:
+            if re.match(r"\s*#\s*@package\s", line):
+                yield Problem(number, "stands too low: Hydra reads '# @package' at the top only", "Move it up.")
+            continue
         if words and words != ["@package", words[-1]]:
             yield Problem(number, f"cannot be read: {line.strip()!r}", "Write '# @package _global_' or leave it out.")
         elif words and words[-1] not in PACKAGES:
@@ -150,11 +170,27 @@ def _in_header(text: str) -> Iterator[Problem]:
             yield Problem(number, f"the package {words[-1]!r} would put its keys elsewhere", hint)
 
 
+def _in_references(node: yaml.Node, key: str, path: Path) -> Iterator[Mistake]:
+    """Interpolations that cannot be read: Hydra would not say where they are, and take its time over deep ones."""
+    if isinstance(node, yaml.ScalarNode):
+        wrong = unreadable(node.value) if is_open(node.value) else ""
+        if wrong:
+            yield Mistake(key, wrong, f"{shown_file(path)}:{_line(node)}")
+        return
+    names = [one.value for one, _ in node.value] if isinstance(node, yaml.MappingNode) else range(len(node.value))
+    values = [value for _, value in node.value] if isinstance(node, yaml.MappingNode) else node.value
+    for name, value in zip(names, values, strict=True):
+        yield from _in_references(value, f"{key}.{name}" if key else str(name), path)
+
+
 def _in_file(file: GroupFile, files: Mapping[str, GroupFile], *, is_root: bool) -> Iterator[Mistake]:
     if file.name.startswith("hydra/"):
         yield Mistake(shown_file(file.path), "a card changes nothing of Hydra's own", hint="Remove it.")
         return
+    yield from _in_references(file.node, "" if file.whole else file.name.rpartition("/")[0], file.path)
     for key, value in file.node.value:
+        if not isinstance(key, yaml.ScalarNode):  # said already
+            continue
         if key.value == "defaults":
             yield from (at_line(file.path, problem) for problem in _in_defaults(value, file, files, is_root=is_root))
         elif key.value.partition(".")[0] == "hydra":

@@ -109,6 +109,17 @@ def is_open(value: object) -> bool:
     return isinstance(value, str) and "${" in value
 
 
+def unreadable(text: str) -> str:
+    """Why OmegaConf's grammar cannot read a text with references; empty if it can."""
+    if len(text) > MAX_TEXT or text.count("{") > MAX_DEPTH:
+        return "holds references that are too long or too deep"
+    try:
+        parse(text)
+    except (OmegaConfBaseException, RecursionError) as error:
+        return f"cannot be read: {str(error).splitlines()[0]}"
+    return ""
+
+
 class _WrongError(Exception):
     def __init__(self, message: str, hint: str = "") -> None:
         self.hint = hint
@@ -160,8 +171,9 @@ class _Filling:
         return self.made[path]
 
     def _evaluated(self, text: str, path: Path) -> _Made:
-        if len(text) > MAX_TEXT or text.count("{") > MAX_DEPTH or len(self.under_way) > MAX_DEPTH:
-            raise _WrongError("holds references that are too long or too deep")
+        wrong = unreadable(text)
+        if wrong or len(self.under_way) > MAX_DEPTH:
+            raise _WrongError(wrong or "holds references to references that are too deep")
         seen: list[_Made] = []
         visitor = GrammarVisitor(
             lambda key, _: self._noted(self._referred(key, path), seen),

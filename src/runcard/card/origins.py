@@ -68,7 +68,9 @@ def mark_settled(origins: Origins, key: str) -> None:
 def place_of(origins: Origins, key: str) -> str:
     """The place of a key, or else of the first key below it, or else of the nearest section above; may be empty."""
     if key not in origins:
-        key = next((name for name in origins if name.startswith(f"{key}.")), key)
+        below = [name for name in origins if name.startswith(f"{key}.")]
+        typed = [name for name in below if origins[name].startswith(OVERRIDE)]
+        key = next(iter(typed or below), key)
     return leaf_place(origins, key)
 
 

@@ -15,9 +15,9 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 
 from runcard.card.space import Dimension, SpaceError, dimension_of
-from runcard.card.spelling import nearest
+from runcard.card.spelling import edits
 from runcard.errors import Mistake
-from runcard.yamltext import MAX_DEPTH, MAX_DIGITS, YamlError, parse_yaml
+from runcard.yamltext import MAX_DEPTH, MAX_DIGITS, YamlError, parse_nodes, parse_yaml
 
 # What Hydra's grammar knows; a value that begins like a call of it is no text.
 FUNCTIONS = ("choice", "range", "interval", "tag", "glob", "int", "float", "str", "bool", "sort", "shuffle")
@@ -99,6 +99,11 @@ def _refuse_size(text: str) -> None:
         raise SpaceError(f"is nested more than {MAX_DEPTH} deep")
     if re.search(rf"\d{{{MAX_DIGITS},}}", text):
         raise SpaceError(f"holds a number of more than {MAX_DIGITS} digits")
+    try:
+        parse_nodes(value if value.startswith(("{", "[")) else "")
+    except YamlError as error:
+        if error.node is not None:  # Hydra takes the last of two keys in silence
+            raise SpaceError(error.problems[0].message.partition(": in line")[0]) from None
 
 
 def _beyond_hydra(text: str, complaint: str) -> Override:
@@ -129,7 +134,7 @@ def _refuse_call(name: str, value: str, complaint: str) -> None:
     """
     quoted = "A text is quoted: 'key=\"...\"'."
     if name not in FUNCTIONS:
-        near = nearest(name, FUNCTIONS)
+        near = [one for one in FUNCTIONS if edits(name.lower(), one, 1) <= 1]
         if near:
             raise SpaceError(f"calls {name}, which does not exist", f"Did you mean {' or '.join(near)}? {quoted}")
         return

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import tomllib
 from pathlib import Path
+from stat import S_ISREG
 from typing import Any
 
 FILE = "pyproject.toml"
+MAX_BYTES = 1_000_000
 
 
 def nearest() -> Path | None:
@@ -21,9 +23,16 @@ def table(file: Path) -> Any:
 
     Raises:
         OSError: If the file cannot be read.
-        ValueError: If it is no TOML.
+        ValueError: If it is no TOML, or larger than anyone writes.
     """
-    return tomllib.loads(file.read_text(encoding="utf-8")).get("tool", {}).get("runcard", {})
+    return tomllib.loads(_text(file)).get("tool", {}).get("runcard", {})
+
+
+def _text(file: Path) -> str:
+    stat = file.stat()
+    if not S_ISREG(stat.st_mode) or stat.st_size > MAX_BYTES:  # a pipe would be waited for, a device never ends
+        raise ValueError(f"it is no regular file of at most {MAX_BYTES:,} bytes")
+    return file.read_text(encoding="utf-8")
 
 
 def _is_ours(file: Path) -> bool:

@@ -11,6 +11,7 @@ from rich.text import Text
 from runcard import files, runs
 from runcard.card.metrics import METRICS
 from runcard.cli.terminal import rendered, width_of
+from runcard.cli.visible import visible
 from runcard.errors import RunError
 
 # Where a run lies says nothing about what it is, and the problem's texts would drown the numbers.
@@ -43,7 +44,7 @@ def listing_text(rows: list[dict[str, Any]]) -> str:
     for row in rows:
         scores = ["" if row[part] is None else f"{row[part]:.4f}" for part in ("validation", "test")]
         differs = [_shown(key, row["differs"].get(key)) for key in keys]
-        table.add_row(*map(Text, [row["run"], row["state"], row["metric"], *scores, *differs]))
+        table.add_row(*(Text(visible(text)) for text in (row["run"], row["state"], row["metric"], *scores, *differs)))
     return rendered(table, width_of(sys.stdout))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import errno
 import json
 import math
 import os
@@ -17,9 +18,12 @@ from typing import Any, NoReturn
 from runcard.cli.parsing import parsers
 from runcard.cli.steps import Result
 from runcard.cli.verbs import VERBS, Verb
+from runcard.cli.visible import visible
 from runcard.errors import CardError, RuncardError, Stopped
 from runcard.interrupts import SIGNALS
 
+# Names that no file can have.
+NO_NAMES = (errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL)
 # Who stops a process often tells its group too, so that it hears it twice; a person who means it waits longer.
 ONCE_S = 1.0
 COMPLETION = ("-sc", "--shell-completion")
@@ -55,6 +59,8 @@ def run(words: Sequence[str]) -> int:
         The exit code.
     """
     try:
+        if any("\0" in word for word in words):
+            raise CardError("a word holds a NUL character, which no name and no value has")
         if words and words[0].startswith(COMPLETION):
             return _complete(list(words))
         verb, arguments = _parse(list(words))
@@ -66,14 +72,28 @@ def run(words: Sequence[str]) -> int:
         return _failed(error, CardError.exit_code, text, words)
     except BrokenPipeError:
         raise
+    except OSError as error:
+        if error.errno not in NO_NAMES:
+            return _ours(error, words)
+        text = f"{str(error.filename)[:100]}: no file has such a name: {error.strerror}"
+        return _failed(error, CardError.exit_code, text, words)
     except Exception as error:  # the last stand: a fault of ours must not look like the user's
-        text = f"a fault in Runcard: {type(error).__name__}: {error}"
-        text += "\nRun again with --traceback, and please report what it shows."
-        return _failed(error, 1, text, words)
+        return _ours(error, words)
     print(result.text, file=sys.stderr if arguments.json else sys.stdout)
     if arguments.json:
-        print(json.dumps(result.data, ensure_ascii=False))
+        print(_as_json(result.data))
     return result.exit_code
+
+
+def _ours(error: Exception, words: Sequence[str]) -> int:
+    text = f"a fault in Runcard: {type(error).__name__}: {error}"
+    text += "\nRun again with --traceback, and please report what it shows."
+    return _failed(error, 1, text, words)
+
+
+def _as_json(content: Any) -> str:
+    """One line; half a character, which a file's name may hold, is written as an escape."""
+    return json.dumps(content, ensure_ascii=False).encode("utf-8", "backslashreplace").decode()
 
 
 def _parse(words: list[str]) -> tuple[Verb, argparse.Namespace]:
@@ -140,12 +160,12 @@ def _trusting(arguments: argparse.Namespace) -> contextlib.AbstractContextManage
 def _failed(error: BaseException, code: int, text: str, words: Sequence[str]) -> int:
     if "--traceback" in words:
         traceback.print_exception(error)
-    print(f"runcard: {text}", file=sys.stderr)
+    print(f"runcard: {visible(text)}", file=sys.stderr)
     if "--json" in words:
         content: dict[str, Any] = {"kind": type(error).__name__, "message": text, "exit_code": code}
         if isinstance(error, CardError):
             content["mistakes"] = [vars(mistake) for mistake in error.mistakes]
-        print(json.dumps({"error": content}, ensure_ascii=False))
+        print(_as_json({"error": content}))
     return code
 
 

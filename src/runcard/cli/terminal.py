@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
+from runcard.cli.visible import visible
 from runcard.yamltext import dump_yaml
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def inline(value: Any, *, nested: bool = False) -> str:
 
 def one_line(text: str) -> str:
     """A text with its line breaks and control characters spelled out."""
-    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
+    return visible(text).replace("\n", "\\n").replace("\t", "\\t")
 
 
 def style(value: Any) -> str:

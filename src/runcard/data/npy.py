@@ -47,6 +47,8 @@ def read_header(path: str) -> Header:
             not plain ones stored row by row.
     """
     place = Path(path)
+    if place.exists() and not (place.is_file() or place.is_dir()):  # to open a pipe would wait for someone to write
+        raise DataError(f"cannot read {path}: it is no regular file")
     try:
         with place.open("rb") as file:
             shape, by_columns, dtype = _parsed(file)

@@ -28,13 +28,15 @@ STYLE: Any = {
     "axes.spines.right": False,
     "axes.prop_cycle": cycler(color=["#0b6bcb", "#c2571a"]),
 }
+# Not what a matplotlibrc of whoever fits says, or it would call LaTeX; but the backend stays as it is.
+PLAIN: Any = {**{key: value for key, value in mpl.rcParamsDefault.items() if key != "backend"}, **STYLE}
 # With more classes than this the numbers in a confusion matrix can no longer be read.
 MAX_LABELLED_CLASSES = 20
 
 
 def curves(title: str, lines: Mapping[str, Sequence[float]], best_epoch: int) -> str:
     """Numbers by epoch, with the best epoch marked."""
-    with mpl.rc_context(STYLE):
+    with mpl.rc_context(PLAIN):
         figure, axes = _figure(4.6, 3.0)
         for name, values in lines.items():
             marker = "o" if len(values) == 1 else None
@@ -51,7 +53,7 @@ def confusion(truth: NDArray[np.int64], chosen: NDArray[np.int64], classes: Sequ
     counts = np.zeros((len(classes), len(classes)), dtype=np.int64)
     np.add.at(counts, (truth, chosen), 1)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    with mpl.rc_context(STYLE):
+    with mpl.rc_context(PLAIN):
         side = min(2.2 + 0.36 * len(classes), 8)
         figure, axes = _figure(side + 0.6, side)
         axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
@@ -71,7 +73,7 @@ def confusion(truth: NDArray[np.int64], chosen: NDArray[np.int64], classes: Sequ
 
 def residuals(truth: Array, answers: NDArray[np.float64]) -> str:
     """Answers against the truth, and how the differences are spread."""
-    with mpl.rc_context(STYLE):
+    with mpl.rc_context(PLAIN):
         figure = Figure(figsize=(8.4, 3.4), layout="constrained")
         left, right = figure.subplots(1, 2)
         left.scatter(truth, answers, s=12, alpha=0.6, linewidths=0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,7 +60,8 @@ class Run:
             RunError: If the run is not finished, or the file is damaged.
         """
         numbers = read_json(self.folder.metrics)
-        if "best_epoch" not in numbers or not all(isinstance(value, int | float) for value in numbers.values()):
+        finite = all(isinstance(value, int | float) and math.isfinite(value) for value in numbers.values())
+        if "best_epoch" not in numbers or not finite:
             raise RunError(f"{self.folder.metrics} is damaged: it must hold best_epoch, and numbers only")
         return numbers
 

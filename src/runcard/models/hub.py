@@ -128,7 +128,7 @@ def made(config: Any, auto: str = IMAGES) -> nn.Module:
     """
     kind = getattr(library(), auto)
     with _plainly(config.model_type):
-        network = kind.from_config(config, dtype=torch.float32)
+        network = kind.from_config(config, dtype=torch.float32, trust_remote_code=False)
     return _tamed(network)
 
 
