@@ -17,8 +17,8 @@ from torch import nn
 
 import runcard
 from runcard import runs
+from runcard.card.naming.targets import build
 from runcard.card.schema import Card
-from runcard.card.targets import build
 from runcard.data.dataset import Dataset, load_dataset
 from runcard.models.make import make_model
 from runcard.settling import settle

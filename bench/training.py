@@ -29,8 +29,8 @@ from torchmetrics.classification import MulticlassAccuracy
 
 import runcard
 from runcard import runs
+from runcard.card.naming.targets import build
 from runcard.card.schema import Card
-from runcard.card.targets import build
 from runcard.data.dataset import Dataset, load_dataset
 from runcard.data.split import PartName
 from runcard.models.make import make_model, threads

@@ -104,7 +104,7 @@ CHOICES = {
     "ModelCheckpoint.mode": ("min", "max"),
     "Timer.interval": ("step", "epoch"),
 }
-# Numbers → the range that the library takes, or that makes sense; the words are those of `card/thirdparty.py`.
+# Numbers → the range that the library takes, or that makes sense; the words are those of `card/naming/thirdparty.py`.
 _COUNTS = """
 T_0 T_max T_mult d_model dilation embed_dim embedding_dim groups hidden_size in_channels in_features in1_features
 in2_features input_size kernel_size n_bins nhead num_channels num_decoder_layers num_embeddings num_encoder_layers

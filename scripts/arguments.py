@@ -24,7 +24,7 @@ from typing import Any, Generic, Literal, NamedTuple
 import torch
 from scripts.allowed import ABSTRACT, ALLOWED, CHOICES, CLOSED, PASSED_ON, POSITIONAL, RANGES, TYPES
 
-FILE = Path(__file__).parents[1] / "src" / "runcard" / "card" / "arguments.json"
+FILE = Path(__file__).parents[1] / "src" / "runcard" / "card" / "naming" / "arguments.json"
 PLAIN = {int: "int", float: "float", bool: "bool", str: "str", type(None): "None", Any: "any", Path: "str"}
 LISTS = (list, Sequence, Iterable)
 MAPPINGS = (dict, Mapping)

@@ -32,7 +32,7 @@ def test_wheel_holds_all_of_conf_and_no_tests(wheel: Path) -> None:
     assert len(files) > len(GROUPS) + 45
     assert shipped <= names
     assert "runcard/evaluation/report.html" in names
-    assert "runcard/card/arguments.json" in names
+    assert "runcard/card/naming/arguments.json" in names
     templates = (ROOT / "src" / "runcard" / "starting" / "templates").iterdir()
     assert {f"runcard/starting/templates/{file.name}" for file in templates} <= names
     assert "runcard/py.typed" in names

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import nn
 
-from runcard.card import targets, thirdparty
-from runcard.card.arguments import accepts, converted, defaults_of, judge_arguments
+from runcard.card.naming import targets, thirdparty
+from runcard.card.naming.arguments import accepts, converted, defaults_of, judge_arguments
 
 if TYPE_CHECKING:
     from nowhere import Unseen  # type: ignore[import-not-found]
@@ -42,7 +42,7 @@ def test_what_a_saved_card_holds_is_right_again(name: str) -> None:
 
 def test_nothing_is_imported_to_judge() -> None:
     script = (
-        "import sys\nfrom runcard.card.arguments import judge_arguments\n"
+        "import sys\nfrom runcard.card.naming.arguments import judge_arguments\n"
         "list(judge_arguments('model', 'torch.nn.Sequential', {'_args_': [{'_target_': 'torch.nn.ReLU'}]}))\n"
         "print(sorted({'torch', 'torchmetrics', 'pytorch_lightning'} & set(sys.modules)))"
     )

@@ -17,9 +17,9 @@ from jsonschema import Draft202012Validator
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 import runcard
-from runcard.card.described import TARGET, described, field_texts, partial
-from runcard.card.editor import schemas, text
 from runcard.card.groups import GROUPS, SCHEMAS, shipped_conf
+from runcard.card.help.described import TARGET, described, field_texts, partial
+from runcard.card.help.editor import schemas, text
 from runcard.card.schema import Card
 from runcard.card.sections.parts import Part, Section
 from runcard.runs import flatten

@@ -233,8 +233,8 @@ TARGETS: dict[str, str] = {
     "runcard.cli.main.run": "words: [fit]",
     "runcard.api.fit": "card: x",
     "runcard.data.table.pl.read_csv": "source: '{here}/x.csv'",
-    "runcard.card.targets.build": "part: {_target_: os.system}",
-    "runcard.card.targets.importlib.import_module": "name: evil",
+    "runcard.card.naming.targets.build": "part: {_target_: os.system}",
+    "runcard.card.naming.targets.importlib.import_module": "name: evil",
     "runcard.training.checkpoint.load": "path: '{here}/evil.pt'",
     "runcard.models.hub.library": "{}",
     # By another name of the module, through a package that is allowed in part.

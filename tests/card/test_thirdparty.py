@@ -13,8 +13,8 @@ import torchmetrics.regression
 from scripts.arguments import FILE, table
 from torch import nn, optim
 
-from runcard.card import thirdparty
-from runcard.card.fits import fit
+from runcard.card.naming import thirdparty
+from runcard.card.naming.fits import fit
 
 NAMES = thirdparty.names()
 LAYERS = [name for name in NAMES if name.startswith("torch.")]

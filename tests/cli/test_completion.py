@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 import runcard
 from runcard.card.groups import choices_in, shipped_conf
-from runcard.card.keys import chosen, keys_of
+from runcard.card.help.keys import chosen, keys_of
 from runcard.cli.shells import SCRIPTS, UNDONE, Line, read_line, reply
 from runcard.cli.verbs import VERBS
 from runcard.runs import flatten

@@ -15,8 +15,8 @@ from torch.optim.lr_scheduler import LambdaLR
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 import runcard
+from runcard.card.naming.targets import build
 from runcard.card.schema import Card
-from runcard.card.targets import build
 from runcard.data.dataset import Dataset, load_dataset
 from runcard.data.loader import minibatches
 from runcard.models.make import make_model

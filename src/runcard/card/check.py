@@ -17,7 +17,7 @@ from runcard.card.compose import compose, compose_file
 from runcard.card.contradictions import contradictions
 from runcard.card.explain import explain
 from runcard.card.interpolate import literal
-from runcard.card.judging import judge_targets
+from runcard.card.naming.judging import judge_targets
 from runcard.card.origins import complete, first_places, mark_settled, place_of
 from runcard.card.schema import Card
 from runcard.card.sections.data import ArraysData, Data, TableData

@@ -140,9 +140,9 @@ def _done(verb: Verb, arguments: argparse.Namespace) -> Result:
 
 def _theirs(error: Exception) -> str:
     """What to say if the code of a package that the user trusts has failed; empty if it is not that."""
-    if "runcard.card.trust" not in sys.modules:
+    if "runcard.card.naming.trust" not in sys.modules:
         return ""
-    from runcard.card.trust import blamed, said
+    from runcard.card.naming.trust import blamed, said
 
     module = blamed(error)
     return f"{module} failed: {said(error)}. Run again with --traceback to see all of it." if module else ""
@@ -152,7 +152,7 @@ def _trusting(arguments: argparse.Namespace) -> contextlib.AbstractContextManage
     """Trust the packages that were typed, while the verb runs."""
     if not getattr(arguments, "trust", None):
         return contextlib.nullcontext()
-    from runcard.card.trust import trusting
+    from runcard.card.naming.trust import trusting
 
     return trusting(arguments.trust)
 

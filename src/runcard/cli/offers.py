@@ -9,7 +9,7 @@ from pathlib import Path
 
 from runcard.card import pyproject
 from runcard.card.groups import choices_in, shipped_conf
-from runcard.card.keys import about, chosen, keys_of, keys_of_saved, takes, values_of, written
+from runcard.card.help.keys import about, chosen, keys_of, keys_of_saved, takes, values_of, written
 
 # What the word under way may become → what to say about it.
 Answers = dict[str, str]

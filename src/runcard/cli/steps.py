@@ -79,7 +79,7 @@ def _checked(card: Card, arguments: argparse.Namespace) -> Result:
 def _schemas(arguments: argparse.Namespace) -> Result:
     """What an editor reads, of the shipped groups and the user's own."""
     from runcard.card.compose import folders
-    from runcard.card.editor import write_schemas
+    from runcard.card.help.editor import write_schemas
 
     if arguments.overrides:
         raise CardError(f"--schema: {arguments.overrides[0]} has no part in it, for no card is checked")

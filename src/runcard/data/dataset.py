@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from runcard.card.naming.targets import named
 from runcard.card.schema import Card
 from runcard.card.sections.data import OwnData, TableData
-from runcard.card.targets import named
 from runcard.data import signature, transforms
 from runcard.data.moments import stretches
 from runcard.data.signature import Array, Rows, Signature

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from runcard.card.naming.targets import build
+from runcard.card.naming.trust import said
 from runcard.card.schema import Card
 from runcard.card.sections.data import OwnData
-from runcard.card.targets import build
-from runcard.card.trust import said
 from runcard.errors import DataError, RuncardError
 
 if TYPE_CHECKING:

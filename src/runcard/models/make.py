@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from torch import nn
 
+from runcard.card.naming.targets import build, named
+from runcard.card.naming.trust import said
 from runcard.card.schema import Card
-from runcard.card.targets import build, named
-from runcard.card.trust import said
 from runcard.data.signature import Signature
 from runcard.data.transforms import Transforms
 from runcard.errors import CardError

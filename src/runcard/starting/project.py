@@ -14,8 +14,8 @@ from string import Template
 
 from runcard import __version__
 from runcard.card import check
-from runcard.card.editor import write_schemas
 from runcard.card.groups import SCHEMAS, shipped_conf
+from runcard.card.help.editor import write_schemas
 from runcard.card.sections.data import TableData
 from runcard.data.dataset import load_dataset
 from runcard.data.survey import Survey, survey

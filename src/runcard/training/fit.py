@@ -13,8 +13,8 @@ from pytorch_lightning.loggers.logger import Logger
 from torch import nn
 
 from runcard.card.metrics import metrics_of
+from runcard.card.naming.targets import build
 from runcard.card.schema import Card
-from runcard.card.targets import build
 from runcard.data.dataset import Dataset
 from runcard.data.loader import InMemory, Loading, Part
 from runcard.data.split import PartName

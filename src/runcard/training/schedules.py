@@ -9,9 +9,9 @@ import torch
 from torch.optim import SGD, Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from runcard.card import thirdparty
+from runcard.card.naming import thirdparty
+from runcard.card.naming.targets import build
 from runcard.card.sections.learning import AnyScheduler, OwnScheduler
-from runcard.card.targets import build
 
 
 class Constant:

@@ -13,8 +13,8 @@ from typing import Any
 
 from pytorch_lightning.loggers.logger import Logger
 
+from runcard.card.naming.targets import build
 from runcard.card.sections.loggers import MlflowLogger
-from runcard.card.targets import build
 from runcard.training.trackers.base import Record, Tracker, settings
 
 LOCKED_S = 60.0

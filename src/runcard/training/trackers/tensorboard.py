@@ -7,7 +7,7 @@ from typing import Any
 
 from pytorch_lightning.loggers.logger import Logger
 
-from runcard.card.targets import build
+from runcard.card.naming.targets import build
 from runcard.training.trackers.base import Record, Tracker, settings
 
 

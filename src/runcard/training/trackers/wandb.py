@@ -10,8 +10,8 @@ from typing import Any
 
 from pytorch_lightning.loggers.logger import Logger
 
+from runcard.card.naming.targets import build
 from runcard.card.sections.loggers import WandbLogger
-from runcard.card.targets import build
 from runcard.errors import CardError
 from runcard.training.trackers.base import Record, Tracker, earlier
 

@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from runcard.card import thirdparty, trust
-from runcard.card.arguments import accepts, converted
+from runcard.card.naming import thirdparty, trust
+from runcard.card.naming.arguments import accepts, converted
+from runcard.card.naming.trust import RefusedError
 from runcard.card.schema import section_targets
 from runcard.card.sections.parts import OwnPart, Part, shipped_targets
 from runcard.card.spelling import nearest
-from runcard.card.trust import RefusedError
 from runcard.errors import CardError, Mistake, RuncardError
 
 # Section → the modules whose classes it may name, of those that are in the table.

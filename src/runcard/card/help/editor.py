@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from runcard.card.described import Schema, described, partial, targets_of, with_open
 from runcard.card.groups import GROUPS, OPTIONAL_GROUPS, choices_in
-from runcard.card.keys import target_of
+from runcard.card.help.described import Schema, described, partial, targets_of, with_open
+from runcard.card.help.keys import target_of
 from runcard.card.schema import Card
 from runcard.card.sections.sweep import Sweeping
 from runcard.errors import CardError

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import Any
 
-from runcard.card import targets, thirdparty
-from runcard.card.arguments import accepts, defaults_of, judge_arguments
+from runcard.card.naming import targets, thirdparty
+from runcard.card.naming.arguments import accepts, defaults_of, judge_arguments
+from runcard.card.naming.targets import HYDRAS_OWN, TARGET, Named
+from runcard.card.naming.trust import RefusedError
 from runcard.card.origins import Origins, place_of
 from runcard.card.sections.parts import shipped_targets
 from runcard.card.spelling import nearest
-from runcard.card.targets import HYDRAS_OWN, TARGET, Named
-from runcard.card.trust import RefusedError
 from runcard.errors import Mistake
 
 # Section → what Runcard gives the class itself, so that a card does not.

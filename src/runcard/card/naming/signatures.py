@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel
 
-from runcard.card import thirdparty
+from runcard.card.naming import thirdparty
 
 NOTHING: Any = inspect.Parameter.empty
 Function = Callable[..., Any]

@@ -10,7 +10,7 @@ import typing
 from collections.abc import Callable, Iterable, Sequence
 from typing import Annotated, Any, Literal, Union
 
-from runcard.card.plain import (
+from runcard.card.naming.plain import (
     LISTS,
     MAPPINGS,
     Fit,
@@ -25,7 +25,7 @@ from runcard.card.plain import (
     plain,
     unlike,
 )
-from runcard.card.thirdparty import Instance
+from runcard.card.naming.thirdparty import Instance
 
 # Key, the mapping that stands for an object, and the annotation.
 Inner = Callable[[str, dict[str, Any], Any], Fit]

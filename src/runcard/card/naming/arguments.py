@@ -12,9 +12,10 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from runcard.card import fits, thirdparty, wording
-from runcard.card.plain import Fit, Wrong, errors_in, holds_objects
-from runcard.card.signatures import NOTHING, Argument, Function, Signature, arguments_of, signature_of, suits
+from runcard.card import wording
+from runcard.card.naming import fits, thirdparty
+from runcard.card.naming.plain import Fit, Wrong, errors_in, holds_objects
+from runcard.card.naming.signatures import NOTHING, Argument, Function, Signature, arguments_of, signature_of, suits
 from runcard.card.spelling import suggest
 
 # A target's name → the user's class or function; None for what is in the table.

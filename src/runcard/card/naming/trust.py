@@ -147,7 +147,7 @@ def blamed(error: BaseException) -> str:
 
 def said(error: BaseException) -> str:
     """What an error in the user's code says, with the last line of that code that led to it."""
-    mine = str(Path(__file__).parents[1])
+    mine = str(Path(__file__).parents[2])
     lines = [line for line in traceback.extract_tb(error.__traceback__) if not line.filename.startswith(("<", mine))]
     theirs = [line for line in lines if "site-packages" not in line.filename] or lines
     place = f" ({theirs[-1].filename}:{theirs[-1].lineno})" if theirs else ""

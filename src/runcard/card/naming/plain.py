@@ -15,8 +15,9 @@ from typing import Any
 from pydantic import BaseModel, PydanticUserError, RootModel, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
-from runcard.card import thirdparty, wording
-from runcard.card.thirdparty import Instance
+from runcard.card import wording
+from runcard.card.naming import thirdparty
+from runcard.card.naming.thirdparty import Instance
 
 # What a list of YAML can be → how it is made of items.
 LISTS: dict[Any, Callable[[Iterable[Any]], Any]] = {
