@@ -27,6 +27,7 @@ import pytest
 import torch
 
 import runcard
+from runcard import hiding
 from runcard.cli import main as cli
 from runcard.evaluation.predictor import Run
 from runcard.packaging.package import Packaged
@@ -86,6 +87,12 @@ def away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Every test runs in a folder of its own, outside the checkout."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture(autouse=True)
+def nothing_hidden() -> None:
+    """What another test read from the environment is no secret here."""
+    hiding.forget()
 
 
 @pytest.fixture(autouse=True)

@@ -18,6 +18,7 @@ ORDER = [
     "errors",
     "interrupts",
     "environment",
+    "hiding",
     "yamltext",
     "files",
     "runs",

@@ -377,6 +377,7 @@ WRONG = {
     ),
     "model.activation={_target_: os.system}": ("model.activation._target_", "is not allowed"),
     "model._partial_=true": ("model._partial_", "names classes only"),
+    'trainer.callbacks={"a.b": {_target_: PACKAGE.parts.Counting}}': ("trainer.callbacks.a.b.[key]", "a.b"),
     "data._target_=PACKAGE.parts.Net": ("data._target_", "has no method 'read'"),
     "optimizer._target_=PACKAGE.parts.Net": ("optimizer._target_", "is no torch.optim.optimizer.Optimizer"),
     "optimizer._target_=runcard.models.mlp.Mlp": ("optimizer._target_", "is not allowed"),
@@ -395,6 +396,11 @@ def test_wrong_targets_and_arguments(project: str, typed: str) -> None:
     assert key in found, found
     assert said in found[key]
     assert not Path("ran").exists()
+
+
+def test_a_schedule_is_called(project: str) -> None:
+    Path("conf/scheduler/odd.yaml").write_text(f"_target_: {project}.parts.NoModule\ninput_shape: 1\noutputs: 2\n")
+    assert "has no method '__call__'" in mistakes("data=wine", "scheduler=odd")["scheduler._target_"]
 
 
 def test_another_class_than_the_files_is_one_mistake(project: str) -> None:

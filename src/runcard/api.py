@@ -69,10 +69,19 @@ def checked_card(overrides: Sequence[str] = (), config_dir: str | Path | None = 
     except CardError as error:
         unread = any(mistake.key in SAY_WHERE for mistake in error.mistakes)
         if isinstance(error.sound, Card) and not unread:
-            error = CardError([*error.mistakes, *_outside(error.sound)])
+            said = {mistake.key for mistake in error.mistakes}
+            error = CardError([*error.mistakes, *(one for one in _outside(error.sound) if one.key not in said)])
         raise error from None
-    check(card)
+    try:
+        check(card)
+    except DataError as error:
+        place = place_of(card.origins, _rows_key(card))
+        raise DataError(f"{error}  ({place})" if place else str(error)) from error
     return card
+
+
+def _rows_key(card: Card) -> str:
+    return "data.path" if isinstance(card.data, TableData) else "data"
 
 
 def _outside(card: Card) -> list[Mistake]:
@@ -84,8 +93,7 @@ def _outside(card: Card) -> list[Mistake]:
     except CardError as error:
         return error.mistakes
     except DataError as error:
-        key = "data.path" if isinstance(card.data, TableData) else "data"
-        return [Mistake(key, str(error), place_of(card.origins, key))]
+        return [Mistake(_rows_key(card), str(error), place_of(card.origins, _rows_key(card)))]
     except (AttributeError, TypeError):  # that part of the card is not there
         pass
     return []

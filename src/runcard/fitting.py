@@ -20,6 +20,7 @@ from runcard.data.split import labels_to_parquet, read_labels
 from runcard.errors import RunError, Stopped
 from runcard.evaluation.evaluate import evaluate
 from runcard.evaluation.predictor import Run, open_trained
+from runcard.hiding import Hiding
 from runcard.runs import RunFolder
 from runcard.settling import check_devices, found, settle
 from runcard.training.checkpoint import load, load_last
@@ -208,7 +209,7 @@ def logged(folder: RunFolder) -> Iterator[None]:
         handler = _LogFile(folder.log, encoding="utf-8")
     except OSError as error:
         raise RunError(f"cannot write {folder.log}: {error.strerror or error}") from error
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    handler.setFormatter(Hiding("%(asctime)s %(levelname)s %(message)s"))
     level = log.level
     log.addHandler(handler)
     log.setLevel(logging.DEBUG)

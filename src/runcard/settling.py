@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import torch
@@ -10,13 +11,16 @@ from torch import nn
 from runcard import environment
 from runcard.card import check as judge
 from runcard.card.metrics import DEFAULT_METRIC
+from runcard.card.naming.trust import said
 from runcard.card.schema import Card
+from runcard.card.sections.learning import OwnScheduler
 from runcard.card.sections.networks import OwnNetwork
 from runcard.data.dataset import Dataset
 from runcard.environment import usable_cores
 from runcard.errors import CardError
 from runcard.models.make import make_model, settle_model, try_network
 from runcard.training import finders, rules
+from runcard.training.schedules import make_schedule
 
 
 def settle(card: Card, data: Dataset) -> Card:
@@ -50,6 +54,7 @@ def settle(card: Card, data: Dataset) -> Card:
     if card.trainer.strategy != "single":
         steps = 1  # Lightning averages gradients once a batch of its own
     card = judge.settled(card, "trainer", steps_per_execution=steps)
+    _try_schedule(card, data)
     # Last, for the loss that it looks at depends on all else.
     return (
         card if card.optimizer.lr != "auto" else judge.settled(card, "optimizer", lr=finders.learning_rate(card, data))
@@ -79,6 +84,30 @@ def check_devices(card: Card) -> None:
     there, needed = torch.cuda.device_count(), card.trainer.devices // int(card.trainer.lightning.get("num_nodes", 1))
     if there < needed:
         raise CardError(f"trainer.devices: this machine has {there} GPUs, not {needed}. Set trainer.devices={there}.")
+
+
+def _try_schedule(card: Card, data: Dataset) -> None:
+    """Ask a schedule that is not shipped for every step, so that it does not fail in the midst of training.
+
+    Raises:
+        CardError: If it fails, or answers with what is no number.
+    """
+    if not isinstance(card.scheduler, OwnScheduler):
+        return
+    name, epochs = card.scheduler.target_class, card.trainer.max_epochs
+    minibatches = -(-len(data.indices("train")) // card.data.batch_rows)
+    steps = epochs * -(-minibatches // card.trainer.accumulate)
+    try:
+        schedule = make_schedule(
+            card.scheduler, 1.0 if card.optimizer.lr == "auto" else card.optimizer.rate, steps, epochs
+        )
+        answers = [schedule(progress) for progress in (1 / (steps + 1), 0.5, steps / (steps + 1))]
+    except CardError:
+        raise
+    except Exception as error:  # it is not our code, which may fail in any way
+        raise CardError(f"scheduler: {name} fails within the {steps} steps of this training: {said(error)}") from error
+    if not all(isinstance(answer, int | float) and math.isfinite(answer) for answer in answers):
+        raise CardError(f"scheduler: {name} gives {answers[0]!r}, and the factor of the learning rate is a number")
 
 
 def _check_memory(model: nn.Module) -> None:

@@ -98,13 +98,23 @@ def parse_yaml(text: str, *, aliases: bool = False) -> Any:
     Raises:
         YamlError: If the text is no such YAML.
     """
-    node = parse_nodes(text, aliases=aliases)
+    return construct(parse_nodes(text, aliases=aliases))
+
+
+def construct(node: yaml.Node | None) -> Any:
+    """The plain values of nodes.
+
+    Raises:
+        YamlError: If a tag names a type that the value is not of.
+    """
     if node is None:
         return None
     try:
         return _Constructor("").construct_document(node)
     except yaml.YAMLError as error:
-        raise YamlError([_problem(error)]) from None
+        raise YamlError([_problem(error)], node) from None
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
+        raise YamlError([Problem(_line(node), f"holds a value that its tag does not fit: {error}")], node) from None
 
 
 def parse_nodes(text: str, *, aliases: bool = False) -> yaml.Node | None:
@@ -230,14 +240,21 @@ def _doubled(node: yaml.MappingNode) -> Iterator[Problem]:
             yield Problem(line, "a key is a list or a mapping, and must be a text")
         elif key.tag in (f"{PLAIN}bool", f"{PLAIN}null", f"{PLAIN}float"):
             yield Problem(line, f"the key {key.value} is no text to YAML", "Quote it.")
-        elif key.value in first and key.value != "<<":
+        elif key.tag == f"{PLAIN}merge":
+            yield Problem(
+                line, "merge keys are not allowed: nobody would see where a value comes from", "Write the keys out."
+            )
+        elif key.value in first:
             yield Problem(line, f"the key {key.value!r} stands twice: in line {first[key.value]} and in line {line}")
         elif key.value not in first:
             first[key.value] = line
 
 
 def _problem(error: yaml.YAMLError) -> Problem:
-    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    marks = [getattr(error, name, None) for name in ("problem_mark", "context_mark")]
+    if str(getattr(error, "context", "")).startswith(("while scanning a simple key", "while scanning a quoted")):
+        marks.reverse()  # where it begins, not where the parser gives up
+    mark = marks[0] or marks[1]
     said = [getattr(error, name, None) for name in ("context", "problem", "reason")]
     message = ", ".join(str(text).strip() for text in said if text)
     hint = "Indent with spaces, and quote a text that begins so." if "cannot start any token" in message else ""

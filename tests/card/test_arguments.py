@@ -233,7 +233,7 @@ def test_wrong_argument_of_a_users_class(values: dict[str, Any], key: str, text:
         {"act": RELU, "norm": {"_target_": "torch.nn.LayerNorm", "normalized_shape": 3}},
         {"colour": "blue", "path": "b", "sizes": [], "mode": "slow", "options": {"rate": 1}},
         {"level": None},  # the default, though the annotation lacks it
-        {"unseen": "anything", "free": {"a": [1, RELU]}},
+        {"unseen": 3, "free": {"a": [1, RELU]}},  # the default of what cannot be judged
         {"parts": {"a": RELU}, "few": [1]},
         {"width": "???"},  # reported as not given
     ],

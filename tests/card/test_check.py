@@ -103,7 +103,7 @@ def test_a_mistake_in_a_file_names_its_line(away: pytest.TempPathFactory) -> Non
     with pytest.raises(CardError) as caught:
         runcard.load_card(["model=mine"], "conf")
     where = {mistake.key: mistake.where for mistake in caught.value.mistakes}
-    assert where == {"model.dropuot": "conf/model/mine.yaml:3", "model.dropout": "conf/model/mine.yaml"}
+    assert where == {"model.dropuot": "conf/model/mine.yaml:3"}
 
 
 @pytest.mark.parametrize("model", ["cnn", "resnet", "mobilenet", "pretrained", "lstm", "transformer"])

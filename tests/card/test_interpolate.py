@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -135,3 +136,96 @@ def test_a_trackers_settings_hold_no_secret(monkeypatch: pytest.MonkeyPatch) -> 
     card = runcard.load_card(["problem.goal=${oc.env:SECRET}", "trainer.callbacks={}"])
     assert "hunter2" not in str(told(card))
     assert told(card)["problem.goal"] == "${oc.env:SECRET}"
+
+
+@pytest.fixture
+def evil() -> Iterator[list[object]]:
+    """A function that somebody in this process has registered for references; what it was called with."""
+    called: list[object] = []
+
+    def call(*words: object) -> dict[str, object]:
+        called.append(words)
+        return {}
+
+    OmegaConf.register_new_resolver("evil", call)
+    yield called
+    OmegaConf.clear_resolver("evil")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'trainer: "${evil:1}"',
+        'data: {split: "${evil:1}"}',
+        'trainer: {early_stopping: "${oc.create:{patience:${evil:2}}}"}',
+        'defaults: [{"override /model": "${evil:3}"}]',
+        '<<: {defaults: [{"override /model": "${evil:4}"}]}',
+    ],
+)
+@pytest.mark.parametrize("more", [[], ["debug=fast"], ["trainer={early_stopping: {patience: 3}}"]])
+def test_no_registered_function_is_called(text: str, more: list[str], evil: list[object], away: Path) -> None:
+    (away / "conf" / "experiment").mkdir(parents=True)
+    (away / "conf" / "experiment" / "mine.yaml").write_text(f"# @package _global_\n{text}\n")
+    with pytest.raises(CardError):
+        runcard.load_card(["experiment=mine", *more], "conf")
+    assert not evil
+
+
+def test_a_reference_that_a_later_file_lays_values_over_is_not_read(
+    monkeypatch: pytest.MonkeyPatch, away: Path
+) -> None:
+    monkeypatch.setenv("SECRET", "hunter2hunter2")
+    (away / "conf" / "experiment").mkdir(parents=True)
+    text = '# @package _global_\ntrainer:\n  average: "${oc.create:{method:${oc.env:SECRET}}}"\n'
+    (away / "conf" / "experiment" / "mine.yaml").write_text(text)
+    with pytest.raises(CardError) as caught:
+        runcard.load_card(["experiment=mine", "trainer.average={method: null}"], "conf")
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "model.hidden=[${oc.env:SECRET}]",
+        "optimizer.lr=${oc.env:${oc.env:SECRET}}",
+        "optimizer.lr=${${oc.env:SECRET}}",
+        "optimizer.lr=${oc.decode:${oc.env:SECRET}}",
+        "logger.project=[${oc.env:SECRET}]",
+    ],
+)
+@pytest.mark.parametrize("secret", ["hunter2hunter2", "{a: hunter2}", 'hun"ter2\\hunter2'])
+def test_no_form_of_a_secret_is_said(
+    typed: str, secret: str, monkeypatch: pytest.MonkeyPatch, command: Command
+) -> None:
+    monkeypatch.setenv("SECRET", secret)
+    for words in ([typed], [typed, "--json"]):
+        said = command("check", *words)
+        assert said.code == 2
+        assert "hunter2" not in said.out + said.err
+
+
+def test_what_is_found_for_auto_of_the_environment_stays(monkeypatch: pytest.MonkeyPatch, command: Command) -> None:
+    monkeypatch.setenv("RATE", "auto")
+    said = command("fit", "data=wine", "optimizer.lr=${oc.env:RATE}", *TINY, "--json")
+    assert said.code == 0, said.err
+    monkeypatch.delenv("RATE")
+    card = runcard.load_run(said.json["run"]).card
+    assert isinstance(card.optimizer.lr, float)
+
+
+def test_keys_with_dots_are_not_mistaken_for_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KIND", "category")
+    words = ["data=table", "data.path=x.csv", "problem.target=y"]
+    card = runcard.load_card([*words, 'data.kinds={"a.b": number, a: "${oc.env:KIND}"}'])
+    assert card.to_dict()["data"]["kinds"] == {"a.b": "number", "a": "${oc.env:KIND}"}
+
+
+def test_a_log_holds_no_secret(monkeypatch: pytest.MonkeyPatch, command: Command, away: Path) -> None:
+    monkeypatch.setenv("SECRET", "hunter2hunter2")
+    timer = "{_target_: pytorch_lightning.callbacks.Timer, duration: '${oc.env:SECRET}'}"
+    said = command("fit", "data=wine", *TINY, f"trainer.callbacks={{t: {timer}}}")
+    assert said.code == 2
+    assert "hunter2" not in said.out + said.err
+    logs = list((away / "runs").rglob("run.log"))
+    assert logs
+    assert not [path for path in (away / "runs").rglob("*") if path.is_file() and b"hunter2" in path.read_bytes()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -59,5 +60,10 @@ def test_wrong_settings(text: str, said: str, away: Path) -> None:
 
 def test_someone_elses_file_is_not_believed(away: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (away / "pyproject.toml").write_text("[tool.runcard]\ntrust = ['theirs']\n")
-    monkeypatch.setattr("os.geteuid", lambda: 4_000_000)
+    if os.geteuid() == 0:
+        os.chown(away / "pyproject.toml", 4_000_000, 4_000_000)
+    else:
+        monkeypatch.setattr("os.geteuid", lambda: 4_000_000)
     assert project.find().trust == ()
+    with pytest.raises(CardError, match=r"pyproject\.toml belongs to another user, and is not read"):
+        runcard.load_card(["model._target_=theirs.Net"])

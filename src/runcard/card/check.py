@@ -16,7 +16,7 @@ from runcard.card import project
 from runcard.card.compose import compose, compose_file
 from runcard.card.contradictions import contradictions
 from runcard.card.explain import explain
-from runcard.card.interpolate import literal
+from runcard.card.interpolate import Secrets, literal
 from runcard.card.naming.judging import judge_targets
 from runcard.card.origins import complete, first_places, mark_settled, place_of
 from runcard.card.schema import Card
@@ -24,6 +24,7 @@ from runcard.card.sections.data import ArraysData, Data, TableData
 from runcard.card.sound import sound_part
 from runcard.card.values import Composed
 from runcard.errors import CardError, Mistake
+from runcard.hiding import hidden
 from runcard.runs import flatten
 
 PATHS: dict[type[Data], list[str]] = {TableData: ["path"], ArraysData: ["inputs", "targets"]}
@@ -43,7 +44,8 @@ def load(overrides: Sequence[str] = (), config_dir: str | Path | None = None) ->
         if config_dir is not None:
             raise CardError("--config-dir: a saved card holds values, so no groups are looked up for it")
         return load_saved(Path(overrides[0]), overrides[1:])
-    return judge(compose(project.find().words(overrides), config_dir))
+    with project.find().placed(overrides):
+        return judge(compose(project.find().words(overrides), config_dir))
 
 
 def is_saved_card(word: str) -> bool:
@@ -81,37 +83,31 @@ def judge(composed: Composed) -> Card:
         said = {mistake.key for mistake in mistakes}
         mistakes += [mistake for mistake in explain(error, origins) if mistake.key not in said]
         found = [*mistakes, *contradictions(card, origins, whole=False)]
-        raise CardError(_hiding(found, composed.secrets, values), card) from None
+        raise CardError(_hiding(found), card) from None
     card._origins = origins
     mistakes += contradictions(card, origins)
     if mistakes:
-        raise CardError(_hiding(mistakes, composed.secrets, values), card)
+        raise CardError(_hiding(mistakes), card)
     card._secrets = _secrets(card, composed.secrets)
     card = card.model_copy(update={"data": _with_absolute_paths(card.data)})
     card._origins = complete(origins, card.to_dict())
     return card
 
 
-def _hiding(mistakes: list[Mistake], secrets: Mapping[str, str], values: dict[str, Any]) -> list[Mistake]:
+def _hiding(mistakes: list[Mistake]) -> list[Mistake]:
     """The mistakes, with no value of the environment in their words."""
-    flat = flatten(values)
-    hidden = {str(flat[key]): text for key, text in secrets.items() if flat.get(key) not in (None, "", "???")}
-    return [_without(mistake, hidden) if mistake.key in secrets else mistake for mistake in mistakes]
+    return [
+        replace(one, message=hidden(one.message), hint=hidden(one.hint), where=hidden(one.where)) for one in mistakes
+    ]
 
 
-def _without(mistake: Mistake, hidden: Mapping[str, str]) -> Mistake:
-    message, hint = mistake.message, mistake.hint
-    for value, text in hidden.items():
-        message, hint = message.replace(value, text), hint.replace(value, text)
-    return replace(mistake, message=message, hint=hint)
-
-
-def _secrets(card: Card, written: Mapping[str, str]) -> dict[str, str]:
+def _secrets(card: Card, written: Secrets) -> Secrets:
     """What to write in place of the environment's values; a path is made absolute there too."""
     here = f"{literal(str(Path.cwd()))}/"
-    paths = {f"data.{name}": str(getattr(card.data, name)) for name in PATHS.get(type(card.data), [])}
-    relative = {key for key, path in paths.items() if not path.startswith(("/", "~")) and "://" not in path}
-    return {key: here + text if key in relative else text for key, text in written.items()}
+    names = PATHS.get(type(card.data), [])
+    paths = {("data", name): str(getattr(card.data, name)) for name in names}
+    relative = {place for place, path in paths.items() if not path.startswith(("/", "~")) and "://" not in path}
+    return {path: here + text if path in relative else text for path, text in written.items()}
 
 
 def settled(card: Card, section: str, **found: object) -> Card:
@@ -130,12 +126,13 @@ def replaced(card: Card, section: str, values: Mapping[str, Any]) -> Card:
     Raises:
         CardError: If they contradict the rest of the card.
     """
-    content, origins = card.values(), card.origins
+    content, origins, secrets = card.values(), card.origins, card.secrets
     for name, value in values.items():
         if content[section].get(name) != value:
             mark_settled(origins, f"{section}.{name}")
+            secrets.pop((section, name), None)  # what was found is what the run goes on with
     content[section] |= values
-    return judge(Composed(content, origins, secrets=card.secrets))
+    return judge(Composed(content, origins, secrets=secrets))
 
 
 def _not_given(composed: Composed) -> list[Mistake]:

@@ -18,12 +18,13 @@ from hydra.core.config_loader import ConfigLoader
 from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException
 from hydra.types import RunMode
-from omegaconf import OmegaConf
+from omegaconf.basecontainer import BaseContainer
 from omegaconf.errors import OmegaConfBaseException
 
 from runcard.card import project, pyproject
 from runcard.card.groupfiles import read_library
 from runcard.card.groups import GROUPS, OPTIONAL_GROUPS, choices_in, shipped_conf
+from runcard.card.merging import merge_files
 from runcard.card.origins import Origins, mark_file, shown_file
 from runcard.card.overrides import Override, parse_overrides
 from runcard.card.spelling import suggest
@@ -84,24 +85,18 @@ def _compose(choices: Sequence[str], places: list[Path], mistakes: list[Mistake]
     if library.mistakes:
         raise CardError([*mistakes, *library.mistakes])
     words = [searchpath(places), *choices]
-    with loader(places[0]) as loading:
+    with loader(places[0]) as loading, no_resolvers():
         try:
-            config = loading.load_configuration("config", words, run_mode=RunMode.RUN)
             used = loading.compute_defaults_list("config", words, run_mode=RunMode.RUN)
         except (HydraException, OmegaConfBaseException, OSError, ValueError, RecursionError) as error:
             raise CardError([*mistakes, Mistake("conf", plain(error), hint=_group_hint(str(error)))]) from error
-    origins: Origins = {}
-    for default in used.defaults:
-        if default.config_path is not None and not default.config_path.startswith("hydra"):
-            file = library.files[default.config_path]
-            mark_file(origins, file.path, file.node, default.package or "")
+    tree, origins, mode = merge_files(used.defaults, library.files)
     for choice in choices:
         origins.setdefault(choice.partition("=")[0], f"override {choice}")
-    tree: Any = OmegaConf.to_container(config, resolve=False)
-    of_hydra = tree.pop("hydra")
-    chosen = {group: of_hydra["runtime"]["choices"].get(group) for group in GROUPS}
+    known: Any = used.overrides.known_choices
+    chosen = {group: known.get(group) for group in GROUPS}
     name = "-".join(str(chosen[group]) for group in ("data", "model"))
-    return Template(tree, origins, name, chosen, sweeps=str(of_hydra["mode"]).endswith("MULTIRUN"))
+    return Template(tree, origins, name, chosen, sweeps=mode == "MULTIRUN")
 
 
 def compose_file(path: Path, overrides: Sequence[str]) -> Composed:
@@ -157,6 +152,17 @@ def loader(folder: Path) -> Iterator[ConfigLoader]:
             yield GlobalHydra.instance().config_loader()
     finally:
         GlobalHydra.instance().hydra = state
+
+
+@contextlib.contextmanager
+def no_resolvers() -> Iterator[None]:
+    """Let OmegaConf know none of the functions that somebody in this process has registered for references."""
+    before = BaseContainer._resolvers
+    BaseContainer._resolvers = {}
+    try:
+        yield
+    finally:
+        BaseContainer._resolvers = before
 
 
 @contextlib.contextmanager

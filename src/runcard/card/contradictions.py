@@ -17,6 +17,11 @@ from runcard.card.spelling import suggest
 from runcard.errors import Mistake
 from runcard.runs import flatten
 
+RANGES: dict[str, tuple[float | None, float | None]] = {
+    **dict.fromkeys(("accuracy", "balanced_accuracy", "f1", "roc_auc"), (0.0, 1.0)),
+    **dict.fromkeys(("log_loss", "rmse", "mae"), (0.0, None)),
+    "r2": (None, 1.0),
+}
 REMOTE = ("trust_remote_code", "auto_map", "code_revision")
 # Networks that cannot read columns.
 NEEDS: dict[type[AnyNetwork], str] = {
@@ -59,6 +64,11 @@ def _metric_contradictions(card: Card) -> Iterator[tuple[str, str, str]]:
     task, metric, monitor = card.problem.task, card.problem.metric, card.trainer.monitor
     if task != "auto" and metric != "auto" and METRICS[metric].task != task:
         yield "problem.metric", f"{metric!r} does not fit {task}", f"There are: {', '.join(metrics_of(task))}."
+    low, high = RANGES.get(metric, (None, None))
+    for name in ("today_value", "least_value"):
+        value = getattr(card.problem, name)
+        if value is not None and ((low is not None and value < low) or (high is not None and value > high)):
+            yield f"problem.{name}", f"{value:g} is no {metric}, which is {METRICS[metric].meaning}", ""
     logged = [f"val/{name}" for name in ["loss", *(METRICS if task == "auto" else metrics_of(task))]]
     if monitor not in logged:
         yield "trainer.monitor", f"nobody logs {monitor!r}", suggest(monitor, logged)

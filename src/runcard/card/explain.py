@@ -15,6 +15,7 @@ from runcard.card.sections.parts import OWN, SHIPPED, Part, models_in, targets_o
 from runcard.card.spelling import nearest, suggest
 from runcard.errors import Mistake
 
+MEANT, NO_KEY, MISSING = "Did you mean ", "there is no such key", "is missing"
 # What pydantic calls the choice of this word beside a number.
 AUTO = "literal['auto']"
 
@@ -36,7 +37,15 @@ def explain(error: ValidationError, origins: Origins, root: type[BaseModel] = Ca
         if detail["type"] != "too_short" or not any(other[:-1] == names for other in broken)
     ]
     # A value that was not given has been reported as such.
-    return [_mistake(detail, origins, root, detail["loc"] in spoken) for detail in causes if detail["input"] != "???"]
+    return _folded(
+        [_mistake(detail, origins, root, detail["loc"] in spoken) for detail in causes if detail["input"] != "???"]
+    )
+
+
+def _folded(mistakes: list[Mistake]) -> list[Mistake]:
+    """Without a key that is missing where it stands misspelt: that is one mistake."""
+    meant = {one.hint[len(MEANT) : -1] for one in mistakes if one.message == NO_KEY and one.hint.startswith(MEANT)}
+    return [one for one in mistakes if not (one.message == MISSING and one.key in meant)]
 
 
 def _without_auto(details: list[ErrorDetails]) -> tuple[list[ErrorDetails], set[tuple[int | str, ...]]]:
@@ -54,14 +63,17 @@ def _mistake(detail: ErrorDetails, origins: Origins, root: type[BaseModel], auto
     key = ".".join(names) or "card"
     where = place_of(origins, key)
     if kind == "extra_forbidden":
-        return Mistake(key, "there is no such key", where, _right_key(detail["loc"], root))
+        return Mistake(key, NO_KEY, where, _right_key(detail["loc"], root))
     if kind == "json_invalid":  # half of a character, which YAML can write
         return Mistake(key, f"holds what is no text: {detail['ctx']['error']}")
     if kind == "missing":
         hint = f"Choose one with {key}=NAME, or write a file {key}/NAME.yaml." if key in GROUPS else ""
-        return Mistake(key, "is missing", where, hint)
+        return Mistake(key, MISSING, where, hint)
     if kind == "union_tag_not_found":
-        return Mistake(f"{key}._target_", "is missing: it names the class that takes the other keys", where)
+        near = nearest("_target_", map(str, detail["input"]), 1) if isinstance(detail["input"], dict) else []
+        place = place_of(origins, f"{key}.{near[0]}") if near else where
+        hint = f"Is {near[0]} meant?" if near else ""
+        return Mistake(f"{key}._target_", "is missing: it names the class that takes the other keys", place, hint)
     if kind == "union_tag_invalid":
         tag, allowed = detail["ctx"]["tag"], detail["ctx"]["expected_tags"].replace("'", "").split(", ")
         place = place_of(origins, f"{key}._target_")

@@ -13,15 +13,17 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import yaml
 
+from runcard.card.forms import LIST, MAPPING, SECTION, VALUE, forms
 from runcard.card.groups import GROUPS
 from runcard.card.interpolate import is_open, unreadable
 from runcard.card.origins import shown_file
 from runcard.card.spelling import suggest
 from runcard.errors import Mistake
-from runcard.yamltext import Problem, YamlError, parse_nodes, read_text
+from runcard.yamltext import Problem, YamlError, construct, parse_nodes, read_text
 
 # A folder with more is no folder of cards, or somebody's whole disk.
 MAX_FILES = 2_000
@@ -34,9 +36,15 @@ MODES = ("RUN", "MULTIRUN")
 KEYWORDS = {"optional", "override"}
 SWEEPER = "override hydra/sweeper"
 PACKAGES = ("_global_", "_group_")
-NAME = re.compile(r"[\w.-]+(/[\w.-]+)*")
+NAME = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)*")
+NAMES = "Name it with letters, digits, '_', '-' and '.'."
+# Files that one file leads to by its defaults list, each counted once for each way.
+MAX_WAYS = 1_000
 GROUP = re.compile(r"/?[\w-]+(/[\w-]+)*")
 REFERENCE = re.compile(r"\$\{[\w.]+\}")
+
+
+NOTHING = yaml.MappingNode("tag:yaml.org,2002:map", [])
 
 
 @dataclass(frozen=True)
@@ -47,12 +55,14 @@ class GroupFile:
         name: Below its folder, without ``.yaml``, such as ``model/mlp``.
         path: Where it lies.
         node: Its content.
+        values: The same as plain values.
         whole: Whether its keys are the card's, and not those of its group's section.
     """
 
     name: str
     path: Path
     node: yaml.MappingNode
+    values: dict[str, Any]
     whole: bool
 
 
@@ -67,6 +77,7 @@ class Library:
 def read_library(shipped: Path, own: Sequence[Path]) -> Library:
     """Read every file of the shipped folder and of the user's own."""
     files: dict[str, GroupFile] = {}
+    broken: dict[str, GroupFile] = {}
     mistakes: list[Mistake] = []
     for folder in (shipped, *own):
         for path in _yaml_files(folder, mistakes):
@@ -76,11 +87,17 @@ def read_library(shipped: Path, own: Sequence[Path]) -> Library:
                 other = f"would not be read: {shown_file(files[name].path)} has the same name"
                 mistakes.append(Mistake(shown_file(path), other, hint=hint))
                 continue
-            node = _node(path, mistakes)
+            if not NAME.fullmatch(name):
+                mistakes.append(Mistake(shown_file(path), "has a name that no choice can have", hint=NAMES))
+                continue
+            node, values = _content(path, mistakes)
             if node is not None:
-                files[name] = GroupFile(name, path, node, whole=_is_whole(path) or "/" not in name)
+                files[name] = GroupFile(name, path, node, values, whole=_is_whole(path) or "/" not in name)
+            else:
+                broken[name] = GroupFile(name, path, NOTHING, {}, whole=False)
     for file in files.values():
-        mistakes += _in_file(file, files, is_root=file.path.parent == shipped)
+        mistakes += _in_file(file, files | broken, is_root=file.path.parent == shipped)
+    mistakes += _too_many(files)
     return Library(files, mistakes)
 
 
@@ -112,40 +129,89 @@ def _yaml_files(folder: Path, mistakes: list[Mistake]) -> Iterator[Path]:
             return
 
 
-def _node(path: Path, mistakes: list[Mistake]) -> yaml.MappingNode | None:
+def _content(path: Path, mistakes: list[Mistake]) -> tuple[yaml.MappingNode | None, dict[str, Any]]:
     try:
-        stat = path.stat()
-        node, problems = _read(path, stat.st_mtime_ns, stat.st_size)
+        node, values, problems = _parsed(read_text(path, mark=True))
+    except YamlError as error:
+        node, values, problems = None, {}, error.problems
     except OSError as error:
         mistakes.append(Mistake(shown_file(path), f"cannot be read: {error.strerror}"))
-        return None
+        return None, {}
     mistakes += [at_line(path, problem) for problem in problems]
-    return node
+    return node, values
 
 
 @functools.lru_cache(maxsize=2 * MAX_FILES)
-def _read(path: Path, changed_ns: int, size: int) -> tuple[yaml.MappingNode | None, list[Problem]]:
-    """The content of a file, once for each time that it was written: a sweep composes many cards of the same files.
-
-    Raises:
-        OSError: If it cannot be read.
-    """
+def _parsed(text: str) -> tuple[yaml.MappingNode | None, dict[str, Any], list[Problem]]:
+    """The content of a text, once: a sweep composes many cards of the same files."""
+    if text.startswith("\N{BYTE ORDER MARK}"):
+        return None, {}, [Problem(1, "begins with a byte order mark", "Save the file as UTF-8 without one.")]
+    problems, values = list(_in_header(text)), {}
     try:
-        text = read_text(path, mark=True)
-        if text.startswith("\N{BYTE ORDER MARK}"):
-            return None, [Problem(1, "begins with a byte order mark", "Save the file as UTF-8 without one.")]
-        problems = list(_in_header(text))
         node = parse_nodes(text, aliases=True)
+        values = construct(node)
     except YamlError as error:
-        node, problems = error.node, error.problems
-        if not isinstance(node, yaml.MappingNode):
-            return None, problems
+        node, problems = error.node, [*problems, *error.problems]
+        return (node if isinstance(node, yaml.MappingNode) else None), {}, problems
     if node is None:
-        return None, [*problems, Problem(1, "is empty", "Write keys into it, or remove it.")]
+        return None, {}, [*problems, Problem(1, "is empty", "Write keys into it, or remove it.")]
     if not isinstance(node, yaml.MappingNode):
         kind = "a list" if isinstance(node, yaml.SequenceNode) else "a value"
-        return None, [*problems, Problem(_line(node), f"holds {kind}, and a mapping of keys is expected")]
-    return node, problems
+        return None, {}, [*problems, Problem(_line(node), f"holds {kind}, and a mapping of keys is expected")]
+    return node, values, problems
+
+
+def _too_many(files: Mapping[str, GroupFile]) -> Iterator[Mistake]:
+    """Files that name others that name others: Hydra goes every way there is."""
+    ways: dict[str, int] = {}
+    above: list[str] = []
+
+    def count(name: str) -> int:
+        if name in above:
+            raise RecursionError(" → ".join([*above[above.index(name) :], name]))
+        if name not in ways:
+            above.append(name)
+            ways[name] = 1 + sum(count(other) for other in _named_by(files[name]) if other in files)
+            above.pop()
+        return ways[name]
+
+    for name, file in files.items():
+        try:
+            if count(name) > MAX_WAYS:
+                yield Mistake(shown_file(file.path), f"names files that name files, more than {MAX_WAYS:,} in all")
+                return
+        except RecursionError as error:
+            yield Mistake(shown_file(file.path), f"names itself in defaults: {error}")
+            return
+
+
+def _named_by(file: GroupFile) -> Iterator[str]:
+    """The files that a file's defaults list names."""
+    inside = file.name.rpartition("/")[0]
+    entries = file.values.get("defaults")
+    for entry in entries if isinstance(entries, list) else []:
+        for key, value in (entry if isinstance(entry, dict) else {"": entry}).items():
+            group = str(key).split()[-1] if key else inside
+            full = group.lstrip("/") if not key or group.startswith("/") or not inside else f"{inside}/{group}"
+            for name in value if isinstance(value, list) else [value]:
+                yield str(name).lstrip("/") if str(name).startswith("/") or not full else f"{full}/{name}"
+
+
+def _in_forms(node: yaml.Node, key: str, path: Path) -> Iterator[Mistake]:
+    """Values of another form than the card's: Hydra says neither which nor where when it cannot merge them."""
+    form, mapping = forms().get(key, ""), isinstance(node, yaml.MappingNode)
+    scalar = isinstance(node, yaml.ScalarNode)
+    unsaid = scalar and (node.tag.endswith(":null") or node.value == "???" or is_open(node.value))
+    keyed = form in (SECTION, MAPPING) and not mapping
+    if not unsaid and (keyed or (mapping and form in (LIST, VALUE))):
+        said = "a list" if isinstance(node, yaml.SequenceNode) else "a mapping" if mapping else repr(node.value)
+        choice = f"Choose it in defaults: '- override /{key}: {node.value}'."
+        hint = choice if key in GROUPS and isinstance(node, yaml.ScalarNode) else ""
+        yield Mistake(key, f"must be {form}, not {said}", f"{shown_file(path)}:{_line(node)}", hint)
+    elif mapping and form != MAPPING:
+        for name, value in node.value:
+            if key or name.value not in ("defaults", "hydra"):
+                yield from _in_forms(value, f"{key}.{name.value}" if key else str(name.value), path)
 
 
 def _is_whole(path: Path) -> bool:
@@ -187,7 +253,9 @@ def _in_file(file: GroupFile, files: Mapping[str, GroupFile], *, is_root: bool) 
     if file.name.startswith("hydra/"):
         yield Mistake(shown_file(file.path), "a card changes nothing of Hydra's own", hint="Remove it.")
         return
-    yield from _in_references(file.node, "" if file.whole else file.name.rpartition("/")[0], file.path)
+    top = "" if file.whole else file.name.rpartition("/")[0]
+    yield from _in_references(file.node, top, file.path)
+    yield from _in_forms(file.node, top, file.path)
     for key, value in file.node.value:
         if not isinstance(key, yaml.ScalarNode):  # said already
             continue
@@ -216,6 +284,7 @@ def _in_defaults(
     if not isinstance(node, yaml.SequenceNode):
         yield Problem(_line(node), "defaults must be a list", "Begin each entry with '- '.")
         return
+    yield from _chosen_twice(node)
     for entry in node.value:
         if isinstance(entry, yaml.ScalarNode):
             yield from _in_name(entry, file.name.rpartition("/")[0], files, optional=False)
@@ -225,6 +294,19 @@ def _in_defaults(
                 yield from _in_choice(key, value, file, files)
         else:
             yield Problem(_line(entry), "an entry of defaults is '- NAME' or '- GROUP: NAME'")
+
+
+def _chosen_twice(node: yaml.SequenceNode) -> Iterator[Problem]:
+    """Of two choices of a group Hydra takes the first, and says nothing."""
+    first: dict[str, int] = {}
+    for entry in node.value:
+        for key, _ in entry.value if isinstance(entry, yaml.MappingNode) else []:
+            group = str(key.value).split()[-1:] or [""]
+            if group[0] in first:
+                yield Problem(
+                    _line(key), f"{group[0]} is chosen twice: in line {first[group[0]]} and in line {_line(key)}"
+                )
+            first.setdefault(group[0], _line(key))
 
 
 def _in_choice(key: yaml.Node, value: yaml.Node, file: GroupFile, files: Mapping[str, GroupFile]) -> Iterator[Problem]:
@@ -255,6 +337,9 @@ def _in_name(node: yaml.Node, group: str, files: Mapping[str, GroupFile], *, opt
         return
     if not isinstance(node, yaml.ScalarNode) or not NAME.fullmatch(name.lstrip("/")) or ".." in name:
         yield Problem(_line(node), f"{name!r} is no name of a file of a group")
+        return
+    if name.endswith(".yaml"):
+        yield Problem(_line(node), f"{name!r} is chosen without .yaml", f"Write {name.removesuffix('.yaml')}.")
         return
     full = name.lstrip("/") if name.startswith("/") or not group else f"{group}/{name}"
     if full.partition("/")[0] == "hydra":

@@ -18,6 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from runcard.card import project
 from runcard.card.compose import compose_groups, divide, folders, group_choices, loader, searchpath
+from runcard.card.groups import shipped_conf
 from runcard.card.interpolate import fill_in
 from runcard.card.overrides import Override, parse_overrides
 from runcard.card.values import lay_over
@@ -125,9 +126,9 @@ def _card(choices: list[str], values: list[Override], config_dir: str | None, *,
 
 
 def _of_hydra(choices: list[str], config_dir: str | None) -> Any:
-    places = folders(config_dir)
-    with loader(places[0]) as loading:
-        config = _configuration(loading, [searchpath(places), *choices], RunMode.RUN)
+    compose_groups(choices, config_dir, [])
+    with loader(shipped_conf()) as loading:  # no file of the user's own has a say in it
+        config = _configuration(loading, [], RunMode.RUN)
     content: Any = OmegaConf.to_container(config.hydra, resolve=False, enum_to_str=True)
     return {name: value for name, value in content.items() if name not in OF_HYDRA}
 

@@ -21,15 +21,18 @@ from omegaconf.grammar_visitor import GrammarVisitor
 from runcard.card.origins import Origins, place_of
 from runcard.card.spelling import nearest
 from runcard.errors import CardError, Mistake
+from runcard.hiding import note
 from runcard.runs import flatten
 from runcard.yamltext import MAX_VALUES, YamlError, parse_yaml
 
 MISSING = "???"
 MAX_TEXT = 10_000
+MAX_REFERENCES = 2_000
 # Of references to references; and of brackets in one text, which the grammar goes down one by one.
 MAX_DEPTH = 40
 
 Path = tuple[str | int, ...]
+Secrets = dict[Path, str]
 
 
 @dataclass(frozen=True)
@@ -38,12 +41,12 @@ class Filled:
 
     Attributes:
         values: The values; one that could not be made is ``???``.
-        secrets: Dotted key → the text as it was written, for each value that holds something of the environment.
+        secrets: Path → the text as it was written, for each value that holds something of the environment.
         mistakes: What could not be filled in.
     """
 
     values: dict[str, Any]
-    secrets: dict[str, str] = field(default_factory=dict)
+    secrets: Secrets = field(default_factory=dict)
     mistakes: list[Mistake] = field(default_factory=list)
 
 
@@ -67,7 +70,7 @@ def fill_in(tree: Mapping[str, Any], origins: Origins) -> Filled:
         if made.problem:
             filled.mistakes.append(Mistake(key, made.problem, place_of(origins, key), made.hint))
         elif made.secret:
-            filled.secrets[key] = str(_at(tree, path))
+            filled.secrets[path] = str(_at(tree, path))
     return filled
 
 
@@ -76,32 +79,30 @@ def literal(text: str) -> str:
     return re.sub(r"(\\*)\$\{", lambda found: found[1] * 2 + "\\${", text)
 
 
-def escaped(value: Any, keep: Container[str] = (), key: str = "") -> Any:
+def escaped(value: Any, keep: Container[Path] = (), path: Path = ()) -> Any:
     """Nested values that ``fill_in`` makes into these.
 
     Args:
         value: The values.
-        keep: Dotted keys whose texts are references and stay so.
-        key: Of ``value``.
+        keep: Paths whose texts are references and stay so.
+        path: Of ``value``.
     """
     if isinstance(value, dict):
-        return {name: escaped(item, keep, f"{key}.{name}" if key else str(name)) for name, item in value.items()}
+        return {name: escaped(item, keep, (*path, name)) for name, item in value.items()}
     if isinstance(value, list):
-        return [escaped(item, keep, f"{key}.{place}") for place, item in enumerate(value)]
-    return literal(value) if is_open(value) and key not in keep else value
+        return [escaped(item, keep, (*path, place)) for place, item in enumerate(value)]
+    return literal(value) if is_open(value) and path not in keep else value
 
 
-def put(tree: Any, key: str, value: Any) -> None:
-    """Write a value at a dotted key of nested values, if there is such a place; keys may hold dots of their own."""
-    for name in [key, *(key[:place] for place, letter in enumerate(key) if letter == ".")]:
-        here: Any = int(name) if isinstance(tree, list) and name.isdigit() else name
-        if not (here in tree if isinstance(tree, dict) else isinstance(here, int)):
-            continue
-        if name == key:
-            tree[here] = value
-        else:
-            put(tree[here], key[len(name) + 1 :], value)
+def put(tree: Any, path: Path, value: Any) -> None:
+    """Write a value at a path of nested values, if there is such a place."""
+    *above, last = path
+    try:
+        place = _at(tree, tuple(above))
+        _at(place, (last,))
+    except LookupError:
         return
+    place[last] = value
 
 
 def is_open(value: object) -> bool:
@@ -142,6 +143,7 @@ class _Filling:
         self.tree = tree
         self.made: dict[Path, _Made] = {}
         self.under_way: list[Path] = []
+        self.asked = 0
 
     def whole(self, value: Any, path: Path) -> _Made:
         """A value with all below it."""
@@ -174,6 +176,9 @@ class _Filling:
         wrong = unreadable(text)
         if wrong or len(self.under_way) > MAX_DEPTH:
             raise _WrongError(wrong or "holds references to references that are too deep")
+        self.asked += 1
+        if self.asked > MAX_REFERENCES:
+            raise _WrongError(f"is one of more than {MAX_REFERENCES:,} references")
         seen: list[_Made] = []
         visitor = GrammarVisitor(
             lambda key, _: self._noted(self._referred(key, path), seen),
@@ -187,7 +192,9 @@ class _Filling:
         if isinstance(value, str) and len(value) > MAX_TEXT:
             raise _WrongError(f"refers to what stands for more than {MAX_TEXT:,} characters")
         missing = any(part.value == MISSING for part in seen)
-        size = sum(part.size for part in seen)
+        if any(part.secret for part in seen):
+            note(value, text)
+        size = sum(part.size for part in seen) + (len(value) // 100 if isinstance(value, str) else 0)
         return _Made(MISSING if missing else value, size, any(part.secret for part in seen))
 
     @staticmethod
@@ -243,13 +250,14 @@ class _Filling:
             raise _WrongError(f"calls {name!r}, which a card cannot", f"There are: {listed}.")
         try:
             return known[name](*args)
-        except TypeError:
+        except (TypeError, AttributeError):
             raise _WrongError(f"gives {name} {len(args)} arguments") from None
 
     @staticmethod
     def _environment(name: object, default: object = MISSING) -> _Made:
         found = os.environ.get(str(name))
         if found is not None:
+            note(found, f"${{oc.env:{name}}}")
             return _Made(found, secret=True)
         if default == MISSING:
             hint = f"Set it, or write a default: ${{oc.env:{name},DEFAULT}}."
@@ -277,7 +285,7 @@ def _at(tree: Any, path: Path) -> Any:
         LookupError: If nothing does.
     """
     for part in path:
-        if isinstance(tree, list) and str(part).isdigit():
+        if isinstance(tree, list) and str(part).isascii() and str(part).isdecimal():
             tree = tree[int(part)]
         elif isinstance(tree, dict):
             tree = tree[part]

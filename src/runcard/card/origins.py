@@ -14,7 +14,7 @@ from runcard.runs import RunFolder, flatten
 
 Origins = dict[str, str]
 # What a place that is no file begins with.
-OVERRIDE, SETTLED, MADE = "override ", "settled, ", "made of "
+OVERRIDE, SETTLED, MADE, DEFAULT = "override ", "settled, ", "made of ", "default of "
 
 
 def mark_file(origins: Origins, path: Path, node: yaml.Node, package: str = "") -> None:

@@ -5,10 +5,12 @@ A sweep's overrides may name many values, ``key=1,2,3`` or ``key=interval(0,1)``
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -114,7 +116,7 @@ def _beyond_hydra(text: str, complaint: str) -> Override:
     """
     spelled = SPELLED.fullmatch(text)
     if not spelled:
-        raise SpaceError(f"cannot be read: {complaint}", "An override is key=value, group=choice or ~key.")
+        raise _no_override(text, complaint)
     key, value = spelled.groups()
     if called := CALL.match(value):
         _refuse_call(called[1], value, complaint)
@@ -124,6 +126,20 @@ def _beyond_hydra(text: str, complaint: str) -> Override:
         return Override(key, parse_yaml(value), False, text)
     except YamlError:
         raise SpaceError(f"cannot be read: {complaint}", "Look for a bracket or a quote that is not closed.") from None
+
+
+def _no_override(text: str, complaint: str) -> SpaceError:
+    """What is wrong with a word without a value."""
+    hint = "An override is key=value, group=choice or ~key."
+    with contextlib.suppress(OSError, ValueError):  # a name that no file can have
+        if Path(text, "card.yaml").is_file():
+            return SpaceError("is a run folder", f"Name its card, first of all: {Path(text, 'card.yaml')}.")
+        if Path(text).is_file():
+            return SpaceError("is a file", f"A saved card comes first, before what changes it. {hint}")
+    if "=" not in text:
+        return SpaceError("names no value", hint)
+    spaces = "There are no spaces around '='. " if text.strip() == "=" else ""
+    return SpaceError(f"cannot be read: {complaint}", spaces + hint)
 
 
 def _refuse_call(name: str, value: str, complaint: str) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from runcard.card.check import is_saved_card
 from runcard.card.groups import shipped_conf
-from runcard.card.origins import MADE, OVERRIDE, SETTLED, Origins, leaf_place, shown_file
+from runcard.card.origins import DEFAULT, MADE, OVERRIDE, SETTLED, Origins, leaf_place, shown_file
 from runcard.card.schema import Card
 
 CONF = "conf/"
@@ -50,7 +50,7 @@ class Places:
             return OVERRIDE.strip()
         shipped = _in_conf(place)
         from_saved = self.saved and place.startswith(f"{self.saved}:")
-        if place.startswith(MADE) or from_saved or (shipped and not shipped.startswith(CHANGING)):
+        if place.startswith((MADE, DEFAULT)) or from_saved or (shipped and not shipped.startswith(CHANGING)):
             return ""
         return _on_one_line(_short(place).rpartition(":")[0] or place)
 
@@ -74,7 +74,7 @@ def _short(place: str) -> str:
 
 def _in_conf(place: str) -> str:
     """File and line below the shipped groups, wherever this or another installation has them; else empty."""
-    if place.startswith((OVERRIDE, MADE)):
+    if place.startswith((OVERRIDE, MADE, DEFAULT)):
         return ""
     # No file of the user's own has the name of a shipped one, for that is refused.
     _, found, below = place.rpartition(CONF)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import contextlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from runcard.card.pyproject import nearest, table
+from runcard.card.pyproject import FILE, nearest, table
 from runcard.card.sections.parts import Name, Text
 from runcard.card.spelling import suggest
 from runcard.errors import CardError, Mistake
@@ -45,6 +46,19 @@ class Project:
         """Overrides with the project's own experiment, unless one is chosen or refused among them."""
         chosen = any(word.lstrip("+~").partition("=")[0] == "experiment" for word in overrides)
         return list(overrides) if chosen or self.experiment is None else [f"experiment={self.experiment}", *overrides]
+
+    @contextlib.contextmanager
+    def placed(self, overrides: Sequence[str]) -> Iterator[None]:
+        """Say of a mistake in the project's own experiment that it stands in its settings, and was not typed."""
+        try:
+            yield
+        except CardError as error:
+            word = f"override experiment={self.experiment}"
+            if self.words(overrides) == list(overrides) or not any(one.where == word for one in error.mistakes):
+                raise
+            place = f"experiment below [tool.runcard] in {self.root / FILE}"
+            placed = [replace(one, where=place) if one.where == word else one for one in error.mistakes]
+            raise CardError(placed, error.sound) from None
 
 
 def find() -> Project:

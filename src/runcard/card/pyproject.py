@@ -18,6 +18,13 @@ def nearest() -> Path | None:
     return next((folder / FILE for folder in (here, *here.parents) if _is_ours(folder / FILE)), None)
 
 
+def passed_over() -> Path | None:
+    """A file that is nearer, or the only one, and is not read for it belongs to another user."""
+    here = Path.cwd()
+    file = next((folder / FILE for folder in (here, *here.parents) if (folder / FILE).is_file()), None)
+    return None if file is None or _is_ours(file) else file
+
+
 def table(file: Path) -> Any:
     """The content of ``[tool.runcard]``, a mapping if all is right.
 
@@ -38,6 +45,6 @@ def _text(file: Path) -> str:
 def _is_ours(file: Path) -> bool:
     """Whether it may speak for who runs this: not a file that someone else has put into a folder above, as in /tmp."""
     try:
-        return os.geteuid() in (0, file.stat().st_uid)
+        return file.stat().st_uid in (0, os.geteuid())
     except OSError:
         return False

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, PrivateAttr
 
-from runcard.card.interpolate import escaped, put
+from runcard.card.interpolate import Secrets, escaped, put
 from runcard.card.sections.data import AnyData
 from runcard.card.sections.learning import AnyAugment, AnyOptimizer, AnyScheduler
 from runcard.card.sections.loggers import AnyLogger
@@ -54,7 +54,7 @@ class Card(Section):
     """Who is told of a run while it trains."""
 
     _origins: dict[str, str] = PrivateAttr(default_factory=dict)
-    _secrets: dict[str, str] = PrivateAttr(default_factory=dict)
+    _secrets: Secrets = PrivateAttr(default_factory=dict)
 
     @property
     def origins(self) -> dict[str, str]:
@@ -62,8 +62,8 @@ class Card(Section):
         return dict(self._origins)
 
     @property
-    def secrets(self) -> dict[str, str]:
-        """Dotted key → the text as it was written, for each value that holds something of the environment."""
+    def secrets(self) -> Secrets:
+        """Path → the text as it was written, for each value that holds something of the environment."""
         return dict(self._secrets)
 
     def __eq__(self, other: object) -> bool:
@@ -77,13 +77,13 @@ class Card(Section):
     def to_dict(self) -> dict[str, Any]:
         """As ``values``, with ``${oc.env:NAME}`` as it was written in place of what the environment holds."""
         content = self.values()
-        for key, text in self._secrets.items():
-            put(content, key, text)
+        for path, text in self._secrets.items():
+            put(content, path, text)
         return content
 
     def saved(self) -> dict[str, Any]:
         """As ``to_dict``, for a file from which the same card can be loaded."""
-        return {key: escaped(value, self._secrets, key) for key, value in self.to_dict().items()}
+        return {key: escaped(value, self._secrets, (key,)) for key, value in self.to_dict().items()}
 
 
 def section_targets(section: str) -> list[str]:

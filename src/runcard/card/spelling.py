@@ -17,13 +17,14 @@ def suggest(wrong: str, right: Iterable[str]) -> str:
 
 
 def nearest(wrong: str, right: Iterable[str], count: int = 3) -> list[str]:
-    """At most ``count`` names close to the wrong one, the closest first; else those that it is a part of."""
+    """At most ``count`` names close to the wrong one: one edit away, or with it as a part, or else the closest."""
     names, typed = sorted(set(right)), wrong.lower()
     found = [(edits(typed, name.lower(), _most(name)), name) for name in names]
     close = sorted((number, name) for number, name in found if number <= _most(name))
-    if close:
-        return [name for number, name in close if number == close[0][0]][:count]
-    return sorted((name for name in names if len(typed) > 2 and typed in name.lower()), key=len)[:count]
+    whole = sorted((name for name in names if len(typed) > 2 and typed in name.lower()), key=len)
+    if whole and (not close or close[0][0] > 1):
+        return whole[:count]
+    return [name for number, name in close if number == close[0][0]][:count]
 
 
 def edits(one: str, other: str, most: int = MANY) -> int:

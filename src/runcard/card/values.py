@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from runcard.card.interpolate import escaped, fill_in, put
+from runcard.card.interpolate import Secrets, escaped, fill_in, put
+from runcard.card.merging import laid_over
 from runcard.card.origins import MADE, Origins, mark_override
 from runcard.card.overrides import Override
 from runcard.errors import Mistake
@@ -21,20 +22,20 @@ class Composed:
         values: The card as nested plain values; a value that must be given and was not is ``???``.
         origins: Dotted key → the file and line or the override that set it.
         mistakes: What composing alone found wrong.
-        secrets: Dotted key → the text as it was written, for each value that holds something of the environment.
+        secrets: Path → the text as it was written, for each value that holds something of the environment.
     """
 
     values: dict[str, Any]
     origins: Origins = field(default_factory=dict)
     mistakes: list[Mistake] = field(default_factory=list)
-    secrets: dict[str, str] = field(default_factory=dict)
+    secrets: Secrets = field(default_factory=dict)
 
     def saved(self) -> dict[str, Any]:
         """The values for a file from which the same can be loaded: what the environment holds stays a reference."""
         content = copy.deepcopy(self.values)
-        for key, text in self.secrets.items():
-            put(content, key, text)
-        return {key: escaped(value, self.secrets, key) for key, value in content.items()}
+        for path, text in self.secrets.items():
+            put(content, path, text)
+        return {key: escaped(value, self.secrets, (key,)) for key, value in content.items()}
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ def lay_over(tree: dict[str, Any], overrides: Sequence[Override], origins: Origi
         elif isinstance(section, dict):
             both = isinstance(section.get(leaf), dict) and isinstance(override.value, dict)
             merged = override.value if both else None
-            section[leaf] = _merged(section.get(leaf), override.value)
+            section[leaf] = laid_over(section.get(leaf), override.value)
         else:
             mistakes.append(Mistake(override.key, "stands below a value, which has no keys", typed))
         mark_override(origins, override.key, override.text, merged)
@@ -98,9 +99,3 @@ def plain(error: BaseException) -> str:
     """The first line of a library's message, which is the one that says what is wrong."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[0] if lines else type(error).__name__
-
-
-def _merged(old: Any, new: Any) -> Any:
-    if not (isinstance(old, dict) and isinstance(new, dict)):
-        return new
-    return old | {key: _merged(old.get(key), value) for key, value in new.items()}

@@ -20,6 +20,7 @@ from runcard.cli.steps import Result
 from runcard.cli.verbs import VERBS, Verb
 from runcard.cli.visible import visible
 from runcard.errors import CardError, RuncardError, Stopped
+from runcard.hiding import forget, hidden
 from runcard.interrupts import SIGNALS
 
 # Names that no file can have.
@@ -58,6 +59,7 @@ def run(words: Sequence[str]) -> int:
     Returns:
         The exit code.
     """
+    forget()
     try:
         if any("\0" in word for word in words):
             raise CardError("a word holds a NUL character, which no name and no value has")
@@ -126,26 +128,45 @@ def _done(verb: Verb, arguments: argparse.Namespace) -> Result:
     Raises:
         CardError: If their code fails.
     """
-    with _trusting(arguments):
+    with _trusting(arguments), _quiet(verb, arguments):
+        _forget_used()
         try:
             return verb.run(arguments)
         except (RuncardError, PermissionError, BrokenPipeError):
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             theirs = _theirs(error)
             if theirs:
                 raise CardError(theirs) from error
             raise
 
 
-def _theirs(error: Exception) -> str:
+def _quiet(verb: Verb, arguments: argparse.Namespace) -> contextlib.AbstractContextManager[Any]:
+    """With ``--json`` stdout holds one object, whatever a class of the user's own or a library prints."""
+    if arguments.json and verb.name != "serve":  # which says where it is before it becomes the server
+        return contextlib.redirect_stdout(sys.stderr)
+    return contextlib.nullcontext()
+
+
+def _forget_used() -> None:
+    if "runcard.card.naming.trust" in sys.modules:
+        sys.modules["runcard.card.naming.trust"].forget()
+
+
+def _theirs(error: BaseException) -> str:
     """What to say if the code of a package that the user trusts has failed; empty if it is not that."""
     if "runcard.card.naming.trust" not in sys.modules:
         return ""
-    from runcard.card.naming.trust import blamed, said
+    from runcard.card.naming.trust import blamed, said, used
 
     module = blamed(error)
-    return f"{module} failed: {said(error)}. Run again with --traceback to see all of it." if module else ""
+    if module:
+        return f"{module} failed: {said(error)}. Run again with --traceback to see all of it."
+    if isinstance(error, Exception) and used():
+        names = ", ".join(used())
+        text = f"{type(error).__name__}: {error}".removesuffix(": ")
+        return f"{text}. The card names classes of yours, {names}: look at what they take and give, with --traceback."
+    return ""
 
 
 def _trusting(arguments: argparse.Namespace) -> contextlib.AbstractContextManager[None]:
@@ -160,6 +181,7 @@ def _trusting(arguments: argparse.Namespace) -> contextlib.AbstractContextManage
 def _failed(error: BaseException, code: int, text: str, words: Sequence[str]) -> int:
     if "--traceback" in words:
         traceback.print_exception(error)
+    text = hidden(text)
     print(f"runcard: {visible(text)}", file=sys.stderr)
     if "--json" in words:
         content: dict[str, Any] = {"kind": type(error).__name__, "message": text, "exit_code": code}

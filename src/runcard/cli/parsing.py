@@ -37,7 +37,19 @@ class Parser(argparse.ArgumentParser):
         Raises:
             CardError: Always.
         """
-        raise CardError(f"{message}. `{self.prog} --help` says what it takes.")
+        raise CardError(f"{message}. {self._meant(message)}`{self.prog} --help` says what it takes.")
+
+    def _meant(self, message: str) -> str:
+        """The flag that is nearest to one that there is not."""
+        from runcard.card.spelling import nearest
+
+        word = message.removeprefix("unrecognized arguments: ").split()[0].partition("=")[0]
+        if word == message.split()[0] or not word.startswith("-"):
+            return ""
+        near = nearest(word, [flag for flag in self._option_string_actions if flag.startswith("--")])
+        return (
+            f"Did you mean {' or '.join(near)}? " if near else f"A key of the card has no dashes: {word.strip('-')}=…. "
+        )
 
 
 def parsers() -> tuple[Parser, dict[str, Parser]]:

@@ -171,7 +171,8 @@ def predict(arguments: argparse.Namespace) -> Result:
     run = api.load_run(arguments.run)
     output = Path(arguments.output).expanduser().absolute()
     check_output(output)
-    if output.exists() and (output.samefile(arguments.rows) or run.path in output.resolve().parents):
+    same = output.exists() and Path(arguments.rows).exists() and output.samefile(arguments.rows)
+    if same or (output.exists() and run.path in output.resolve().parents):
         raise CardError(f"--output {output}: this holds what the answers come from; name another file")
     columns = run.columns(arguments.rows)
     answers = run.table(run.answer(columns))

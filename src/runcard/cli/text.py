@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runcard.card.metrics import reaches
+from runcard.hiding import Hiding
 from runcard.runs import shown
 
 if TYPE_CHECKING:
@@ -77,6 +78,7 @@ def said_to_people() -> Iterator[None]:
     """Show on stderr what the line reports while it works; its details stay in the run's log."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setLevel(logging.INFO)
+    handler.setFormatter(Hiding("%(message)s"))
     logger = logging.getLogger("runcard")
     level = logger.level
     logger.addHandler(handler)

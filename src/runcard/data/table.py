@@ -100,10 +100,15 @@ def compare_columns(names: Sequence[str], target: str, kinds: Collection[str], w
     Raises:
         CardError: If one is not there; it holds every mistake.
     """
+    other = _other_separator(names)
+    if other and target not in names:
+        message = f"{what} has one column only, {names[0]!r}"
+        hint = f"Is the separator {other!r}? Say data.separator={other!r}."
+        raise CardError([Mistake("data.separator", message, hint=hint)])
     wrong = [("problem.target", target), *((f"data.kinds.{name}", name) for name in kinds)]
     mistakes = [Mistake(f"data.kinds.{target}", "this is the target, which is no feature")] * (target in kinds)
     mistakes += [
-        Mistake(key, f"{what} has no column {name!r}", hint=_separator_hint(names) or suggest(name, names))
+        Mistake(key, f"{what} has no column {name!r}", hint=suggest(name, names))
         for key, name in wrong
         if name not in names
     ]
@@ -160,9 +165,8 @@ def _almost_numbers(texts: pl.Series) -> str:
     return f"column {texts.name!r} is taken for a category: most of it are numbers, but not {odd[0]!r}"
 
 
-def _separator_hint(names: Sequence[str]) -> str:
-    found = [mark for mark in (";", "\t", "|") if len(names) == 1 and mark in names[0]]
-    return f"Is the separator {found[0]!r}? Say data.separator={found[0]!r}." if found else ""
+def _other_separator(names: Sequence[str]) -> str:
+    return next((mark for mark in (";", "\t", "|", ",") if len(names) == 1 and mark in names[0]), "")
 
 
 def _guess_number(known: pl.Series) -> tuple[KindOrIgnore, str]:

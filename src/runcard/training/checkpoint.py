@@ -7,6 +7,7 @@ that the two cannot be separated, or be of two different moments.
 from __future__ import annotations
 
 import hashlib
+import io
 import logging
 import pickle
 from pathlib import Path
@@ -134,3 +135,15 @@ def _digest(file: IO[bytes], size: int) -> str:
         left -= len(block)
     digest.update(NO_COMMENT)
     return digest.hexdigest()
+
+
+def loadable(content: Any) -> bool:
+    """Whether what is written can be read again without running any code."""
+    buffer = io.BytesIO()
+    try:
+        torch.save(content, buffer)
+        buffer.seek(0)
+        torch.load(buffer, weights_only=True)
+    except Exception:  # pickle raises whatever the object's own code does
+        return False
+    return True

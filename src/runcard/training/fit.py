@@ -108,7 +108,7 @@ def _train(
     signals = HeldBack()
     rows = make_loading(card, data, lambda: (state.epoch, state.minibatch), rank)
     task = make_task(card, data, state, rows.sizes, fresh=resumed is None)
-    own = make_callbacks(card, resumed)
+    own = make_callbacks(card)
     saving = Saving(run, card.checkpoint.every_s, signals, resumed, writes=rank.first, callbacks=own)
     if rank.world > 1:
         task.together = Together(rank.world, lambda: signals.waiting, lambda: saving.due)
@@ -224,13 +224,9 @@ def make_task(card: Card, data: Dataset, state: State, rows: Sequence[int], *, f
     return task if settings.overfit_rows is None else overfit.unrestrained(task)
 
 
-def make_callbacks(card: Card, resumed: dict[str, Any] | None) -> dict[str, Callback]:
-    """The card's own callbacks by name, as they were when the newest checkpoint was written."""
-    own = {name: build(part, section="trainer.callbacks") for name, part in card.trainer.callbacks.items()}
-    states = resumed["callbacks"] if resumed is not None and "callbacks" in resumed else {}
-    for name, state in states.items():
-        own[name].load_state_dict(state)
-    return own
+def make_callbacks(card: Card) -> dict[str, Callback]:
+    """The card's own callbacks by name."""
+    return {name: build(part, section="trainer.callbacks") for name, part in card.trainer.callbacks.items()}
 
 
 def make_average(card: Card, model: nn.Module) -> Averaged | None:
@@ -259,8 +255,7 @@ def make_trainer(card: Card, run: RunFolder, callbacks: Sequence[Callback], rank
         enable_checkpointing=False,
         enable_progress_bar=False,
         # Weights that are put together while nothing is noted for gradients would be lost for the next step.
-        inference_mode=settings.strategy != "fsdp",
-        **{"enable_model_summary": False, **settings.lightning},
+        **{"inference_mode": settings.strategy != "fsdp", "enable_model_summary": False, **settings.lightning},
         default_root_dir=run.path,
     )
 

@@ -13,7 +13,7 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from runcard.errors import TrainingError
 from runcard.interrupts import HeldBack
 from runcard.runs import RunFolder
-from runcard.training.checkpoint import save
+from runcard.training.checkpoint import loadable, save
 from runcard.training.epochs import weights
 from runcard.training.sharding import is_sharded, shares
 from runcard.training.state import random_states, set_random_states
@@ -50,6 +50,27 @@ class Saving(Callback):
         self.resumed = resumed
         self._written = time.monotonic()
         self._task: Task | None = None
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Give the card's own callbacks what they kept, after their own setup, as Lightning does.
+
+        Raises:
+            TrainingError: If one keeps what no checkpoint can hold.
+        """
+        for name, state in (self.resumed or {}).get("callbacks", {}).items():
+            if name in self.callbacks:
+                self.callbacks[name].load_state_dict(state)
+        self._kept()
+
+    def _kept(self) -> dict[str, Any]:
+        kept = {name: callback.state_dict() for name, callback in self.callbacks.items()}
+        for name, state in kept.items():
+            if not loadable(state):
+                raise TrainingError(
+                    f"trainer.callbacks.{name}: its state_dict holds what cannot be loaded safely, and no run could "
+                    "go on from a checkpoint. Keep numbers, texts, lists, mappings and tensors."
+                )
+        return kept
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Take up weights, optimizer and random numbers where the checkpoint left them."""
@@ -114,7 +135,7 @@ class Saving(Callback):
                 f"a weight became infinite or no number by step {task.stepper.step}: the last checkpoint is kept. "
                 "Lower optimizer.lr, or set trainer.gradient_clip_norm=1.0."
             )
-        made = content(task) | {"callbacks": {name: one.state_dict() for name, one in self.callbacks.items()}}
+        made = content(task) | {"callbacks": self._kept()}
         if self.writes:
             save(self.run.last, made, keep=self.run.last_before)
             self._written = time.monotonic()

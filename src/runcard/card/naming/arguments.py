@@ -15,9 +15,19 @@ from pydantic import BaseModel, ValidationError
 from runcard.card import wording
 from runcard.card.naming import fits, thirdparty
 from runcard.card.naming.plain import Fit, Wrong, errors_in, holds_objects
-from runcard.card.naming.signatures import NOTHING, Argument, Function, Signature, arguments_of, signature_of, suits
+from runcard.card.naming.signatures import (
+    NOTHING,
+    Argument,
+    Function,
+    Signature,
+    Unreadable,
+    arguments_of,
+    signature_of,
+    suits,
+)
 from runcard.card.spelling import suggest
 
+UNREADABLE = "Import what the annotation names, and not for type checkers alone."
 # A target's name → the user's class or function; None for what is in the table.
 Resolve = Callable[[str], Function | None]
 
@@ -124,6 +134,9 @@ class _Judge:
             return Fit(value)
         if _same(value, argument.default):  # a saved card holds defaults, which need not be as annotated
             return Fit(argument.default)
+        why = next((one.why for one in getattr(argument.annotation, "__metadata__", ()) if type(one) is Unreadable), "")
+        if why:
+            return Fit(value, (Wrong(key, f"cannot be judged: its annotation {why}", UNREADABLE),))
         return fits.fit(key, value, argument.annotation, self._object)
 
     def _object(self, key: str, value: dict[str, Any], annotation: Any) -> Fit:

@@ -9,7 +9,7 @@ from runcard.card.naming import targets, thirdparty
 from runcard.card.naming.arguments import accepts, defaults_of, judge_arguments
 from runcard.card.naming.targets import HYDRAS_OWN, TARGET, Named
 from runcard.card.naming.trust import RefusedError
-from runcard.card.origins import Origins, place_of
+from runcard.card.origins import DEFAULT, Origins, place_of
 from runcard.card.sections.parts import shipped_targets
 from runcard.card.spelling import nearest
 from runcard.errors import Mistake
@@ -21,6 +21,7 @@ GIVEN = {
     "scheduler": {"optimizer", "last_epoch"},
 }
 # Section → the keys that are Runcard's own, beside the arguments.
+FILLED: dict[str, dict[str, Any]] = {"data": {"kinds": {}}, "scheduler": {"interval": "epoch"}}
 KEPT = {"data": {"batch_size", "workers", "split", "kinds"}, "scheduler": {"interval"}}
 
 
@@ -70,7 +71,10 @@ def _at_or_below(key: str, named: list[Named]) -> Iterator[str]:
 def _judged(place: Named, origins: Origins) -> Iterator[Mistake]:
     """Mistakes in the arguments; without any, the defaults are written into the section."""
     target = _named(place.content[TARGET])
-    given, kept = GIVEN.get(place.section, set()), KEPT.get(place.section, set())
+    given = GIVEN.get(place.section, set())
+    if place.section == "scheduler" and not isinstance(target, str):  # of the user's own, which is given nothing
+        given = set()
+    kept = KEPT.get(place.section, set())
     values = {name: value for name, value in place.content.items() if name != TARGET and name not in kept}
     if place.section == "optimizer" and values.get("lr") == "auto":  # the section knows that word, and will find a rate
         values["lr"] = 1e-3
@@ -86,10 +90,10 @@ def _judged(place: Named, origins: Origins) -> Iterator[Mistake]:
     if place.section in ("model", "optimizer") and not found:
         yield from _cannot_be_given(place, target, given - {"pad"}, origins)
     if not found:
-        for name, default in defaults_of(target, given).items():
+        for name, default in {**defaults_of(target, given), **FILLED.get(place.section, {})}.items():
             if name not in place.content:
                 place.content[name] = default
-                origins[f"{place.key}.{name}"] = f"default of {place.content[TARGET]}"
+                origins[f"{place.key}.{name}"] = f"{DEFAULT}{place.content[TARGET]}"
 
 
 def _left_by_another(place: Named, taken: Collection[str], kept: Collection[str], origins: Origins) -> list[str]:

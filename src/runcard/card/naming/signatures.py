@@ -18,6 +18,13 @@ Function = Callable[..., Any]
 
 
 @dataclass(frozen=True)
+class Unreadable:
+    """In an annotation: it cannot be resolved, so that nobody can say whether a value is right."""
+
+    why: str
+
+
+@dataclass(frozen=True)
 class Argument:
     """One argument.
 
@@ -183,11 +190,11 @@ def _scope(target: Function) -> dict[str, Any]:
 
 
 def _hint(annotation: Any, scope: dict[str, Any]) -> Any:
-    """The annotation, resolved; anything, if there is none or it cannot be resolved."""
+    """The annotation, resolved; anything, if there is none."""
     if annotation is NOTHING:
         return Any
     try:
         holder = SimpleNamespace(__annotations__={"it": annotation})
         return typing.get_type_hints(holder, scope, include_extras=True)["it"]
-    except Exception:  # whatever the text in an annotation raises: imported for type checkers alone, as a rule
-        return Any
+    except Exception as error:  # whatever the text in an annotation raises
+        return Annotated[Any, Unreadable(f"{annotation!s} cannot be read: {type(error).__name__}: {error}")]

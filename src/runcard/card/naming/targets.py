@@ -14,6 +14,7 @@ from typing import Any
 from runcard.card.naming import thirdparty, trust
 from runcard.card.naming.arguments import accepts, converted
 from runcard.card.naming.trust import RefusedError
+from runcard.card.pyproject import passed_over
 from runcard.card.schema import section_targets
 from runcard.card.sections.parts import OwnPart, Part, shipped_targets
 from runcard.card.spelling import nearest
@@ -43,7 +44,7 @@ BASES = {
     "optimizer": "torch.optim.optimizer.Optimizer",
     "trainer.callbacks": "pytorch_lightning.callbacks.callback.Callback",
 }
-METHODS = {"data": "read", "augment": "__call__"}
+METHODS = {"data": "read", "augment": "__call__", "scheduler": "__call__"}
 TARGET = "_target_"
 # What Hydra would take from beside a target; a card names a class and its arguments, and no more.
 HYDRAS_OWN = ("_partial_", "_recursive_", "_convert_", "_mode_")
@@ -102,7 +103,9 @@ def refuse(target: object, section: str) -> None:
         raise RefusedError(f"{name} has no use here", f"Set it with {ELSEWHERE[name]}.")
     if not (target in allowed(section) or trust.is_trusted(target)):
         near = nearest(target, allowed(section))
-        hint = f"Did you mean {' or '.join(near)}?" if near else trust.HOW
+        ignored = passed_over()
+        how = trust.HOW + (f" {ignored} belongs to another user, and is not read." if ignored else "")
+        hint = f"Did you mean {' or '.join(near)}?" if near else how
         raise RefusedError(f"the class {target!r} is not allowed", hint)
 
 
@@ -146,7 +149,8 @@ def _check_made(found: Any, target: str, section: str) -> None:
     bases = {f"{base.__module__}.{base.__qualname__}" for base in found.__mro__}
     if section in BASES and BASES[section] not in bases:
         raise RefusedError(f"{target!r} is no {BASES[section]}")
-    if section in METHODS and not hasattr(found, METHODS[section]):
+    # Not hasattr: every class can be called, to make an object.
+    if section in METHODS and not any(METHODS[section] in vars(base) for base in found.__mro__):
         raise RefusedError(f"{target!r} has no method {METHODS[section]!r}")
 
 

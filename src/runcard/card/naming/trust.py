@@ -33,6 +33,9 @@ HOW = (
 )
 
 
+_used: dict[str, None] = {}
+
+
 class RefusedError(Exception):
     """A name that a card may not use, or that leads to nothing."""
 
@@ -94,6 +97,7 @@ def resolve(target: str) -> Any:
     found = _walk(target)
     if not isinstance(found, type | FunctionType):
         raise RefusedError(f"{target!r} is neither a class nor a function, but a {type(found).__name__}")
+    _used[target] = None
     if not is_trusted(found.__module__):
         made = f"{found.__module__}.{found.__qualname__}"
         raise RefusedError(f"{target!r} is an alias of {made}, which is not of a trusted package", HOW)
@@ -134,9 +138,19 @@ def _imported(name: str) -> ModuleType | None:
     except ModuleNotFoundError as error:
         if error.name == name:
             return None
-        raise RefusedError(f"importing {name} failed: {error}") from error
+        raise RefusedError(f"importing {name} failed: {said(error)}") from error
     except (Exception, SystemExit) as error:  # it is the user's code, which may fail in any way
         raise RefusedError(f"importing {name} failed: {said(error)}") from error
+
+
+def used() -> list[str]:
+    """The classes of trusted packages that were asked for in this process, in order."""
+    return list(_used)
+
+
+def forget() -> None:
+    """Let ``used`` begin anew."""
+    _used.clear()
 
 
 def blamed(error: BaseException) -> str:
@@ -149,8 +163,11 @@ def said(error: BaseException) -> str:
     """What an error in the user's code says, with the last line of that code that led to it."""
     mine = str(Path(__file__).parents[2])
     lines = [line for line in traceback.extract_tb(error.__traceback__) if not line.filename.startswith(("<", mine))]
-    theirs = [line for line in lines if "site-packages" not in line.filename] or lines
+    # Not the libraries, be they Python's own: the line of the user's that led there.
+    theirs = [line for line in lines if not line.filename.startswith((sys.base_prefix, sys.prefix))] or lines
     place = f" ({theirs[-1].filename}:{theirs[-1].lineno})" if theirs else ""
+    if isinstance(error, SyntaxError) and error.filename:
+        place = f" ({error.filename}:{error.lineno})"
     text = str(error).strip().partition("\n")[0]
     return f"{type(error).__name__}{': ' if text else ''}{text}{place}"
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from runcard.card.sections.parts import Name, OwnPart, Positive, Section, Share, Text
+from runcard.card.sections.parts import OwnPart, Positive, Section, Share, Text, Word
 
 
 class EarlyStopping(Section):
@@ -74,7 +74,7 @@ class Trainer(Section):
     """Images pixel by pixel; auto: for convolutions in half precision on a GPU."""
     lightning: dict[str, Any]
     """More of Lightning's Trainer, such as benchmark, detect_anomaly or profiler."""
-    callbacks: dict[Name, OwnCallback]
+    callbacks: dict[Word, OwnCallback]
     """Name: a callback of Lightning, or of a package that you trust, with its arguments."""
     overfit_rows: Positive | None
     """Learn so many training rows by heart, 1 or more, see debug=overfit; null: learn all rows."""

@@ -1,0 +1,46 @@
+"""What was read from the environment, kept out of everything that is printed or logged: it may be a secret."""
+
+from __future__ import annotations
+
+import json
+import logging
+
+# A shorter text is no secret, and hiding it would hide half of the words.
+LEAST = 4
+_read: dict[str, str] = {}
+
+
+def note(value: object, reference: str) -> None:
+    """Remember what a reference to the environment stands for, and all texts in it.
+
+    Args:
+        value: A text, or nested values that were read out of one.
+        reference: Such as ``${oc.env:NAME}``.
+    """
+    if isinstance(value, dict | list):
+        for below in [*value, *value.values()] if isinstance(value, dict) else value:
+            note(below, reference)
+    elif isinstance(value, str) and len(value) >= LEAST:
+        text = value
+        for form in (text, repr(text)[1:-1], json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1]):
+            _read[form] = reference
+
+
+def forget() -> None:
+    """Forget all of it, as before another command."""
+    _read.clear()
+
+
+def hidden(text: str) -> str:
+    """A text with the reference in place of what the environment holds."""
+    for form, reference in sorted(_read.items(), key=lambda pair: -len(pair[0])):
+        text = text.replace(form, reference)
+    return text
+
+
+class Hiding(logging.Formatter):
+    """Formats log records, and hides in all that they say."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """As ``logging.Formatter.format``."""
+        return hidden(super().format(record))
