@@ -73,13 +73,18 @@ async def _body(request: Request) -> bytes:
     """The whole body.
 
     Raises:
-        BodyError: As soon as it is too long.
+        BodyError: If it is too long.
     """
-    body = bytearray()
+    body, length = bytearray(), 0
     async for part in request.stream():
-        body += part
-        if len(body) > MAX_BODY:
-            raise BodyError(f"the body is longer than {MAX_BODY >> 20} MiB; send fewer rows at once")
+        length += len(part)
+        if length <= MAX_BODY:
+            body += part
+        elif length > 2 * MAX_BODY:
+            break
+    # What is a little too long is read to its end: who is answered while he sends hears of a broken connection only.
+    if length > MAX_BODY:
+        raise BodyError(f"the body is longer than {MAX_BODY >> 20} MiB; send fewer rows at once")
     return bytes(body)
 
 
