@@ -12,7 +12,7 @@ from typing import Any
 
 from hydra.core.default_element import ResultDefault
 
-from runcard.card.groupfiles import GroupFile
+from runcard.card.defaults import GroupFile
 from runcard.card.origins import Origins, mark_file
 
 
