@@ -19,6 +19,7 @@ ORDER = [
     "interrupts",
     "environment",
     "hiding",
+    "visible",
     "yamltext",
     "files",
     "runs",

@@ -21,7 +21,7 @@ from runcard.card import check as judge
 from runcard.card.metrics import reaches
 from runcard.card.origins import place_of
 from runcard.card.schema import Card
-from runcard.card.sections.data import ArraysData, BuiltinData, TableData
+from runcard.card.sections.data import Shipped, TableData
 from runcard.data.sources import source_of
 from runcard.errors import CardError, DataError, Mistake
 from runcard.runs import RunFolder
@@ -86,7 +86,7 @@ def _rows_key(card: Card) -> str:
 
 def _outside(card: Card) -> list[Mistake]:
     """What is wrong with what a card names outside itself, as far as the card is right."""
-    if not isinstance(getattr(card, "data", None), BuiltinData | TableData | ArraysData):
+    if not isinstance(getattr(card, "data", None), Shipped):
         return []  # of the user's own code, nothing runs for a card that is wrong
     try:
         check(card)

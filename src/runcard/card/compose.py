@@ -31,7 +31,7 @@ from runcard.card.spelling import suggest
 from runcard.card.values import Composed, Template, plain
 from runcard.card.versions import brought_up
 from runcard.errors import CardError, Mistake
-from runcard.yamltext import YamlError, parse_nodes, parse_yaml, read_text
+from runcard.yamltext import YamlError, construct, parse_nodes, read_text
 
 NO_GROUPS = "a saved card holds values, no groups, so a group cannot be chosen"
 
@@ -121,7 +121,8 @@ def saved_template(path: Path) -> Template:
     """
     try:
         text = read_text(path)
-        values, node = parse_yaml(text), parse_nodes(text)
+        node = parse_nodes(text)
+        values = construct(node)
     except YamlError as error:
         file = shown_file(path)
         raise CardError(

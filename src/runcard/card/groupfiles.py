@@ -22,6 +22,7 @@ from runcard.yamltext import Problem, YamlError, construct, parse_nodes, read_te
 # A folder with more is no folder of cards, or somebody's whole disk.
 MAX_FILES = 2_000
 MAX_FOLDERS = 10_000
+WHOLE = re.compile(r"^\s*#\s*@package\s+_global_\s*$", flags=re.MULTILINE)
 PACKAGES = ("_global_", "_group_")
 NAMES = "Name it with letters, digits, '_', '-' and '.'."
 NOTHING = yaml.MappingNode("tag:yaml.org,2002:map", [])
@@ -51,9 +52,9 @@ def read_library(shipped: Path, own: Sequence[Path]) -> Library:
             if not NAME.fullmatch(name):
                 mistakes.append(Mistake(shown_file(path), "has a name that no choice can have", hint=NAMES))
                 continue
-            node, values = _content(path, mistakes)
+            node, values, whole = _content(path, mistakes)
             if node is not None:
-                files[name] = GroupFile(name, path, node, values, whole=_is_whole(path) or "/" not in name)
+                files[name] = GroupFile(name, path, node, values, whole=whole or "/" not in name)
             else:
                 broken[name] = GroupFile(name, path, NOTHING, {}, whole=False)
     for file in files.values():
@@ -90,16 +91,19 @@ def _yaml_files(folder: Path, mistakes: list[Mistake]) -> Iterator[Path]:
             return
 
 
-def _content(path: Path, mistakes: list[Mistake]) -> tuple[yaml.MappingNode | None, dict[str, Any]]:
+def _content(path: Path, mistakes: list[Mistake]) -> tuple[yaml.MappingNode | None, dict[str, Any], bool]:
+    """Nodes and values of a file, and whether it is the whole card that they stand in."""
+    text = ""
     try:
-        node, values, problems = _parsed(read_text(path, mark=True))
+        text = read_text(path, mark=True)
+        node, values, problems = _parsed(text)
     except YamlError as error:
         node, values, problems = None, {}, error.problems
     except OSError as error:
         mistakes.append(Mistake(shown_file(path), f"cannot be read: {error.strerror}"))
-        return None, {}
+        return None, {}, False
     mistakes += [at_line(path, problem) for problem in problems]
-    return node, values
+    return node, values, WHOLE.search(text[:512]) is not None
 
 
 @functools.lru_cache(maxsize=2 * MAX_FILES)
@@ -120,11 +124,6 @@ def _parsed(text: str) -> tuple[yaml.MappingNode | None, dict[str, Any], list[Pr
         kind = "a list" if isinstance(node, yaml.SequenceNode) else "a value"
         return None, {}, [*problems, Problem(line_of(node), f"holds {kind}, and a mapping of keys is expected")]
     return node, values, problems
-
-
-def _is_whole(path: Path) -> bool:
-    with path.open("rb") as file:
-        return re.search(rb"^\s*#\s*@package\s+_global_\s*$", file.read(512), flags=re.MULTILINE) is not None
 
 
 def _in_header(text: str) -> Iterator[Problem]:

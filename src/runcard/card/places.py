@@ -10,6 +10,7 @@ from runcard.card.check import is_saved_card
 from runcard.card.groups import shipped_conf
 from runcard.card.origins import DEFAULT, MADE, OVERRIDE, SETTLED, Origins, leaf_place, shown_file
 from runcard.card.schema import Card
+from runcard.visible import one_line
 
 CONF = "conf/"
 # Shipped groups that only change what others say.
@@ -32,7 +33,7 @@ class Places:
         """The place of a value, on one line; a shipped file as it lies in ``conf/``."""
         place = leaf_place(self.origins, key)
         mark = SETTLED if place.startswith(SETTLED) else ""
-        return _on_one_line(mark + _short(place.removeprefix(SETTLED)))
+        return one_line(mark + _short(place.removeprefix(SETTLED)))
 
     def chosen(self, group: str) -> str:
         """The file that was chosen for a group; empty if that is not known."""
@@ -52,7 +53,7 @@ class Places:
         from_saved = self.saved and place.startswith(f"{self.saved}:")
         if place.startswith((MADE, DEFAULT)) or from_saved or (shipped and not shipped.startswith(CHANGING)):
             return ""
-        return _on_one_line(_short(place).rpartition(":")[0] or place)
+        return one_line(_short(place).rpartition(":")[0] or place)
 
 
 def places_of(card: Card, words: Sequence[str] = ()) -> Places:
@@ -80,7 +81,3 @@ def _in_conf(place: str) -> str:
     _, found, below = place.rpartition(CONF)
     file = shipped_conf() / below.partition(":")[0]
     return below if found and file.is_file() else ""
-
-
-def _on_one_line(text: str) -> str:
-    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)

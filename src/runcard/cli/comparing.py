@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from runcard import files, runs, studies
-from runcard.cli.terminal import Row, inline, one_line, style, table_text, width_of
+from runcard.cli.terminal import Row, inline, style, table_text, width_of
 from runcard.cli.text import shown_path
 from runcard.errors import CardError, RunError
+from runcard.visible import one_line
 
 # A card is a few kilobytes; a network's description in one may be some hundred.
 MAX_BYTES = 4 * 2**20

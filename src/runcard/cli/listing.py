@@ -11,8 +11,8 @@ from rich.text import Text
 from runcard import files, runs
 from runcard.card.metrics import METRICS
 from runcard.cli.terminal import rendered, width_of
-from runcard.cli.visible import visible
 from runcard.errors import RunError
+from runcard.visible import visible
 
 # Where a run lies says nothing about what it is, and the problem's texts would drown the numbers.
 NOT_COMPARED = ("runs_dir", "name", "problem.")

@@ -18,10 +18,10 @@ from typing import Any, NoReturn
 from runcard.cli.parsing import parsers
 from runcard.cli.steps import Result
 from runcard.cli.verbs import VERBS, Verb
-from runcard.cli.visible import visible
 from runcard.errors import CardError, RuncardError, Stopped
 from runcard.hiding import forget, hidden
 from runcard.interrupts import SIGNALS
+from runcard.visible import visible
 
 # Names that no file can have.
 NO_NAMES = (errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL)

@@ -10,8 +10,9 @@ from typing import Any, TextIO
 from runcard.card.groups import shipped_conf
 from runcard.card.places import CONF, Places
 from runcard.card.schema import Card
-from runcard.cli.terminal import GAP, Piece, Row, inline, lines_text, one_line, style, table_text, width_of
+from runcard.cli.terminal import GAP, Piece, Row, inline, lines_text, style, table_text, width_of
 from runcard.runs import flatten
+from runcard.visible import one_line
 
 CHANGED, KEY, PLACE = "bold yellow", "cyan", "dim"
 # Places stand in a column of their own: to the right of lines up to this long, and with this room if there is as much.

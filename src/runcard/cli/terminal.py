@@ -10,7 +10,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
-from runcard.cli.visible import visible
+from runcard.visible import one_line
 from runcard.yamltext import dump_yaml
 
 if TYPE_CHECKING:
@@ -82,11 +82,6 @@ def inline(value: Any, *, nested: bool = False) -> str:
     if isinstance(value, str) and (not value.isprintable() or (nested and set(value) & set(",[]{}"))):
         return one_line(json.dumps(value, ensure_ascii=False))
     return dump_yaml(value, width=math.inf).removesuffix("...\n").strip()
-
-
-def one_line(text: str) -> str:
-    """A text with its line breaks and control characters spelled out."""
-    return visible(text).replace("\n", "\\n").replace("\t", "\\t")
 
 
 def style(value: Any) -> str:

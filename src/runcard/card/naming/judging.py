@@ -10,7 +10,7 @@ from runcard.card.naming.arguments import accepts, defaults_of, judge_arguments
 from runcard.card.naming.targets import HYDRAS_OWN, TARGET, Named
 from runcard.card.naming.trust import RefusedError
 from runcard.card.origins import DEFAULT, Origins, place_of
-from runcard.card.sections.parts import shipped_targets
+from runcard.card.sections.parts import OWN, kind_of_part, shipped_targets
 from runcard.card.spelling import nearest
 from runcard.errors import Mistake
 
@@ -37,7 +37,7 @@ def judge_targets(values: dict[str, Any], origins: Origins) -> list[Mistake]:
     refused = [mistake for place in named for mistake in _refused(place, origins)]
     wrong = {mistake.key for mistake in refused}
     for place in named:
-        own = place.section not in ("", "logger") and place.content[TARGET] not in [*shipped_targets()]
+        own = place.section not in ("", "logger") and kind_of_part(place.content) == OWN
         if own and not any(f"{other}.{TARGET}" in wrong for other in _at_or_below(place.key, named)):
             refused += _judged(place, origins)
     return refused

@@ -78,7 +78,11 @@ def trusting(packages: Iterable[str]) -> Iterator[None]:
 
 def is_trusted(name: str) -> bool:
     """Whether a dotted name lies in a package that is trusted."""
-    return any(name == package or name.startswith(f"{package}.") for package in trusted())
+    return _lies_in(name, trusted())
+
+
+def _lies_in(name: str, packages: Iterable[str]) -> bool:
+    return any(name == package or name.startswith(f"{package}.") for package in packages)
 
 
 def resolve(target: str) -> Any:
@@ -156,7 +160,8 @@ def forget() -> None:
 def blamed(error: BaseException) -> str:
     """The module of a trusted package in which an error was raised, or that led to it last; empty if none did."""
     names = [str(frame.f_globals.get("__name__", "")) for frame, _ in traceback.walk_tb(error.__traceback__)]
-    return next((name for name in reversed(names) if is_trusted(name)), "")
+    packages = trusted()
+    return next((name for name in reversed(names) if _lies_in(name, packages)), "")
 
 
 def said(error: BaseException) -> str:
