@@ -34,6 +34,9 @@ PACKAGES = (
     "wandb",
 )
 
+# How many cores a process may use, where several work side by side.
+CORES = "RUNCARD_CORES"
+
 
 def versions() -> dict[str, str]:
     """Name → version of the installed packages that a result can depend on."""
@@ -61,8 +64,10 @@ def describe() -> dict[str, Any]:
 
 
 def usable_cores() -> int:
-    """The cores that this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """The cores that this process may run on; fewer if it has been told to leave some to others."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    told = os.environ.get(CORES, "")
+    return min(cores, max(1, int(told))) if told.isdecimal() else cores
 
 
 def memory_bytes() -> int:

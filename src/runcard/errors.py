@@ -101,3 +101,11 @@ def _listed(mistakes: list[Mistake]) -> str:
     count = "one mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
     more = [f"  … and {len(mistakes) - MAX_LISTED} more"] if len(mistakes) > MAX_LISTED else []
     return "\n".join([f"the card has {count}:", *(f"  - {mistake}" for mistake in mistakes[:MAX_LISTED]), *more])
+
+
+class Pruned(Exception):  # noqa: N818  # nothing went wrong
+    """Training was ended early because someone who was told of its epochs saw no point in more; see ``Report``."""
+
+    def __init__(self, epochs: int) -> None:
+        self.epochs = epochs
+        super().__init__(f"pruned after {epochs} epochs")

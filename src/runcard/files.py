@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import secrets
+import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -66,12 +67,14 @@ def flush_folder(path: Path) -> None:
         os.close(folder)
 
 
+# At a lock that another process holds.
+LOOK_EVERY_S = 0.1
 # The locks of this process, for the system's own hold off other processes only.
 _held: set[Path] = set()
 
 
 @contextlib.contextmanager
-def locked(path: Path, busy: str) -> Iterator[None]:
+def locked(path: Path, busy: str, *, patience_s: float = 0.0) -> Iterator[None]:
     """Hold a lock file; it falls with the process, however that ends, and is gone afterwards.
 
     A POSIX record lock: unlike ``flock`` it is not inherited by a child, which may outlive its parent.
@@ -79,6 +82,7 @@ def locked(path: Path, busy: str) -> Iterator[None]:
     Args:
         path: The file.
         busy: What to say if someone else holds it.
+        patience_s: How long to wait for whoever holds it, 0 or more.
 
     Raises:
         RunError: If someone else holds it, or the file cannot be made.
@@ -87,7 +91,7 @@ def locked(path: Path, busy: str) -> Iterator[None]:
     if path in _held:
         raise RunError(busy)
     try:
-        handle = _lock(path)
+        handle = _wait_for_lock(path, time.monotonic() + patience_s)
     except BlockingIOError:
         raise RunError(busy) from None
     except OSError as error:
@@ -100,6 +104,27 @@ def locked(path: Path, busy: str) -> Iterator[None]:
         with contextlib.suppress(OSError):
             path.unlink(missing_ok=True)
         os.close(handle)
+
+
+def is_locked(path: Path) -> bool:
+    """Whether some process holds a lock file."""
+    if path.absolute() in _held:
+        return True
+    try:
+        with locked(path, ""):
+            return False
+    except RunError:
+        return True
+
+
+def _wait_for_lock(path: Path, until: float) -> int:
+    while True:
+        try:
+            return _lock(path)
+        except BlockingIOError:
+            if time.monotonic() >= until:
+                raise
+        time.sleep(LOOK_EVERY_S)
 
 
 def _lock(path: Path) -> int:

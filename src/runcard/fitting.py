@@ -17,7 +17,7 @@ from runcard.card.check import load_saved
 from runcard.card.schema import Card
 from runcard.data.dataset import Dataset, restore
 from runcard.data.split import labels_to_parquet, read_labels
-from runcard.errors import RunError, Stopped
+from runcard.errors import Pruned, RunError, Stopped
 from runcard.evaluation.evaluate import evaluate
 from runcard.evaluation.predictor import Run, open_trained
 from runcard.hiding import Hiding
@@ -26,6 +26,7 @@ from runcard.settling import check_devices, found, settle
 from runcard.training.checkpoint import load, load_last
 from runcard.training.fit import train
 from runcard.training.loggers import told
+from runcard.training.pruning import Report, note_pruned
 from runcard.training.ranks import Rank, children, outside_rank, ready, share
 from runcard.yamltext import dump_yaml
 
@@ -36,7 +37,14 @@ MATTERS: tuple[str, ...] = ("python", "processor", "gpu", "cuda", "cudnn")
 MATTERS += ("packages.torch", "packages.numpy", "packages.pytorch-lightning", "packages.runcard")
 
 
-def fit_card(card: Card, data: Dataset, make_folder: Callable[[str], RunFolder], *, progress: bool = False) -> Run:
+def fit_card(
+    card: Card,
+    data: Dataset,
+    make_folder: Callable[[str], RunFolder],
+    *,
+    progress: bool = False,
+    report: Report | None = None,
+) -> Run:
     """Train and evaluate.
 
     Args:
@@ -44,12 +52,14 @@ def fit_card(card: Card, data: Dataset, make_folder: Callable[[str], RunFolder],
         data: Its rows.
         make_folder: Called with the card's name when all is known to fit; begins a run.
         progress: Whether to say on stderr how far it is.
+        report: Who is told of each epoch and may end training there.
 
     Returns:
         The finished run.
 
     Raises:
         CardError: If the card does not fit the data or the machine.
+        Pruned: If ``report`` ended training; the run is unfinished and can be gone on with.
         RunError: If the run folder cannot be written.
         TrainingError: If training fails.
     """
@@ -70,20 +80,25 @@ def fit_card(card: Card, data: Dataset, make_folder: Callable[[str], RunFolder],
             said("%s", what)
         for note in data.rows.notes:
             (log.warning if progress else log.debug)("%s", note)
-        return _go_on(card, data, folder, None, progress)
+        return _go_on(card, data, folder, None, progress, report)
 
 
-def resume_run(folder: RunFolder, *, progress: bool = False) -> Run:
+def resume_run(
+    folder: RunFolder, *, progress: bool = False, report: Report | None = None, data: Dataset | None = None
+) -> Run:
     """Go on with a run that was stopped, to the same end as if it had not been; a finished one is left as it is.
 
     Args:
         folder: The run's.
         progress: Whether to say on stderr how far it is.
+        report: Who is told of each epoch that is left, and may end training there.
+        data: The run's rows, if they are at hand.
 
     Returns:
         The finished run.
 
     Raises:
+        Pruned: If ``report`` ended training.
         DataError: If the data is gone or is no longer that of the run.
         RunError: If a file of the run is damaged, or another process writes it.
         TrainingError: If training fails.
@@ -97,11 +112,27 @@ def resume_run(folder: RunFolder, *, progress: bool = False) -> Run:
         here = environment.describe() | graphics(card.trainer.accelerator)
         for name, (then, now) in moved(files.read_json(folder.environment), here).items():
             log.warning("%s was %s and is %s: the bits may be others from here on", name, then, now)
-        data = restore(card, files.read_json(folder.data), read_labels(folder.split))
+        if data is None or json.loads(json.dumps(data.to_dict())) != files.read_json(folder.data):
+            data = restore(card, files.read_json(folder.data), read_labels(folder.split))
         newest = load_last(folder)
         where = "its beginning" if newest is None else f"epoch {newest['epoch']}, step {newest['stepper']['step']}"
         log.log(logging.INFO if progress else logging.DEBUG, "run %s: going on from %s", folder.path, where)
-        return _go_on(card, data, folder, newest, progress)
+        return _go_on(card, data, folder, newest, progress, report)
+
+
+def ask_again(folder: RunFolder, report: Report) -> None:
+    """Ask once more about the last epoch of an unfinished run: whoever asked before may have died with the answer.
+
+    Raises:
+        Pruned: If it is not to be gone on with.
+    """
+    if folder.pruned.is_file():
+        raise Pruned(int(files.read_json(folder.pruned).get("epochs", 0)))
+    newest = load_last(folder)
+    history = newest["state"]["history"] if newest is not None and not newest["state"]["stopped"] else []
+    if history and report(int(history[-1]["epoch"]), history[-1]):
+        note_pruned(folder, len(history))
+        raise Pruned(len(history))
 
 
 def _follow_if_not_first(card: Card) -> None:
@@ -131,11 +162,21 @@ def follow(folder: RunFolder, rank: Rank) -> None:
     train(card, data, folder, resumed=newest, rank=rank)
 
 
-def _go_on(card: Card, data: Dataset, folder: RunFolder, resumed: dict[str, Any] | None, progress: bool) -> Run:
+def _go_on(
+    card: Card,
+    data: Dataset,
+    folder: RunFolder,
+    resumed: dict[str, Any] | None,
+    progress: bool,
+    report: Report | None,
+) -> Run:
     history = resumed["state"]["history"] if resumed is not None else []
     with told(card, folder, history) as loggers:
         with _others(card, folder, resumed) as rank:
-            training = train(card, data, folder, resumed=resumed, progress=progress, rank=rank, loggers=loggers)
+            training = train(
+                card, data, folder, resumed=resumed, progress=progress, rank=rank, loggers=loggers, report=report
+            )
+        folder.pruned.unlink(missing_ok=True)
         run = open_trained(folder)
         metrics = evaluate(run, data, training, report=card.report)
         for logger in loggers:
@@ -215,6 +256,9 @@ def logged(folder: RunFolder) -> Iterator[None]:
     log.setLevel(logging.DEBUG)
     try:
         yield
+    except Pruned as pruned:
+        log.debug("%s", pruned)
+        raise
     except BaseException as error:
         # At this level the traceback reaches the file and not the terminal, where one line says what to do.
         log.debug("ended early: %s", error, exc_info=True)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
+import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -11,6 +13,18 @@ from typing import Any
 
 # Ctrl-C, the usual "end now", and what a cluster sends some time before it takes a machine back.
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
+
+
+PR_SET_PDEATHSIG = 1  # of linux/prctl.h
+
+
+def end_with_parent(signum: signal.Signals) -> None:
+    """Ask Linux to send this process a signal when the one that started it dies."""
+    parent = os.getppid()
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signum)
+    if os.getppid() != parent:  # it has died meanwhile
+        os.kill(os.getpid(), signum)
 
 
 class HeldBack:
@@ -55,7 +69,9 @@ class HeldBack:
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
         self._handlers = {}
         if self._waiting:
-            signal.raise_signal(self._waiting.pop(0))
+            first, *_ = self._waiting
+            self._waiting.clear()  # who sent more of them meant the same
+            signal.raise_signal(first)
 
     def _wait(self, number: int, _: FrameType | None) -> None:
         self._waiting.append(number)

@@ -5,8 +5,6 @@ Started by the process that fits; all it needs lies in the run folder.
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 import logging
 import os
 import signal
@@ -14,29 +12,21 @@ import sys
 from pathlib import Path
 
 from runcard.fitting import follow
-from runcard.interrupts import SIGNALS
+from runcard.interrupts import SIGNALS, end_with_parent
 from runcard.runs import RunFolder
 from runcard.training.ranks import child
-
-PR_SET_PDEATHSIG = 1  # of linux/prctl.h
 
 
 def main() -> None:
     """Train with the others until they end."""
     for signum in SIGNALS:  # the first process says what happened
         signal.signal(signum, lambda *_: os._exit(0))
-    _end_with_parent()
+    end_with_parent(signal.SIGKILL)  # in a GPU's collective it would notice late
     logging.getLogger("runcard").setLevel(logging.ERROR)
     folder = RunFolder(Path(sys.argv[1]))
     follow(folder, child(int(folder.read_card()["trainer"]["devices"])))
     # Not by way of Python's own end: a thread of gloo may still give back a tensor, and would abort there.
     os._exit(0)
-
-
-def _end_with_parent() -> None:
-    """Ask Linux to kill this process when the first one dies: in a GPU's collective it would notice late."""
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 if __name__ == "__main__":

@@ -117,6 +117,11 @@ class RunFolder:
         return self.path / "trace.json"
 
     @property
+    def pruned(self) -> Path:
+        """After how many epochs a sweep's pruner ended the run; gone when somebody has gone on with it."""
+        return self.path / "pruned.json"
+
+    @property
     def log(self) -> Path:
         """What happened, in time order."""
         return self.path / "run.log"
@@ -187,8 +192,7 @@ def make_folder(parent: Path, name: str = "", *, exactly: bool = False, what: st
     try:
         parent.mkdir(parents=True, exist_ok=True)
         while True:
-            moment = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
-            path = parent / (name if exactly else f"{name}{moment}-{secrets.token_hex(3)}{end}")
+            path = parent / name if exactly else free_name(parent, name, end)
             try:
                 path.mkdir()
             except FileExistsError:
@@ -203,6 +207,12 @@ def make_folder(parent: Path, name: str = "", *, exactly: bool = False, what: st
         ) from error
 
 
+def free_name(parent: Path, beginning: str, end: str = "") -> Path:
+    """A name that nobody has: date, time and a short random text between a beginning and an end."""
+    moment = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
+    return parent / f"{beginning}{moment}-{secrets.token_hex(3)}{end}"
+
+
 def open_run(path: str | Path) -> RunFolder:
     """The finished run that a folder holds.
 
@@ -213,6 +223,11 @@ def open_run(path: str | Path) -> RunFolder:
         RunError: If the folder is missing, is no run folder, or is unfinished.
     """
     run = open_any(path)
+    if run.pruned.is_file() and not run.finished:
+        raise RunError(
+            f"the run {run.path} was pruned by its sweep. `runcard resume {run.path}` goes on with it to its end; "
+            "the study keeps it as pruned."
+        )
     if not run.finished:
         raise RunError(
             f"the run {run.path} is not finished: it holds no metrics.json. Go on with `runcard resume {run.path}`; "
@@ -236,6 +251,8 @@ def open_any(path: str | Path) -> RunFolder:
     run = RunFolder(folder)
     if not folder.is_dir():
         raise RunError(f"there is no folder {folder}. `runcard ls` lists the runs.")
+    if (folder / "study.json").is_file():
+        raise RunError(f"{folder} is a study, which has many runs: name one of them, such as {folder / '0'}")
     if not run.card.is_file():
         raise RunError(f"{folder} is not a run folder: it holds no card.yaml. `runcard ls` lists the runs.")
     return run

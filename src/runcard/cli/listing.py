@@ -70,7 +70,7 @@ def _row(run: runs.RunFolder, card: dict[str, Any], keys: list[str]) -> dict[str
     flat = runs.flatten(card)
     metric = str(flat.get("problem.metric", ""))
     scores: dict[str, Any] = {}
-    state = "finished" if run.finished else "unfinished"
+    state = "finished" if run.finished else "pruned" if run.pruned.is_file() else "unfinished"
     try:
         scores = files.read_json(run.metrics) if run.finished else {}
     except RunError:

@@ -147,13 +147,18 @@ class Datasets:
         self._said: set[str] = set()
         self._data: Dataset | None = None
 
-    def of(self, card: Card) -> Dataset:
-        """As ``load_dataset``."""
+    @staticmethod
+    def key(card: Card) -> str:
+        """What only cards have in common that agree on their data."""
         problem = card.problem
         # Texts are cut up as the network wants them.
         network = card.model.model_dump(mode="json") if card.data.texts else None
-        read = card.data.model_dump(mode="json", exclude={"batch_size"})
-        key = json.dumps([read, problem.target, problem.task, network])
+        read = card.data.model_dump(mode="json", exclude={"batch_size", "workers"})
+        return json.dumps([read, problem.target, problem.task, network])
+
+    def of(self, card: Card) -> Dataset:
+        """As ``load_dataset``."""
+        key = self.key(card)
         if self._data is None or key != self._key:
             self._data, self._key = None, key
             self._data = load_dataset(card)

@@ -18,6 +18,7 @@ from runcard.card.schema import Card
 from runcard.data.dataset import Dataset
 from runcard.data.loader import InMemory, Loading, Part
 from runcard.data.split import PartName
+from runcard.errors import Pruned
 from runcard.interrupts import HeldBack
 from runcard.models.make import make_model, threads
 from runcard.runs import RunFolder
@@ -27,6 +28,7 @@ from runcard.training.checkpoint import save
 from runcard.training.epochs import EpochEnd
 from runcard.training.profiling import Profile
 from runcard.training.progress import ShowProgress
+from runcard.training.pruning import Pruning, Report
 from runcard.training.ranks import Rank
 from runcard.training.saving import Saving
 from runcard.training.schedules import make_schedule
@@ -53,6 +55,7 @@ def train(
     progress: bool = False,
     rank: Rank | None = None,
     loggers: Sequence[Logger] = (),
+    report: Report | None = None,
 ) -> dict[str, float]:
     """Train until the epochs are over or no better one comes; write best and last weights and the history.
 
@@ -64,12 +67,14 @@ def train(
         progress: Whether to show a bar or lines on stderr.
         rank: Which process this is, if several share each minibatch.
         loggers: Who is told of each epoch.
+        report: Who is told of each epoch and may end training there.
 
     Returns:
         ``best_epoch`` and ``epochs``, counted from 0 and 1, and the best epoch's ``val/...`` numbers.
 
     Raises:
         CardError: If the model cannot take this data, or the logger is not installed.
+        Pruned: If ``report`` ended it; it can be gone on with as if it had been stopped by a signal.
         RunError: If the run folder cannot be written; the last good checkpoint is still there.
         TrainingError: If the loss is no longer a number, or memory is short.
     """
@@ -77,7 +82,9 @@ def train(
     if not state.stopped:
         with as_it_was(), without_hints(), plain_failures(run), threads(card.trainer.thread_count):
             seed_everything(card.seed, workers=True, verbose=False)
-            _train(card, data, run, state, resumed, progress, rank or Rank(), loggers)
+            pruned = _train(card, data, run, state, resumed, progress, rank or Rank(), loggers, report)
+        if pruned and (rank is None or rank.first):
+            raise Pruned(state.epoch)
     if rank is not None and not rank.first:
         return {}
     facts = {"monitor": card.trainer.monitor, "best_value": state.best_numbers[card.trainer.monitor]}
@@ -104,7 +111,9 @@ def _train(
     progress: bool,
     rank: Rank,
     loggers: Sequence[Logger],
-) -> None:
+    report: Report | None,
+) -> bool:
+    """Train; whether ``report`` has ended it."""
     signals = HeldBack()
     rows = make_loading(card, data, lambda: (state.epoch, state.minibatch), rank)
     task = make_task(card, data, state, rows.sizes, fresh=resumed is None)
@@ -118,9 +127,10 @@ def _train(
     ending = EpochEnd(
         card.trainer.monitor, rows.sizes, patience=stopping.patience, min_delta=stopping.min_delta, loggers=loggers
     )
+    pruning = Pruning(report, run)
     shown = [ShowProgress(card.trainer.monitor)] if progress else []
     learned: list[Callback] = [overfit.StopWhenKnown()] if card.trainer.overfit_rows is not None else []
-    callbacks: list[Callback] = [ending, WarnOfWorsening(), *learned, *own.values(), saving, *shown]
+    callbacks: list[Callback] = [ending, WarnOfWorsening(), *learned, *own.values(), pruning, saving, *shown]
     timing = Profile(run, rows, callbacks) if card.trainer.profile else None
     trainer = make_trainer(card, run, [*callbacks, *([timing] if timing else [])], rank)
     begin_at(trainer, state.epoch)
@@ -136,6 +146,7 @@ def _train(
         if torch.distributed.is_initialized():
             torch.distributed.destroy_process_group()
         signals.release()
+    return pruning.pruned
 
 
 def begin_at(trainer: Trainer, epoch: int) -> None:

@@ -14,7 +14,7 @@ from pytorch_lightning.loggers.logger import DummyLogger, Logger
 
 from runcard.card.schema import Card
 from runcard.card.sections.loggers import NoLogger
-from runcard.errors import CardError, Stopped
+from runcard.errors import CardError, Pruned, Stopped
 from runcard.runs import RunFolder
 from runcard.training.csvlog import CsvLogger
 from runcard.training.trackers.base import Tracker
@@ -87,6 +87,9 @@ def closing(logger: Logger) -> Iterator[None]:
     """Tell a logger how training ended."""
     try:
         yield
+    except Pruned:
+        logger.finalize("success")
+        raise
     except Exception:
         logger.finalize("failed")
         raise

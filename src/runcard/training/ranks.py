@@ -25,6 +25,7 @@ from pytorch_lightning.plugins.environments import (
 )
 
 from runcard.errors import CardError, TrainingError
+from runcard.training.surroundings import without_hints
 
 # Set for the time of training, in this process and its children, and taken back.
 VARIABLES = ("MASTER_ADDR", "MASTER_PORT", "WORLD_SIZE", "LOCAL_RANK", "NODE_RANK", "GROUP_RANK", "RANK")
@@ -55,11 +56,12 @@ class Rank:
 
 def started_outside() -> ClusterEnvironment | None:
     """Who started this process as one of several: torchrun or SLURM; None: nobody."""
-    if TorchElasticEnvironment.detect():
-        return TorchElasticEnvironment()
-    if SLURMEnvironment.detect() and int(os.environ.get("SLURM_NTASKS", "1")) > 1:
-        return SLURMEnvironment(auto_requeue=False)
-    return None
+    with without_hints():
+        if TorchElasticEnvironment.detect():
+            return TorchElasticEnvironment()
+        if SLURMEnvironment.detect() and int(os.environ.get("SLURM_NTASKS", "1")) > 1:
+            return SLURMEnvironment(auto_requeue=False)
+        return None
 
 
 def outside_rank(devices: int) -> Rank | None:

@@ -84,6 +84,8 @@ def without_hints() -> Iterator[None]:
         # It logs no single steps here, on purpose; and its pytree code calls a name that torch has renamed.
         warnings.filterwarnings("ignore", ".*smaller than the logging interval.*")
         warnings.filterwarnings("ignore", ".*isinstance.treespec, LeafSpec.*")
+        # On a machine of a SLURM cluster: who wants its processes says so in the card.
+        warnings.filterwarnings("ignore", "(?s).*`srun` command is available.*")
         for logger in loggers:
             logger.setLevel(logging.ERROR)
         try:

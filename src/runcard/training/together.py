@@ -33,3 +33,14 @@ class Together:
         self.stopping = self.stopping or stopping > 0
         self.saving = saving > 0
         return float(mean)
+
+    def agreed(self, wish: bool, device: torch.device) -> bool:
+        """Whether one of them wishes something.
+
+        Args:
+            wish: Whether this one does.
+            device: Where their tensors are.
+        """
+        told = torch.tensor(float(wish), device=device)
+        torch.distributed.all_reduce(told)
+        return bool(told.item() > 0)
