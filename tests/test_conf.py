@@ -104,7 +104,7 @@ def test_sweep_goes_with_every_model_and_optimizer(path: Path, other: Path, comm
 def test_sweep_tries_one_step(path: Path) -> None:
     study = runcard.sweep(runcard.load_sweep([f"sweep={path.stem}", "data=wine", *TINY[:2], "sweep.n_trials=2"]))
     assert study.summary["sampler"] == path.stem
-    assert study.summary["states"] == {"COMPLETE": 2, "FAIL": 0}
+    assert study.summary["states"] == {"COMPLETE": 2, "PRUNED": 0, "FAIL": 0, "RUNNING": 0}
 
 
 def test_cards_are_saved_as_they_are(wine_run: Run) -> None:

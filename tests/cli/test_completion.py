@@ -99,7 +99,7 @@ def test_flags_and_what_they_take(query: Query) -> None:
         ("-m optimizer.fused=true,", ["optimizer.fused=true,false"]),
         ("-m 'optimizer.lr=tag(log,", []),
         ("-m sweep.sam", ["sweep.sampler="]),
-        ("sweep=grid sweep.sampler=g", ["sweep.sampler=grid"]),
+        ("sweep=grid sweep.sampler=g", ["sweep.sampler=gp", "sweep.sampler=grid"]),
         ("sweep.sam", []),
         ("'model.hid", ["model.hidden="]),
         ('model.hidden="[1,2]" tr', ["trainer=", "trainer."]),
@@ -179,11 +179,12 @@ def test_runs_newest_first_and_studies(query: Query) -> None:
         Path(run, "card.yaml").touch()
     Path("studies/s").mkdir(parents=True)
     Path("studies/s/study.json").touch()
-    for verb in ("resume", "verify", "evaluate", "predict"):
+    for verb in ("verify", "evaluate", "predict"):
         assert query(f"runcard {verb} ") == runs
+    for verb in ("resume", "package"):
+        assert query(f"runcard {verb} ") == [*runs, "studies/s"]
     assert query("runcard evaluate runs/a") == [runs[0], runs[2]]
-    assert query("runcard package ") == [*runs, "studies/s"]
-    assert query("runcard resume --json stu") == ["studies/"]
+    assert query("runcard resume --json stu") == ["studies/s"]
     assert query("runcard compare --cards ") == query(f"runcard compare --cards {runs[0]} ") == runs
     assert query("runcard compare --cards runs --js") == ["--json"]
 

@@ -14,7 +14,7 @@ import runcard
 from runcard.card.overrides import parse_sweep
 from runcard.card.space import Dimension
 from runcard.errors import CardError, Mistake
-from runcard.tuning.storage import decoded, distributions, encoded
+from runcard.tuning.points import decoded, distributions, encoded
 
 
 def read(text: str) -> Dimension:
@@ -129,7 +129,7 @@ def test_values_come_back_as_they_were(values: list[object]) -> None:
         (["sweep=tpe", "sweep.n_trials=null"], "must be a number for sweep=tpe"),
         (["seed=1,2", "sweep.name=a/b"], "sweep.name: must be letters"),
         (["sweep=tpe", "sweep.space.seed=3"], "sweep.space.seed"),
-        (["sweep=tp"], "Did you mean tpe?"),
+        (["sweep=tpee"], "Did you mean tpe?"),
         (["trainer.max_epoch=1,2"], "Did you mean trainer.max_epochs?"),
         (["model.hidden=[0],[64]"], "model.hidden.0: must be 1 or more, not 0"),
         (["optimizer.lr=interval(-1,1)", "sweep=random"], "optimizer.lr: must be above 0.0, not -1.0"),

@@ -18,11 +18,11 @@ from runcard.card.contradictions import contradictions
 from runcard.card.explain import explain
 from runcard.card.interpolate import Secrets, literal
 from runcard.card.naming.judging import judge_targets
-from runcard.card.origins import complete, first_places, mark_settled, place_of
+from runcard.card.origins import Origins, complete, first_places, mark_settled, place_of
 from runcard.card.schema import Card
 from runcard.card.sections.data import ArraysData, Data, TableData
 from runcard.card.sound import sound_part
-from runcard.card.values import Composed
+from runcard.card.values import Composed, Template
 from runcard.errors import CardError, Mistake
 from runcard.hiding import hidden
 from runcard.runs import flatten
@@ -66,6 +66,19 @@ def load_saved(path: Path, overrides: Sequence[str] = ()) -> Card:
     return card
 
 
+def load_content(values: Mapping[str, Any], origins: Origins) -> Card:
+    """Judge what ``Card.saved`` gave.
+
+    Args:
+        values: The card's.
+        origins: Where each came from.
+
+    Raises:
+        CardError: If anything is wrong; it holds every mistake.
+    """
+    return judge(Template(dict(values), dict(origins), "card").with_values([]))
+
+
 def judge(composed: Composed) -> Card:
     """Check every key and value.
 
@@ -83,18 +96,18 @@ def judge(composed: Composed) -> Card:
         said = {mistake.key for mistake in mistakes}
         mistakes += [mistake for mistake in explain(error, origins) if mistake.key not in said]
         found = [*mistakes, *contradictions(card, origins, whole=False)]
-        raise CardError(_hiding(found), card) from None
+        raise CardError(without_secrets(found), card) from None
     card._origins = origins
     mistakes += contradictions(card, origins)
     if mistakes:
-        raise CardError(_hiding(mistakes), card)
+        raise CardError(without_secrets(mistakes), card)
     card._secrets = _secrets(card, composed.secrets)
     card = card.model_copy(update={"data": _with_absolute_paths(card.data)})
     card._origins = complete(origins, card.to_dict())
     return card
 
 
-def _hiding(mistakes: list[Mistake]) -> list[Mistake]:
+def without_secrets(mistakes: list[Mistake]) -> list[Mistake]:
     """The mistakes, with no value of the environment in their words."""
     return [
         replace(one, message=hidden(one.message), hint=hidden(one.hint), where=hidden(one.where)) for one in mistakes

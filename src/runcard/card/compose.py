@@ -149,7 +149,7 @@ def loader(folder: Path) -> Iterator[ConfigLoader]:
     state = GlobalHydra.instance().hydra
     GlobalHydra.instance().clear()
     try:
-        with _own_plugins(), initialize_config_dir(str(folder), version_base="1.3"):
+        with own_plugins(), initialize_config_dir(str(folder), version_base="1.3"):
             yield GlobalHydra.instance().config_loader()
     finally:
         GlobalHydra.instance().hydra = state
@@ -167,7 +167,7 @@ def no_resolvers() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _own_plugins() -> Iterator[None]:
+def own_plugins() -> Iterator[None]:
     """Keep the working directory off Python's path: Hydra imports every module of ``hydra_plugins`` that it finds."""
     here, before = Path.cwd(), sys.path[:]
     source = str(Path(__file__).resolve().parents[2])
@@ -206,7 +206,10 @@ def divide(
     values: list[Override] = []
     for override in parsed:
         group, value = override.key, override.value
-        if re.match(r"hydra\b", group):
+        if re.match(r"hydra[./]launcher\b", group):
+            message, hint = "places the trials of a sweep, and one card is no sweep", "Add -m or sweep=NAME."
+            mistakes.append(Mistake(group, message, f"override {override.text}", hint))
+        elif re.match(r"hydra\b", group):
             message, hint = "a card changes nothing of Hydra's own", "A sweep is asked for with -m or sweep=NAME."
             mistakes.append(Mistake(group, message, f"override {override.text}", hint))
         elif group not in GROUPS or isinstance(value, dict):

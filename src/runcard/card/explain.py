@@ -19,6 +19,9 @@ MEANT, NO_KEY, MISSING = "Did you mean ", "there is no such key", "is missing"
 # What pydantic calls the choice of this word beside a number.
 AUTO = "literal['auto']"
 
+# How a hint ends about a key that is right with another class.
+OF_ANOTHER = " (another choice of the group has it)."
+
 
 def explain(error: ValidationError, origins: Origins, root: type[BaseModel] = Card) -> list[Mistake]:
     """One mistake for each thing that is wrong; what merely follows from another is left out.
@@ -105,7 +108,7 @@ def _right_key(loc: tuple[int | str, ...], root: type[BaseModel]) -> str:
     prefix = "".join(f"{name}." for name in names[:-1])
     near = [f"{prefix}{key}" for key in nearest(names[-1], keys)]
     key, paths = ".".join(names), _all_keys(root)
-    other = " (another choice of the group has it)" if key in paths else ""
+    other = OF_ANOTHER.removesuffix(".") if key in paths else ""
     leaves = {path.rpartition(".")[2] for path in paths if path != key}
     same = [names[-1]] if names[-1] in leaves else [] if other else nearest(names[-1], leaves)
     near = near or [path for leaf in same for path in paths if path.rpartition(".")[2] == leaf and path != key][:3]

@@ -53,6 +53,12 @@ def read_library(shipped: Path, own: Sequence[Path]) -> Library:
                 mistakes.append(Mistake(shown_file(path), "has a name that no choice can have", hint=NAMES))
                 continue
             node, values, whole = _content(path, mistakes)
+            if name.startswith("sweep/") and node is not None and not whole:
+                said, hint = (
+                    "does not begin with '# @package _global_'",
+                    "Then come hydra: {mode: MULTIRUN} and sweep: ...",
+                )
+                mistakes.append(Mistake(shown_file(path), said, f"{shown_file(path)}:1", hint))
             if node is not None:
                 files[name] = GroupFile(name, path, node, values, whole=whole or "/" not in name)
             else:

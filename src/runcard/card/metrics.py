@@ -34,6 +34,13 @@ METRICS = {
     "mae": Metric("regression", False, "mean absolute error, in the target's unit"),
 }
 
+# What a sweep may also be decided by: measured of a trained model, less is better.
+MEASURED = {
+    "latency_ms": "median time that the model takes for one row, in milliseconds on this machine",
+    "size_mb": "size of the stored weights, in megabytes",
+    "parameters": "how many numbers the model has learned",
+}
+
 DEFAULT_METRIC: dict[TaskName, str] = {"classification": "accuracy", "regression": "r2"}
 
 
@@ -43,7 +50,7 @@ def metrics_of(task: TaskName) -> list[str]:
 
 
 def maximizes(metric: str) -> bool:
-    """Whether more is better; ``metric`` is a name of the table or ``loss``, with or without ``val/`` before it."""
+    """Whether more is better; ``metric`` is a name of a table or ``loss``, with or without ``val/`` before it."""
     name = metric.rpartition("/")[2]
     return name in METRICS and METRICS[name].maximize
 

@@ -16,6 +16,7 @@ from typing import Any
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 
+from runcard.card.conditions import IF, conditional
 from runcard.card.space import Dimension, SpaceError, dimension_of
 from runcard.card.spelling import edits
 from runcard.errors import Mistake
@@ -79,7 +80,7 @@ def _parse(parser: OverridesParser, text: str) -> Override | Dimension:
     try:
         override = parser.parse_override(text)
     except (HydraException, RecursionError, ValueError) as error:
-        return _beyond_hydra(text, str(error).splitlines()[0])
+        return conditional(parser, text) or _beyond_hydra(text, str(error).splitlines()[0])
     if override.package is not None:
         raise SpaceError("a group has one place in the card; choose it without @")
     if override.is_sweep_override():
@@ -125,7 +126,10 @@ def _beyond_hydra(text: str, complaint: str) -> Override:
     try:
         return Override(key, parse_yaml(value), False, text)
     except YamlError:
-        raise SpaceError(f"cannot be read: {complaint}", "Look for a bracket or a quote that is not closed.") from None
+        hint = "Look for a bracket or a quote that is not closed."
+        if IF in value:
+            hint = "A condition stands behind values to try: key=choice(VALUE) if KEY=VALUE."
+        raise SpaceError(f"cannot be read: {complaint}", hint) from None
 
 
 def _no_override(text: str, complaint: str) -> SpaceError:

@@ -5,6 +5,7 @@ range(1,10,3)           1, 4, 7: as Python's range, the end is left out
 interval(0,1)           any number between, ends included; int(interval(1,9)): whole numbers
 tag(log, interval(...)) the same, each power of ten as likely as any other
 glob(*)                 of a group: every choice whose name fits
+choice(a,b) if c=d      these values, in trials in which c is d; see ``conditions.py``
 """
 
 from __future__ import annotations
@@ -13,13 +14,15 @@ import json
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
 from hydra.core.override_parser import types as hydra
 
+# Keys, each with the values of which it must have one.
+When = tuple[tuple[str, tuple[Any, ...]], ...]
 # More values than this are no list that anyone would try one by one.
 MAX_VALUES = 10_000
 TOO_MANY = f"names more than {MAX_VALUES} values"
@@ -41,6 +44,7 @@ class Dimension:
         step: Between the values of a range; None for an interval.
         log: Whether to draw evenly on a logarithmic scale.
         glob: Patterns that a group's choices must fit; see ``filled``.
+        when: Other keys of the space, each with the values of which it must have one, or this key is not tried.
     """
 
     key: str
@@ -51,6 +55,7 @@ class Dimension:
     step: float | int | None = None
     log: bool = False
     glob: hydra.Glob | None = None
+    when: When = ()
 
     @property
     def finite(self) -> bool:
@@ -67,10 +72,14 @@ class Dimension:
     def holds(self, value: Any) -> bool:
         """Whether a value is one that the sweep may try."""
         if self.values:
-            return any(value == one and isinstance(value, bool) == isinstance(one, bool) for one in self.values)
+            return is_among(value, self.values)
         number = isinstance(value, int | float) and not isinstance(value, bool)
         whole = isinstance(self.low, int)
         return number and self.low <= value <= self.high and (not whole or value == int(value))
+
+    def applies(self, values: Mapping[str, Any]) -> bool:
+        """Whether this key is tried at a point that has these values; a condition on a key without one is not met."""
+        return all(key in values and is_among(values[key], named) for key, named in self.when)
 
     def filled(self, choices: Sequence[str] | None) -> Dimension:
         """The dimension of a group, with the choices that its pattern fits.
@@ -98,6 +107,11 @@ class SpaceError(Exception):
         self.message = message
         self.hint = hint
         super().__init__(message)
+
+
+def is_among(value: Any, values: Iterable[Any]) -> bool:
+    """Whether a value is one of several; true is not 1."""
+    return any(value == one and isinstance(value, bool) == isinstance(one, bool) for one in values)
 
 
 def _ends(values: tuple[float, ...]) -> tuple[float, ...]:
@@ -129,12 +143,22 @@ def _written(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, sort_keys=True, default=str)
 
 
-def dimension_of(override: hydra.Override, text: str) -> Dimension:
+def dimension_of(override: hydra.Override, values: str, text: str = "", when: When = ()) -> Dimension:
     """What an override that Hydra calls a sweep names.
+
+    Args:
+        override: As Hydra reads it.
+        values: Its text.
+        text: The whole that was written, if there is a condition behind the values.
+        when: The condition.
 
     Raises:
         SpaceError: If it names nothing, or what has no meaning here.
     """
+    return replace(_dimension(override, values), text=text or values, when=when)
+
+
+def _dimension(override: hydra.Override, text: str) -> Dimension:
     key, value = override.key_or_group, override.value()
     if CUT.match(text) and not all(float(number).is_integer() for number in NUMBER.findall(text)):
         raise SpaceError("must hold whole numbers; int(...) would cut off what is behind the point")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from runcard.card import project
-from runcard.card.check import is_saved_card
+from runcard.card.check import is_saved_card, without_secrets
 from runcard.card.compose import (
     NO_GROUPS,
     compose_groups,
@@ -26,22 +26,26 @@ from runcard.card.compose import (
     group_choices,
     saved_template,
 )
+from runcard.card.conditions import ordered, wrong_conditions
 from runcard.card.explain import explain
+from runcard.card.first import first_points
 from runcard.card.groups import GROUPS, OPTIONAL_GROUPS
-from runcard.card.origins import place_of
+from runcard.card.interpolate import Secrets
+from runcard.card.kept import filled_settings
+from runcard.card.launchers import take_launcher
+from runcard.card.origins import OVERRIDE, place_of
 from runcard.card.overrides import Override, parse_sweep
-from runcard.card.plan import NO_CHOICE, Plan, choice_name, each_once, judge_ahead
+from runcard.card.plan import NO_CHOICE, NOT_TRIED, Plan, choice_name, each_once, judge_ahead
+from runcard.card.points import countable, meeting
 from runcard.card.sections.sweep import Sweep, Sweeping
 from runcard.card.space import Dimension, SpaceError, choices
+from runcard.card.unfit import unfit
 from runcard.card.values import Composed, Template, lay_over
 from runcard.errors import CardError, Mistake
 from runcard.runs import flatten
 
 # Hydra takes a tenth of a second for each.
 MAX_COMPOSED = 200
-# What ``auto`` finds anew for each card.
-FOUND = ("optimizer.lr", "data.batch_size")
-SAMPLED = ("tpe", "random")
 
 
 def is_sweep(overrides: Sequence[str], config_dir: str | Path | None) -> bool:
@@ -56,6 +60,8 @@ def is_sweep(overrides: Sequence[str], config_dir: str | Path | None) -> bool:
     chosen, _ = divide(one, group_choices(config_dir), ignored)
     if saved:
         chosen = [choice for choice in chosen if choice.startswith("sweep=")]
+    if any(choice.startswith("sweep=") and choice != "sweep=null" for choice in chosen):
+        return True
     # A shipped group that a card cannot be without asks for no sweep, and composing takes its time.
     asks = len(folders(config_dir)) > 1 or any(choice.partition("=")[0] in OPTIONAL_GROUPS for choice in chosen)
     return asks and compose_groups(chosen, config_dir, ignored).sweeps
@@ -75,33 +81,64 @@ def load_sweep(overrides: Sequence[str], config_dir: str | Path | None = None) -
     mistakes: list[Mistake] = []
     options = group_choices(config_dir)
     one, many = parse_sweep(words, mistakes)
+    launcher, one = take_launcher(one, mistakes)
     # A file's space may be changed key by key.
     many = [replace(dimension, key=dimension.key.removeprefix("sweep.space.")) for dimension in many]
     chosen, values = divide(one, options, mistakes)
     if saved:
         mistakes += _groups_of_saved(chosen, many)
         chosen = [choice for choice in chosen if choice.startswith("sweep=")]
-    settings, own_space, place = _settings(chosen, values, many, config_dir, mistakes)
+    settings, secrets, own_space, place = _settings(chosen, values, many, config_dir, mistakes)
     leaves = list(flatten({override.key: override.value for override in values}))
     mistakes += _given_twice(many, [*leaves, *(override.key for override in one if override.key in GROUPS)])
     typed = [*leaves, *(dimension.key for dimension in many)]
-    space = _space([d for d in own_space if not _is_or_is_below(d.key, typed)] + many, options, mistakes)
+    set_groups = {override.key for override in one if override.key in GROUPS}
+    left = [d for d in own_space if d.key not in set_groups and not _is_or_is_below(d.key, typed)]
+    space = _space(left + many, options, mistakes)
+    mistakes += wrong_conditions(space, [*leaves, *options, *(dimension.key for dimension in own_space)])
+    mistakes += _too_many(space)
+    space = ordered(space) if not mistakes else space
     if not space and not mistakes:
         given = [override.text for override in values if not _of_sweep(override)][:3]
         hint = "Name values to try, such as 'optimizer.lr=tag(log,interval(1e-4,1e-1))' or seed=1,2,3."
         hint += f" What was typed names one value each: {', '.join(given)}." if given else ""
-        mistakes.append(Mistake("sweep.space", "is empty: there is nothing to try", place, hint))
-    mistakes += _unfit(settings, space)
+        mistakes.append(Mistake("sweep.space", "is empty: there is nothing to try", place("sweep.space"), hint))
+    mistakes += unfit(settings, space, place, launcher)
+    if settings.first:
+        points = first_points(settings.first, space, place("sweep.first"), mistakes)
+        settings = settings.model_copy(update={"first": points})
     if mistakes:
-        raise CardError(each_once(mistakes))
+        raise CardError(without_secrets(_placed(each_once(mistakes), space, place)))
     fixed = tuple(value for value in values if not _of_sweep(value))
     base = saved_template(saved) if saved else _composed(chosen, config_dir, mistakes)
     groups = [dimension for dimension in space if dimension.key in GROUPS]
     nothing_varied: tuple[str, ...] = ()
     templates = _templates(groups, chosen, config_dir) if groups else {nothing_varied: base}
-    plan = Plan(settings, space, templates, fixed, _own(base, fixed, space))
-    judge_ahead(plan)
+    plan = Plan(settings, space, templates, fixed, _own(base, fixed, space), secrets, launcher)
+    unmet = [d for place, d in enumerate(space) if d.when and next(meeting(space, place), None) is None]
+    if unmet:
+        message, hint = "is never tried: its conditions are not met together", "Look at the keys that it names."
+        raise CardError(_placed([Mistake(dimension.text, message, hint=hint) for dimension in unmet], space, place))
+    try:
+        judge_ahead(plan)
+    except CardError as error:
+        raise CardError(_placed(error.mistakes, space, place)) from None
     return plan
+
+
+def _placed(mistakes: Sequence[Mistake], space: Sequence[Dimension], place: Callable[[str], str]) -> list[Mistake]:
+    """Mistakes in a dimension that a file names, with the line where it stands; a tried value was not typed."""
+    found = []
+    for mistake in mistakes:
+        where = mistake.where
+        for dimension in space:
+            of_it = mistake.key in (dimension.text, dimension.key) and not where
+            written = place(f"sweep.space.{dimension.key}")
+            tried = where.startswith(f"{OVERRIDE}{dimension.key}=")
+            if (of_it or tried) and written and not written.startswith(OVERRIDE):
+                where = f"{where.removeprefix(OVERRIDE)}, {written}" if tried else written
+        found.append(replace(mistake, where=where))
+    return found
 
 
 def _divide_saved(overrides: Sequence[str]) -> tuple[Path | None, Sequence[str]]:
@@ -143,8 +180,8 @@ def _settings(
     many: list[Dimension],
     config_dir: str | Path | None,
     mistakes: list[Mistake],
-) -> tuple[Sweep, list[Dimension], str]:
-    """The section ``sweep``, the space that its file names, and where.
+) -> tuple[Sweep, Secrets, list[Dimension], Callable[[str], str]]:
+    """The section ``sweep``, what in it is of the environment, the space that its file names, and where keys were set.
 
     Raises:
         CardError: If the section is wrong.
@@ -161,14 +198,24 @@ def _settings(
         composed.values["sweep"]["space"] = {}
     lay_over(composed.values, own, composed.origins, mistakes)
     section: Any = composed.values["sweep"]
-    if isinstance(section, dict) and isinstance(section.get("space"), dict):
-        section["space"] = flatten(section["space"])
+    secrets: Secrets = {}
+    if isinstance(section, dict):
+        if isinstance(section.get("space"), dict):
+            section["space"] = flatten(section["space"])
+        lay_over(template.tree, [value for value in values if not _of_sweep(value)], {}, [])
+        filled = filled_settings(section, template.tree, composed.origins)
+        composed.values, secrets = filled.values, filled.secrets
+        mistakes += filled.mistakes
     try:
         settings = Sweeping.model_validate_json(json.dumps(composed.values, default=str)).sweep
     except ValidationError as error:
-        raise CardError([*mistakes, *explain(error, composed.origins, Sweeping)]) from None
-    place = "" if bare else place_of(composed.origins, "sweep.space")
-    return settings, _written(settings.space, composed.origins, mistakes), place
+        raise CardError(without_secrets([*mistakes, *explain(error, composed.origins, Sweeping)])) from None
+
+    def place(key: str) -> str:
+        found = place_of(composed.origins, key)
+        return "" if bare and not found.startswith(OVERRIDE) else found
+
+    return settings, secrets, _written(settings.space, composed.origins, mistakes), place
 
 
 def _written(space: Mapping[str, Any], origins: dict[str, str], mistakes: list[Mistake]) -> list[Dimension]:
@@ -215,21 +262,6 @@ def _space(
     return tuple(found.values())
 
 
-def _unfit(settings: Sweep, space: Sequence[Dimension]) -> Iterator[Mistake]:
-    """What in the settings does not go with the space."""
-    if settings.sampler in SAMPLED and settings.n_trials is None:
-        yield Mistake("sweep.n_trials", f"must be a number for sweep={settings.sampler}", hint="Add sweep.n_trials=20.")
-    for dimension in space:
-        if dimension.key in FOUND and "auto" in dimension.values:
-            hint = f"Leave auto out; or set {dimension.key}=auto for all trials, and vary something else."
-            yield Mistake(dimension.key, "auto finds a value by a rule, and a sweep by trying: one of them", "", hint)
-    if settings.sampler == "grid":
-        for dimension in space:
-            if not dimension.finite:
-                hint = "List values, as choice(1,2) or range(1,9,2), or choose sweep=tpe."
-                yield Mistake(dimension.key, "an interval has no end of values, and a grid tries them all", "", hint)
-
-
 def _templates(
     varied: Sequence[Dimension], chosen: Sequence[str], config_dir: str | Path | None
 ) -> dict[tuple[str, ...], Template]:
@@ -238,7 +270,8 @@ def _templates(
     Raises:
         CardError: If one cannot be.
     """
-    count = math.prod(len(dimension.values) for dimension in varied)
+    offered = [[*map(choice_name, d.values), *([NOT_TRIED] if d.when else [])] for d in varied]
+    count = math.prod(map(len, offered))
     if count > MAX_COMPOSED:
         raise CardError(
             f"sweep.space: names {count} combinations of groups, of which each is composed ahead, and "
@@ -246,9 +279,9 @@ def _templates(
         )
     found: dict[tuple[str, ...], Template] = {}
     mistakes: list[Mistake] = []
-    for combination in itertools.product(*(map(choice_name, dimension.values) for dimension in varied)):
+    for combination in itertools.product(*offered):
         named = [(dimension.key, name) for dimension, name in zip(varied, combination, strict=True)]
-        picked = [f"{key}={name}" for key, name in named if name != NO_CHOICE]
+        picked = [f"{key}={name}" for key, name in named if name not in (NO_CHOICE, NOT_TRIED)]
         found[combination] = _composed([*chosen, *picked], config_dir, mistakes)
     if mistakes:
         raise CardError(each_once(mistakes))
@@ -265,5 +298,22 @@ def _composed(chosen: Sequence[str], config_dir: str | Path | None, mistakes: li
 
 def _own(base: Template, fixed: Sequence[Override], space: Sequence[Dimension]) -> dict[str, Any]:
     """Of the card as it would be without a sweep, what the space holds."""
-    own = flatten(base.with_values(fixed).values) | base.choices
-    return {d.key: own[d.key] for d in space if d.key in own and d.holds(own[d.key])}
+    card = base.with_values(fixed).values
+    found: dict[str, Any] = {}
+    for dimension in space:
+        value = base.choices[dimension.key] if dimension.key in base.choices else _at(card, dimension.key)
+        if dimension.holds(value) and dimension.applies(found):
+            found[dimension.key] = value
+    return found
+
+
+def _at(values: Any, key: str) -> Any:
+    """A card's value; ``???`` if it has none."""
+    for name in key.split("."):
+        values = values.get(name, "???") if isinstance(values, dict) else "???"
+    return values
+
+
+def _too_many(space: Sequence[Dimension]) -> Iterator[Mistake]:
+    if not countable(space):
+        yield Mistake("sweep.space", "has too many conditions that hang together", hint="Make several sweeps of it.")

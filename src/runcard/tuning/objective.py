@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from runcard.card.metrics import DEFAULT_METRIC
+from runcard.card.metrics import DEFAULT_METRIC, MEASURED
 from runcard.card.plan import Plan
 from runcard.card.schema import Card
 from runcard.card.spelling import suggest
@@ -15,32 +15,36 @@ if TYPE_CHECKING:
     from runcard.data.signature import TaskOrAuto
 
 
-def objective(plan: Plan, task_of: Callable[[Card], TaskOrAuto]) -> str | None:
-    """The number that every trial logs and that decides, such as ``val/accuracy``.
+def objectives(plan: Plan, task_of: Callable[[Card], TaskOrAuto]) -> list[str] | None:
+    """The numbers of every trial that decide, such as ``val/accuracy``; several make a front of winners.
 
     Args:
         plan: The sweep.
         task_of: What a card's data is good for; ``auto`` if that is not known before it is read.
 
     Returns:
-        The number's name; None if it follows from data that is not known yet.
+        The numbers' names; None if they follow from data that is not known yet.
 
     Raises:
-        CardError: If the trials do not share a metric, or one of them does not log the one that the sweep names.
+        CardError: If the trials do not share a metric, or one of them does not log one that the sweep names.
     """
     cards = plan.unlike_in("data", "problem", "trainer.monitor")
     logged = [names for names in (_logged(card, task_of(card)) for card in cards) if names]
-    named = plan.settings.metric
+    named = plan.settings.metrics
     if named is not None:
-        silent = [names for names in logged if named not in names]
-        if silent:
-            raise CardError([Mistake("sweep.metric", f"nobody logs {named!r}", hint=_said(named, silent[0]))])
+        silent = [(name, names) for name in named for names in logged if name not in (*names, *MEASURED)]
+        mistakes = [
+            Mistake("sweep.metric", f"nobody logs {name!r}", hint=_said(name, names))
+            for name, names in dict(reversed(silent)).items()
+        ]
+        if mistakes:
+            raise CardError(mistakes[::-1])
         return named
     metrics = sorted({names[0] for names in logged})
     if len(metrics) > 1:
         hint = "Name one for all with problem.metric=NAME, or sweep.metric=val/loss."
         raise CardError([Mistake("problem.metric", f"the trials are judged by {' and '.join(metrics)}", hint=hint)])
-    return metrics[0] if metrics else None
+    return metrics or None
 
 
 def _logged(card: Card, task: TaskOrAuto) -> list[str]:
@@ -54,4 +58,6 @@ def _logged(card: Card, task: TaskOrAuto) -> list[str]:
 
 
 def _said(named: str, names: list[str]) -> str:
-    return f"{suggest(named, names)} Another metric is logged when it is the problem's: problem.metric=NAME."
+    return (
+        f"{suggest(named, [*names, *MEASURED])} Another metric is logged when it is the problem's: problem.metric=NAME."
+    )
