@@ -6,6 +6,7 @@ the composed cards, and a run folder for each trial, named by the trial's number
 
 from __future__ import annotations
 
+import glob
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from typing import Any
 from runcard import files, runs
 from runcard.errors import RunError
 from runcard.runs import RunFolder
+
+PLAN = "plan.json"
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,26 @@ class StudyFolder:
         return self.path / "study.json"
 
     @property
+    def plan(self) -> Path:
+        """What the study was made for; all that it takes to go on with it."""
+        return self.path / PLAN
+
+    @property
+    def report(self) -> Path:
+        """One page for people; needs no network."""
+        return self.path / "report.html"
+
+    @property
+    def outputs(self) -> Path:
+        """What trials printed, a file each, of those that printed anything."""
+        return self.path / "output"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the one process that runs a study in a file."""
+        return self.path / ".lock"
+
+    @property
     def cards(self) -> Path:
         """The composed cards, one for each choice of groups that is varied."""
         return self.path / "cards"
@@ -49,27 +72,51 @@ class StudyFolder:
         return files.read_json(self.summary)
 
 
-def create(studies_dir: str, name: str | None, card_name: str) -> StudyFolder:
-    """Make a new study folder.
-
-    Args:
-        studies_dir: Where study folders are.
-        name: The folder's name; None: one that is free, made of the card's name and the time.
-        card_name: The name of the card that is swept.
+def create_at(folder: StudyFolder) -> None:
+    """Make a study folder whose place is given, if nobody else has made it.
 
     Raises:
-        RunError: If there is a study of that name, or the folder cannot be made.
+        RunError: If it cannot be made.
     """
-    parent = Path(studies_dir).expanduser().absolute()
-    folder = StudyFolder(runs.make_folder(parent, name or f"{card_name}-", exactly=name is not None, what="study"))
-    folder.cards.mkdir()
-    return folder
+    try:
+        runs.make_folder(folder.path.parent, folder.path.name, exactly=True, what="study")
+    except RunError:
+        if not folder.path.is_dir():
+            raise
+    folder.cards.mkdir(exist_ok=True)
+
+
+def free(parent: Path, beginning: str) -> Path:
+    """A place for a study that has no name: one that no other process has.
+
+    Args:
+        parent: Where study folders are.
+        beginning: What its name begins with; date, time and a short random text follow.
+    """
+    return runs.free_name(parent, beginning)
+
+
+def unfinished(parent: Path, beginning: str) -> list[StudyFolder]:
+    """The studies whose names begin so and that have trials left, newest first."""
+    found = [StudyFolder(path.parent) for path in parent.glob(f"{glob.escape(beginning)}*/{PLAN}")]
+    newest = sorted(found, key=lambda folder: folder.plan.stat().st_mtime_ns, reverse=True)
+    return [folder for folder in newest if not _is_over(folder)]
+
+
+def _is_over(folder: StudyFolder) -> bool:
+    try:
+        done, wanted = progress(folder.path)
+    except RunError:  # it was left before it had a summary
+        return False
+    return done >= wanted
 
 
 def is_study(path: str | Path) -> bool:
-    """Whether a folder, or the ``study.json`` in it, is meant to be a study."""
+    """Whether a folder, or a file of a study in it, is meant to be a study."""
     folder = Path(path)
-    return folder.name == "study.json" or (folder / "study.json").is_file() or (folder / "study.db").is_file()
+    if folder.name in ("study.json", "study.db", PLAN):
+        return True
+    return any((folder / name).is_file() for name in ("study.json", "study.db", PLAN))
 
 
 def winner(path: str | Path) -> RunFolder:
@@ -78,7 +125,7 @@ def winner(path: str | Path) -> RunFolder:
     Raises:
         RunError: If the folder holds no study, or the study no finished trial.
     """
-    folder = _open(path)
+    folder = open_study(path)
     best = folder.read().get("best")
     if best is None:
         raise RunError(f"the study {folder.path} has no winner: none of its trials is finished")
@@ -93,14 +140,24 @@ def progress(path: str | Path) -> tuple[int, int]:
     Raises:
         RunError: If the folder holds no study.
     """
-    folder = _open(path)
+    folder = open_study(path)
     content = folder.read()
-    done, wanted = content.get("trials"), content.get("n_trials")
-    if not isinstance(done, list) or not isinstance(wanted, int):
-        raise RunError(f"{folder.summary} is damaged: trials must be a list, and n_trials a number")
-    return len(done), wanted
+    trials, wanted = content.get("trials"), content.get("n_trials")
+    if not isinstance(trials, list) or not all(isinstance(one, dict) for one in trials) or not isinstance(wanted, int):
+        raise RunError(f"{folder.summary} is damaged: trials must be a list of trials, and n_trials a number")
+    return sum(trial.get("state") != "RUNNING" for trial in trials), wanted
 
 
-def _open(path: str | Path) -> StudyFolder:
+def open_study(path: str | Path) -> StudyFolder:
+    """The study that a folder, or a file directly in it, holds.
+
+    Raises:
+        RunError: If the folder is missing or holds no study.
+    """
     place = Path(path).absolute()
-    return StudyFolder(place.parent if place.name == "study.json" else place)
+    folder = StudyFolder(place.parent if place.is_file() else place)
+    if not folder.path.is_dir():
+        raise RunError(f"there is no folder {folder.path}")
+    if not is_study(folder.path):
+        raise RunError(f"{folder.path} is not a study: it holds no study.json")
+    return folder

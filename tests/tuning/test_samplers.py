@@ -1,0 +1,200 @@
+"""The contract of a sampler: within the space, the same again, and the same when another process goes on."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+from optuna.trial import TrialState
+
+import runcard
+from runcard.card.plan import Plan
+from runcard.card.sections.sweep import Sweep
+from runcard.tuning.opening import opened
+from runcard.tuning.samplers import _Window, make_sampler
+from runcard.tuning.storage import quietly
+from runcard.tuning.task import outcome
+
+NUMBERS = ["optimizer.lr=tag(log,interval(1e-4,1e-1))", "optimizer.weight_decay=interval(0.0,1.0)"]
+MIXED = [*NUMBERS, "model.hidden=choice([16],[32,16])", "data.batch_size=range(16,65,16)", "seed=int(interval(0,9))"]
+CONDITIONAL = [
+    "model=linear,mlp",
+    "model.dropout=interval(0.0,0.9) if model=mlp",
+    "optimizer.lr=tag(log,interval(1e-4,1e-1))",
+]
+FINITE = ["seed=1,2,3,4,5", "data.batch_size=16,32,64"]
+TRIALS = 15
+
+
+def goodness(point: dict[str, Any]) -> float:
+    """Best, 0, at a learning rate of 0.01 and a weight decay of 0.3."""
+    lr, decay = point.get("optimizer.lr", 0.01), point.get("optimizer.weight_decay", 0.3)
+    return -float((math.log10(lr) + 2) ** 2) - float((decay - 0.3) ** 2)
+
+
+def planned(*words: str, seed: int = 0, trials: int = TRIALS) -> Plan:
+    return runcard.load_sweep(["data=wine", f"sweep.n_trials={trials}", f"sweep.seed={seed}", *words])
+
+
+def tried(plan: Plan, name: str, *, until: int | None = None) -> list[dict[str, Any]]:
+    """The points of a study, up to a number; the next one has been begun by then, and its process has died."""
+    named = replace(plan, settings=plan.settings.model_copy(update={"name": name}))
+    found = []
+    objectives = plan.settings.metrics or ["val/accuracy"]
+    with opened(named, objectives) as (_, trials):
+        while (one := trials.take()) is not None and one.number != until:
+            found.append(one.point)
+            values = [goodness(one.point), 1.0][: len(objectives)]
+            trials.tell(one, outcome("COMPLETE", values=values))
+    return found
+
+
+class SamplerContract:
+    """What holds for every sampler; a subclass names one."""
+
+    sampler: str
+    space = MIXED
+    trials = TRIALS
+
+    @pytest.fixture(autouse=True)
+    def somewhere(self, away: Path) -> None:
+        pass
+
+    def plan(self, seed: int = 0) -> Plan:
+        words = [f"sweep={self.sampler}", "sweep.metric=null", "sweep.space={}", *self.space]
+        return planned(*words, seed=seed, trials=self.trials)
+
+    def test_the_same_seed_tries_the_same(self) -> None:
+        assert tried(self.plan(), "one") == tried(self.plan(), "two")
+
+    def test_so_does_one_that_was_killed(self) -> None:
+        whole = tried(self.plan(), "whole")
+        first = tried(self.plan(), "parts", until=7)
+        assert first + tried(self.plan(), "parts") == whole
+
+    def test_another_seed_tries_others(self) -> None:
+        assert tried(self.plan(), "one")[1:] != tried(self.plan(seed=1), "two")[1:]
+
+    def test_points_are_of_the_space(self) -> None:
+        plan = self.plan()
+        points = tried(plan, "one")
+        assert len(points) == plan.trials
+        for point in points:
+            assert all(dimension.holds(point[dimension.key]) for dimension in plan.space)
+        assert len({str(point) for point in points}) > len(points) // 2
+
+
+class Guided(SamplerContract):
+    """One that learns does better than chance."""
+
+    def test_it_learns(self) -> None:
+        best = {}
+        for sampler in (self.sampler, "random"):
+            plan = planned(f"sweep={sampler}", "sweep.space={}", "sweep.first=[]", *NUMBERS, trials=40)
+            late = [goodness(point) for point in tried(plan, sampler)[20:]]
+            best[sampler] = statistics.median(late)
+        assert best[self.sampler] > best["random"]
+
+
+class TestRandom(SamplerContract):
+    sampler = "random"
+
+
+class TestTpe(Guided):
+    sampler = "tpe"
+
+
+class TestGp(Guided):
+    sampler = "gp"
+    trials = 9  # each takes it half a second
+
+
+class TestCmaes(Guided):
+    sampler = "cmaes"
+    space = NUMBERS
+
+
+class TestQmc(SamplerContract):
+    sampler = "qmc"
+
+
+class TestNsga2(SamplerContract):
+    sampler = "nsga2"
+
+
+class TestNsga3(SamplerContract):
+    sampler = "nsga3"
+
+
+class TestBruteForce(SamplerContract):
+    sampler = "brute_force"
+    space = FINITE
+
+    def test_each_point_once(self) -> None:
+        assert len({str(point) for point in tried(self.plan(), "one")}) == 15
+
+
+class TestGrid(SamplerContract):
+    sampler = "grid"
+    space = FINITE
+
+    def test_another_seed_tries_others(self) -> None:
+        assert tried(self.plan(), "one") == tried(self.plan(seed=1), "two") == list(self.plan().points())
+
+
+@pytest.mark.parametrize("sampler", ["random", "tpe", "gp", "cmaes", "qmc", "nsga2"])
+def test_a_key_that_applies_to_some(sampler: str) -> None:
+    points = tried(planned(f"sweep={sampler}", "sweep.metric=null", "sweep.space={}", *CONDITIONAL, NUMBERS[1]), "one")
+    assert {point["model"] for point in points} == {"linear", "mlp"}
+    assert all(("model.dropout" in point) == (point["model"] == "mlp") for point in points)
+
+
+@pytest.mark.parametrize("sampler", ["random", "tpe", "gp", "qmc", "nsga2", "nsga3"])
+def test_several_objectives(sampler: str) -> None:
+    words = [f"sweep={sampler}", "sweep.metric=[val/accuracy,latency_ms]", "sweep.space={}", *NUMBERS]
+    assert len(tried(planned(*words, trials=8), "one")) == 8
+
+
+def test_those_that_run_at_once_differ() -> None:
+    plan = planned("sweep=tpe", "sweep.space={}", "sweep.workers=4", *NUMBERS, trials=30)
+    named = replace(plan, settings=plan.settings.model_copy(update={"name": "at-once"}))
+    with opened(named, ["val/accuracy"]) as (_, trials):
+        for _ in range(15):
+            one = trials.take()
+            assert one is not None
+            trials.tell(one, outcome("COMPLETE", values=[goodness(one.point)]))
+        at_once = [trials.take() for _ in range(4)]
+    rates = [math.log10(one.point["optimizer.lr"]) for one in at_once if one is not None]
+    assert len(rates) == 4
+    assert min(abs(a - b) for place, a in enumerate(rates) for b in rates[:place]) > 1e-6
+
+
+def test_a_window_holds_the_newest_and_the_best() -> None:
+    with quietly():
+        study = optuna.create_study(direction="maximize")
+        for value in (1.0, 9.0, 2.0, 3.0, 4.0):
+            study.tell(study.ask(), value)
+        study.ask()
+        seen = _Window(study, 2)._get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.RUNNING))
+    assert [trial.number for trial in seen] == [1, 3, 4, 5]
+
+
+def test_a_quasi_random_trial_has_its_own_place_and_draws_the_rest_for_itself() -> None:
+    """Four at once take four places, and a key that the first trial did not have is not the same for all."""
+    with quietly():
+        study = optuna.create_study()
+        asked = []
+        for number in range(8):
+            settings = Sweep(sampler="qmc", workers=4, space={})
+            study.sampler = make_sampler(settings, number=number, trials=8, objectives=1, conditional=True)
+            asked.append(study.ask())
+            found = asked[-1].suggest_float("x", 0, 1), asked[-1].suggest_float("y", 0, 1)
+            assert found not in [(one.params["x"], one.params["y"]) for one in asked[:-1]]
+            if number:
+                asked[-1].suggest_float("z", 0, 1)
+    assert len({one.params["z"] for one in asked[1:]}) == 7
