@@ -24,7 +24,6 @@ from runcard.card.schema import Card
 from runcard.card.sections.data import Shipped, TableData
 from runcard.data.sources import source_of
 from runcard.errors import CardError, DataError, Mistake
-from runcard.runs import RunFolder
 
 if TYPE_CHECKING:
     from runcard.card.plan import Plan
@@ -113,21 +112,21 @@ def check(card: Card) -> None:
         raise CardError(placed) if placed else error from None
 
 
-def check_sweep(plan: Plan) -> str | None:
+def check_sweep(plan: Plan) -> list[str] | None:
     """As ``check``, for every card of a sweep that can be foreseen; and that its trials can be compared.
 
     Returns:
-        What decides, such as ``val/accuracy``; None if that follows from the data, which is not read.
+        What decides, such as ``["val/accuracy"]``; None if that follows from the data, which is not read.
 
     Raises:
         CardError: If one names a column that is not there, or the trials do not share what decides.
         DataError: If a file is missing or unreadable.
     """
-    from runcard.tuning.objective import objective
+    from runcard.tuning.objective import objectives
 
     for card in plan.unlike_in("data", "problem"):
         check(card)
-    return objective(plan, lambda card: card.problem.task)
+    return objectives(plan, lambda card: card.problem.task)
 
 
 def load_sweep(overrides: Sequence[str], config_dir: str | Path | None = None) -> Plan:
@@ -217,20 +216,25 @@ def sweep(plan: Plan) -> Study:
         RunError: If the study folder cannot be made or written.
         TrainingError: If not one trial was finished.
     """
-    from runcard.data.dataset import Datasets
-    from runcard.fitting import fit_card
-    from runcard.tuning.objective import objective
     from runcard.tuning.sweep import run_sweep
 
-    datasets = Datasets()
+    return run_sweep(plan)
 
-    def fit_trial(card: Card, folder: RunFolder) -> dict[str, float]:
-        return fit_card(card, datasets.of(card), lambda _: runs.create_at(folder)).metrics
 
-    # Reading also finds out, before the first trial, that there is nothing to learn from.
-    metric = objective(plan, lambda card: datasets.of(card).signature.target.task)
-    assert metric is not None  # for every task is known now
-    return run_sweep(plan, metric, fit_trial)
+def resume_sweep(path: str | Path) -> Study:
+    """Go on with a study that was stopped, to the same total; one that is over is left as it is.
+
+    Args:
+        path: The study folder; nothing else is needed.
+
+    Raises:
+        DataError: If the rows cannot be learned from.
+        RunError: If there is no such study, a file of it is damaged, or another process runs it.
+        TrainingError: If not one trial was finished, or too many failed.
+    """
+    from runcard.tuning.sweep import resume_sweep as resume_study
+
+    return resume_study(path)
 
 
 def load_run(path: str | Path) -> Run:

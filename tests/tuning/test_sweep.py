@@ -25,6 +25,7 @@ from runcard import files
 from runcard.card.groups import shipped_conf
 from runcard.errors import Stopped
 from runcard.evaluation.predictor import Run
+from runcard.tuning.trials import Trials
 from tests.conftest import HANG_S, TINY, Command
 from tests.servers import BIN
 
@@ -38,6 +39,11 @@ def trials(study: str) -> list[dict[str, Any]]:
     return found
 
 
+def ended(states: dict[str, int]) -> dict[str, int]:
+    """How many trials ended in which way, of the ways that there were."""
+    return {state: count for state, count in states.items() if count}
+
+
 def test_the_plugin_is_the_one_that_hydra_finds(command: Command) -> None:
     names = [found.__name__ for found in Plugins.instance().discover(Sweeper)]
     assert "RuncardSweeper" in names
@@ -48,7 +54,7 @@ def test_a_sweep_names_its_winner(command: Command) -> None:
     said = command("fit", "-m", *FEW, *SPACE, "sweep.n_trials=4", "sweep.name=first", "--json")
     assert said.code == 0, said.err
     study, best, states = said.json["study"], said.json["best"], said.json["states"]
-    assert (Path(study), states) == (Path("studies/first").absolute(), {"COMPLETE": 4, "FAIL": 0})
+    assert (Path(study), ended(states)) == (Path("studies/first").absolute(), {"COMPLETE": 4})
     summary = json.loads((Path(study) / "study.json").read_text())
     assert summary["best"] == best
     assert best["value"] == max(trial["value"] for trial in summary["trials"])
@@ -115,13 +121,13 @@ def test_a_grid_tries_every_point_in_order(command: Command) -> None:
 
 def test_a_file_alone_makes_a_sweep(command: Command) -> None:
     said = command("fit", "sweep=grid", "data=wine", *TINY[:2], "sweep.n_trials=2", "--json")
-    assert said.json["states"] == {"COMPLETE": 2, "FAIL": 0}
+    assert ended(said.json["states"]) == {"COMPLETE": 2}
 
 
 def test_a_failed_trial_is_recorded_and_the_sweep_goes_on(command: Command) -> None:
     said = command("fit", "-m", *FEW, BROKEN, "model=linear,mlp", "--json")
     assert said.code == 0
-    assert said.json["states"] == {"COMPLETE": 2, "FAIL": 2}
+    assert ended(said.json["states"]) == {"COMPLETE": 2, "FAIL": 2}
     assert "2 of 4 trials failed" in said.err
     failed = [trial for trial in trials(said.json["study"]) if trial["state"] == "FAIL"]
     assert [trial["params"]["optimizer.lr"] for trial in failed] == [1e9, 1e9]
@@ -193,7 +199,7 @@ def test_hydras_own_multirun_comes_here_too(away: Path) -> None:
         )
         assert done.returncode == 0, done.stderr
         (summary,) = away.glob("studies/*/study.json")
-        assert json.loads(summary.read_text())["states"] == {"COMPLETE": 2, "FAIL": 0}
+        assert ended(json.loads(summary.read_text())["states"]) == {"COMPLETE": 2}
         shutil.rmtree("studies")
 
 
@@ -215,13 +221,63 @@ def test_reports_if_they_are_asked_for(command: Command) -> None:
     assert Path(said.json["best"]["run"], "report.html").is_file()
 
 
-def test_a_name_that_is_taken(command: Command) -> None:
-    words = ["fit", "-m", "data=wine", *TINY[:2], "seed=1,2", "sweep.name=mine"]
-    assert command(*words).code == 0
-    before = (Path("studies/mine/study.json")).read_bytes()
+def test_the_same_command_again_changes_nothing(command: Command) -> None:
+    words = ["fit", "-m", "data=wine", *TINY[:2], "seed=1,2", "sweep.name=mine", "--json"]
+    first = command(*words)
+    before = {path: path.read_bytes() for path in Path("studies/mine").rglob("*") if path.is_file()}
     again = command(*words)
-    assert (again.code, "sweep.name=NAME" in again.err) == (2, True), again.err
-    assert Path("studies/mine/study.json").read_bytes() == before
+    assert (again.code, again.json["best"]) == (0, first.json["best"])
+    for resumed in ("studies/mine", "studies/mine/study.json"):
+        assert command("resume", resumed, "--json").json["best"] == first.json["best"]
+    written = ("study.db", "plan.json", "cards")
+    for path, content in before.items():
+        assert path.read_bytes() == content or path.relative_to("studies/mine").parts[0].startswith(written), path
+
+
+def test_more_of_the_same(command: Command) -> None:
+    words = ["fit", "sweep=random", *FEW, "sweep.name=mine", "--json"]
+    few = trials(command(*words, "sweep.n_trials=3").json["study"])
+    more = trials(command(*words, "sweep.n_trials=5").json["study"])
+    assert (len(few), len(more)) == (3, 5)
+    assert more[:3] == few
+    whole = trials(command(*words, "sweep.n_trials=5", "sweep.name=whole").json["study"])
+    assert [(one["params"], one["value"]) for one in whole] == [(one["params"], one["value"]) for one in more]
+
+
+def test_a_folder_that_was_moved(command: Command) -> None:
+    words = ["fit", "sweep=random", *FEW, "sweep.name=mine", "sweep.n_trials=2"]
+    first = command(*words, "--json").json["best"]
+    Path("elsewhere").mkdir()
+    Path("studies/mine").rename("elsewhere/moved")
+    plan = json.loads(Path("elsewhere/moved/plan.json").read_text())
+    plan["plan"]["settings"]["n_trials"] = 3
+    Path("elsewhere/moved/plan.json").write_text(json.dumps(plan))
+    again = command("resume", "elsewhere/moved", "--json")
+    assert again.code == 0, again.err
+    assert (ended(again.json["states"]), again.json["best"]["value"]) == ({"COMPLETE": 3}, first["value"])
+    assert not Path("studies/mine").exists()
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        (["optimizer.lr=interval(0.1,0.2)"], "optimizer.lr"),
+        (["sweep.metric=val/loss"], "val/loss"),
+        (["model=linear"], "model"),
+        (["trainer.max_epochs=4"], "trainer.max_epochs"),
+    ],
+)
+def test_another_sweep_of_the_same_name(changed: list[str], says: str, command: Command) -> None:
+    words = ["fit", "sweep=random", *FEW, "sweep.n_trials=2", "sweep.name=mine"]
+    assert command(*words).code == 0
+    kept = [word for word in words if word.partition("=")[0] not in {one.partition("=")[0] for one in changed}]
+    again = command(*kept, *changed)
+    assert again.code == 2
+    for text in (says, "another space, objective or card", "sweep.if_exists=new"):
+        assert text in again.err
+    other = command(*kept, *changed, "sweep.if_exists=new", "--json")
+    assert Path(other.json["study"]).name == "mine-2"
+    assert command(*words, "sweep.if_exists=refuse").code == 2
 
 
 def test_check_looks_at_the_whole_space(command: Command) -> None:
@@ -299,7 +355,7 @@ def test_data_is_read_once(monkeypatch: pytest.MonkeyPatch, table: Path) -> None
     assert len(read) == once
 
 
-@pytest.mark.parametrize("where", ["ask", "tell", "set_user_attr", "summary", "two at once"])
+@pytest.mark.parametrize("where", ["ask", "tell", "note", "summary", "two at once"])
 def test_a_signal_while_the_study_is_written_waits(
     where: str, monkeypatch: pytest.MonkeyPatch, command: Command, away: Path
 ) -> None:
@@ -316,19 +372,23 @@ def test_a_signal_while_the_study_is_written_waits(
 
         return call
 
-    place: Any = {"summary": files, "set_user_attr": optuna.Trial}.get(where, optuna.Study)
+    place: Any = {"summary": files, "note": Trials}.get(where, optuna.Study)
     name = {"summary": "write_json", "two at once": "ask"}.get(where, where)
-    monkeypatch.setattr(place, name, disturbed(getattr(place, name)))
-    space = "optimizer.lr=1e38,2e38,3e38,1.5e38" if where == "set_user_attr" else "seed=1,2,3,4,5"
-    with pytest.raises(Stopped), stopping():
-        runcard.sweep(runcard.load_sweep(["data=wine", "model=linear", *TINY[:2], space, "sweep.name=cut"]))
+    original = getattr(place, name)
+    monkeypatch.setattr(place, name, disturbed(original))
+    words = ["data=wine", "model=linear", *TINY[:2], "seed=1,2,3,4,5", "sweep.name=cut"]
+    with pytest.raises(Stopped, match="SIGTERM") as stopped, stopping():
+        runcard.sweep(runcard.load_sweep(words))
+    assert stopped.value.go_on == f"runcard resume {away}/studies/cut"
     stored = optuna.load_study(study_name="cut", storage=f"sqlite:///{away}/studies/cut/study.db").trials
     states = [trial.state.name for trial in stored if trial.state.name != "WAITING"]
-    assert "RUNNING" not in states
+    assert states.count("RUNNING") <= 1
     written = json.loads(Path("studies/cut/study.json").read_text())
     assert [trial["state"] for trial in written["trials"]] == states
     for trial in written["trials"]:
         assert (trial["state"] == "COMPLETE") == Path(trial["run"], "metrics.json").is_file()
+    monkeypatch.setattr(place, name, original)
+    assert len(runcard.resume_sweep("studies/cut").summary["trials"]) == 5
 
 
 @contextlib.contextmanager
@@ -353,9 +413,9 @@ def test_nothing_is_left_of_a_study_that_did_not_begin(monkeypatch: pytest.Monke
 
 
 def test_a_disk_that_is_full_ends_the_sweep_in_one_line(away: Path) -> None:
-    limit = "resource.setrlimit(resource.RLIMIT_FSIZE, (120_000,) * 2)"
+    limit = "resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000,) * 2)"
     full = f"import os, resource, sys; {limit}; os.execv(sys.argv[1], sys.argv[1:])"
-    words = ["fit", "-m", "data=wine", "model=linear", *TINY[:2], "seed=range(0,500)", "sweep.name=big"]
+    words = ["fit", "-m", "data=wine", "model=linear", *TINY[:2], "seed=range(0,5000)", "sweep.name=big"]
     done = subprocess.run(
         [sys.executable, "-c", full, str(BIN / "runcard"), *words], capture_output=True, text=True, timeout=HANG_S
     )
@@ -363,7 +423,7 @@ def test_a_disk_that_is_full_ends_the_sweep_in_one_line(away: Path) -> None:
     assert done.stderr.splitlines()[-1].startswith(f"runcard: cannot write {away}/studies/big/study.db: ")
     assert "Traceback" not in done.stderr
     summary = json.loads((away / "studies/big/study.json").read_text())
-    assert summary["states"]["COMPLETE"] == len(summary["trials"]) > 0
+    assert summary["states"]["COMPLETE"] > 0
 
 
 def test_a_signal_ends_the_sweep_and_keeps_what_was_done(away: Path) -> None:
@@ -382,8 +442,75 @@ def test_a_signal_ends_the_sweep_and_keeps_what_was_done(away: Path) -> None:
     summary = json.loads((away / "studies/long/study.json").read_text())
     assert summary["states"]["COMPLETE"] >= 3
     assert summary["n_trials"] == 500
-    # The signal came in a trial, or between two.
-    assert {trial["error"] for trial in summary["trials"] if trial["state"] != "COMPLETE"} <= {"stopped by SIGTERM"}
+    assert summary["states"]["FAIL"] == 0
+    assert f"go on with `runcard resume {away}/studies/long`" in rest
     assert Path(summary["best"]["run"], "metrics.json").is_file()
-    stored = optuna.load_study(study_name="long", storage=f"sqlite:///{away}/studies/long/study.db").trials
-    assert not [trial for trial in stored if trial.state == optuna.trial.TrialState.RUNNING]
+
+
+def test_what_was_killed_is_gone_on_with(away: Path) -> None:
+    words = [str(BIN / "runcard"), "fit", "sweep=random", "data=wine", "model=linear", "trainer.max_epochs=60"]
+    words += ["sweep.n_trials=8", "sweep.workers=2", "sweep.name=killed"]
+    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True, cwd=away) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if line.startswith("trial ") and "(3 of 8 done" in line:
+                break
+        process.kill()
+    before = {one["number"]: one for one in trials("studies/killed") if one["state"] == "COMPLETE"}
+    again = subprocess.run(words, capture_output=True, text=True, cwd=away, timeout=HANG_S)
+    assert again.returncode == 0, again.stderr
+    after = trials("studies/killed")
+    assert [one["number"] for one in after] == list(range(8))
+    assert {one["state"] for one in after} == {"COMPLETE"}
+    assert all(after[number] == one for number, one in before.items())
+    assert len(before) >= 3
+
+
+@pytest.mark.parametrize(
+    ("words", "says", "code"),
+    [
+        (["sweep=random", "sweep.name=a/b"], "sweep.name", 2),
+        (["sweep=random", "sweep.storage=sqlite:///x.db", "sweep.name=a"], "sweep.storage", 2),
+        (
+            ["sweep=random", "sweep.storage=postgresql://me@127.0.0.1:9/db", "sweep.name=a"],
+            "cannot reach the storage",
+            2,
+        ),
+        (["sweep=random", "sweep.workers=0"], "sweep.workers", 2),
+        (["sweep=random", "sweep.pruner=medain"], "Did you mean median?", 2),
+        (["sweep=gpp"], "Did you mean gp?", 2),
+    ],
+)
+def test_bad_settings_of_a_sweep(words: list[str], says: str, code: int, command: Command) -> None:
+    started = time.monotonic()
+    said = command("fit", *words, "data=wine", *TINY[:2])
+    assert (said.code, says in said.err) == (code, True), said.err
+    assert said.err.count("\n") < 10
+    assert not Path("studies/a").exists()
+    assert time.monotonic() - started < 60
+
+
+def test_several_objectives_through_the_command_line(command: Command) -> None:
+    words = ["sweep=random", "sweep.metric=[val/accuracy,size_mb]", "sweep.space={}", "model.hidden=[4],[64,64]"]
+    said = command("fit", *words, *FEW, "sweep.n_trials=4", "sweep.workers=2", "--json")
+    assert said.code == 0, said.err
+    assert {tuple(one["params"]["model.hidden"]) for one in said.json["front"]} <= {(4,), (64, 64)}
+    assert said.json["best"] == said.json["front"][0]
+    assert "no other beats in every objective" in said.err
+
+
+def test_a_pruned_trial_is_told_as_one(command: Command) -> None:
+    words = [
+        "sweep=random",
+        "data=digits",
+        "model=linear",
+        "trainer.max_epochs=6",
+        "trainer.early_stopping.patience=null",
+    ]
+    words += ["sweep.n_trials=10", "sweep.pruner=median", "sweep.pruning.startup_trials=2", "sweep.workers=2", "--json"]
+    said = command("fit", *words)
+    assert said.json["states"]["PRUNED"] > 0
+    assert "pruned after" in said.err
+    pruned = [one for one in trials(said.json["study"]) if one["state"] == "PRUNED"]
+    assert all(len(one["reports"]) == one["epochs"] < 6 for one in pruned)
+    assert command("resume", pruned[0]["run"], "--json").json["metrics"]["epochs"] == 6

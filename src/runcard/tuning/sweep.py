@@ -1,38 +1,43 @@
-"""Ask for a point, fit its card, tell how good it was; until all trials are done."""
+"""A sweep from its plan to its winner."""
 
 from __future__ import annotations
 
-import itertools
+import contextlib
 import logging
-import math
-import shutil
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+import shlex
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
-import optuna
-from optuna.trial import FrozenTrial, TrialState
-
 from runcard import files, studies
-from runcard.card.metrics import maximizes
 from runcard.card.plan import Plan
 from runcard.card.schema import Card
-from runcard.errors import RuncardError, TrainingError
+from runcard.data.dataset import Dataset, Datasets
+from runcard.environment import usable_cores
+from runcard.errors import Stopped, TrainingError
 from runcard.interrupts import HeldBack
-from runcard.runs import RunFolder, shown
 from runcard.studies import StudyFolder
-from runcard.tuning.storage import decoded, distributions, encoded, new_study
-from runcard.yamltext import dump_yaml
+from runcard.tuning.account import Account
+from runcard.tuning.driver import Driver
+from runcard.tuning.listening import Address
+from runcard.tuning.objective import objectives
+from runcard.tuning.opening import opened
+from runcard.tuning.placing import elsewhere
+from runcard.tuning.pool import Pool
+from runcard.tuning.storage import ASK_AGAIN_EVERY_S
+from runcard.tuning.trials import Trials
 
 log = logging.getLogger("runcard")
 
-# Card and where its run goes in, the run's numbers out.
-Fit = Callable[[Card, RunFolder], Mapping[str, float]]
+# Rows of so many cards are kept in memory for all trials; those of others are read by each trial for itself.
+KEPT_DATA = 4
 
 
 @dataclass(frozen=True)
 class Study:
-    """A finished sweep.
+    """A sweep that has ended.
 
     Attributes:
         folder: Where all of it is kept.
@@ -49,129 +54,129 @@ class Study:
         return best
 
 
-def run_sweep(plan: Plan, metric: str, fit: Fit) -> Study:
-    """Run every trial of a plan, one after the other.
+def run_sweep(plan: Plan) -> Study:
+    """Try what a plan says, or go on with it where it was left.
 
     Args:
         plan: What to try.
-        metric: What decides, such as ``val/accuracy``.
-        fit: Trains a trial's card.
 
     Returns:
         The study with its winner.
 
     Raises:
-        RunError: If the study folder cannot be made or written.
-        TrainingError: If not one trial was finished.
+        CardError: If the trials cannot be compared, or the study was made for something else.
+        DataError: If the rows cannot be learned from; nothing was tried.
+        RunError: If the study folder or the storage cannot be had.
+        TrainingError: If not one trial was finished, or too many failed.
     """
-    with HeldBack() as signals:
-        folder = studies.create(plan.settings.studies_dir, plan.settings.name, plan.name)
-        try:
-            summary = _run_trials(plan, folder, metric, fit, signals)
-        except BaseException:
-            if not folder.summary.is_file():  # nothing was begun, and the name is free again
-                shutil.rmtree(folder.path, ignore_errors=True)
-            raise
+    local = plan.launcher is None
+    with HeldBack() as signals, _pool(plan) if local else contextlib.nullcontext() as pool:
+        with signals.let_through():
+            metrics, keys = _read(plan, pool)
+        with opened(plan, metrics) as (folder, trials), _can_go_on(folder):
+            summary = _run(plan, metrics, folder, trials, pool, keys, signals)
     if summary["best"] is None:
-        first = summary["trials"][0]["error"]
-        raise TrainingError(f"none of the {plan.trials} trials of {folder.path} was finished; the first: {first}")
+        raise TrainingError(f"none of the {plan.trials} trials of {folder.path} was finished; {_why(summary)}")
     return Study(folder, summary)
 
 
-def _run_trials(plan: Plan, folder: StudyFolder, metric: str, fit: Fit, signals: HeldBack) -> dict[str, Any]:
-    """All trials; the last summary."""
-    for name, content in plan.composed():
-        files.write_text(folder.cards / f"{name}.yaml", dump_yaml(content))
-    with new_study(folder, plan.settings, maximize=maximizes(metric), trials=plan.trials) as study:
-        summary = _write_summary(folder, plan, metric, study)
-        log.info("study %s: %d trials, %s decides", folder.path, plan.trials, metric)
-        if plan.trials > plan.size:
-            hint = "so some are tried more than once; sweep=grid tries each once"
-            log.warning("the space has %d points, %s", plan.size, hint)
-        named = _named(plan)
-        for _ in range(plan.trials):
-            for point in itertools.islice(named, 1):
-                study.enqueue_trial(encoded(point))
-            try:
-                _try(study, plan, folder, metric, fit, signals)
-            finally:  # a signal too ends with a summary of what was done
-                summary = _write_summary(folder, plan, metric, study)
-            _report(summary, plan.trials)
-    return summary
+def _why(summary: dict[str, Any]) -> str:
+    """Why a study has no winner."""
+    errors = [trial["error"] for trial in summary["trials"] if trial["error"]]
+    if errors:
+        return f"the first: {errors[0]}"
+    if summary["states"]["PRUNED"]:
+        return "those that ended were pruned. Choose sweep.pruner=none, or a larger sweep.pruning.startup_trials."
+    return str(summary["ended"])
 
 
-def _named(plan: Plan) -> Iterator[Mapping[str, Any]]:
-    """The points that no sampler chooses: of a grid all; else the card's own, so that a sweep never ends below it."""
-    if plan.settings.sampler == "grid":
-        yield from plan.points()
-    elif plan.own:
-        yield plan.own
+def resume_sweep(path: str | Path) -> Study:
+    """Go on with a study as it was begun, to the same total; one that is over is left as it is.
+
+    Args:
+        path: The study folder; nothing else is needed.
+
+    Raises:
+        RunError: If there is no such study, or what it was made for cannot be read.
+    """
+    folder = studies.open_study(path)
+    plan = Plan.from_dict(files.read_json(folder.plan).get("plan", {}))
+    # By its own place, for the folder may have been moved.
+    place = {"name": folder.path.name, "studies_dir": str(folder.path.parent), "if_exists": "resume"}
+    return run_sweep(replace(plan, settings=plan.settings.model_copy(update=place)))
 
 
-def _try(study: optuna.Study, plan: Plan, folder: StudyFolder, metric: str, fit: Fit, signals: HeldBack) -> None:
-    """One trial; what goes wrong in it is recorded and costs this trial only."""
-    trial = study.ask(distributions(plan.space))
-    run = folder.trial(trial.number)
+def _run(
+    plan: Plan,
+    metrics: list[str],
+    folder: StudyFolder,
+    trials: Trials,
+    pool: Pool | None,
+    keys: Callable[[Card], str],
+    signals: HeldBack,
+) -> dict[str, Any]:
+    """All trials that are left; the last summary."""
+    if trials.over() and folder.summary.is_file():
+        log.info("all %d trials of %s are done; raise sweep.n_trials to try more", len(trials.all()), folder.path)
+        return folder.read()
+    decide = f"{' and '.join(metrics)} decide{'' if len(metrics) > 1 else 's'}"
+    log.info("study %s: %d trials over %s; %s", folder.path, plan.trials, ", ".join(plan.written_space), decide)
+    if plan.trials > plan.size:
+        hint = "so some are tried more than once; sweep=grid tries each once"
+        log.warning("the space has %d points, %s", plan.size, hint)
+    with signals.let_through():
+        executor = elsewhere(plan, folder) if pool is None else pool.ready(folder.outputs)
+    trials.storage.pause = lambda: _pause(signals)
+    address = None if pool is not None else Address(plan, folder, trials.study.study_name)
+    with Account(plan, metrics, folder, trials) as account, contextlib.closing(executor):
+        driver = Driver(plan, metrics, trials, folder, executor, watch=account, data_key=keys, address=address)
+        account.ended = driver.run(signals)
+    with signals.let_through():
+        pass
+    return account.summary
+
+
+def _pause(signals: HeldBack) -> None:
+    """Wait a little for a storage that is away; a signal ends the waiting, and the sweep."""
+    with signals.let_through():
+        time.sleep(ASK_AGAIN_EVERY_S)
+
+
+@contextlib.contextmanager
+def _can_go_on(folder: StudyFolder) -> Iterator[None]:
+    """Say how to go on with a study that a signal ends."""
     try:
-        card = plan.card(decoded(plan.space, trial.params))
-        with signals.let_through():
-            value = fit(card, run).get(metric, math.nan)
-        if not math.isfinite(value):
-            raise TrainingError(f"{metric} is not defined on these rows")
-    except Exception as error:
-        reason = str(error) if isinstance(error, RuncardError) else f"{type(error).__name__}: {error}"
-        trial.set_user_attr("error", reason)
-        study.tell(trial, state=TrialState.FAIL)
-    except BaseException as error:  # a signal: the trial is over, and so is the sweep
-        trial.set_user_attr("error", str(error))
-        study.tell(trial, state=TrialState.FAIL)
+        yield
+    except Stopped as stopped:
+        stopped.go_on = f"runcard resume {shlex.quote(str(folder.path))}"
         raise
-    else:
-        study.tell(trial, value)
 
 
-def _write_summary(folder: StudyFolder, plan: Plan, metric: str, study: optuna.Study) -> dict[str, Any]:
-    done = [trial for trial in study.get_trials(deepcopy=False) if trial.state.is_finished()]
-    trials = [_described(trial, folder, plan) for trial in done]
-    complete = [trial for trial in trials if trial["state"] == "COMPLETE"]
-    sign = 1 if maximizes(metric) else -1
-    # Of equal ones the earliest, for max keeps the first.
-    best = max(complete, key=lambda trial: sign * trial["value"], default=None)
-    summary = {
-        "study": str(folder.path),
-        "metric": metric,
-        "direction": "maximize" if sign > 0 else "minimize",
-        "n_trials": plan.trials,
-        "sampler": plan.settings.sampler,
-        "seed": plan.settings.seed,
-        "space": plan.written_space,
-        "best": best and {key: best[key] for key in ("number", "value", "params", "run")},
-        "states": {state: sum(trial["state"] == state for trial in trials) for state in ("COMPLETE", "FAIL")},
-        "trials": trials,
-    }
-    files.write_json(folder.summary, summary)
-    return summary
+@contextlib.contextmanager
+def _pool(plan: Plan) -> Iterator[Pool]:
+    """Processes for trials; they import what they need while the rows are read."""
+    workers, cores = plan.settings.workers, usable_cores()
+    if workers > cores:
+        log.warning("sweep.workers=%d is more than the %d cores: each trial will take longer", workers, cores)
+    pool = Pool(workers)
+    try:
+        yield pool
+    finally:
+        pool.close()
 
 
-def _described(trial: FrozenTrial, folder: StudyFolder, plan: Plan) -> dict[str, Any]:
-    seconds = trial.duration.total_seconds() if trial.duration is not None else None
-    return {
-        "number": trial.number,
-        "state": trial.state.name,
-        "value": trial.value,
-        "params": decoded(plan.space, trial.params),
-        "run": str(folder.trial(trial.number).path),
-        "seconds": seconds,
-        "error": trial.user_attrs.get("error"),
-    }
+def _read(plan: Plan, pool: Pool | None) -> tuple[list[str], Callable[[Card], str]]:
+    """What decides; the rows that are read for it are kept for the trials."""
+    datasets, kept = Datasets(), set[str]()
 
+    def read(card: Card) -> Dataset:
+        data, key = datasets.of(card), datasets.key(card)
+        if pool is not None and key not in kept and len(kept) < KEPT_DATA:
+            pool.share(key, data)
+            kept.add(key)
+        return data
 
-def _report(summary: Mapping[str, Any], trials: int) -> None:
-    """One line for the trial that has just ended."""
-    last, best = summary["trials"][-1], summary["best"]
-    params = " ".join(f"{key}={shown(value)}" for key, value in last["params"].items())
-    done = f"{len(summary['trials'])} of {trials} done" + (f", best trial {best['number']}" if best else "")
-    if last["state"] == "COMPLETE":
-        log.info("trial %d: %.4f  %s  (%s)", last["number"], last["value"], params, done)
-    else:
-        log.warning("trial %d failed: %s  %s  (%s)", last["number"], last["error"], params, done)
+    # Reading also finds out, before the first trial, that there is nothing to learn from.
+    metrics = objectives(plan, lambda card: read(card).signature.target.task)
+    assert metrics is not None  # for every task is known now
+    return metrics, datasets.key
