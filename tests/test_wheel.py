@@ -31,7 +31,7 @@ def test_wheel_holds_all_of_conf_and_no_tests(wheel: Path) -> None:
     shipped = {f"runcard/conf/{file.relative_to(shipped_conf())}" for file in files}
     assert len(files) > len(GROUPS) + 45
     assert shipped <= names
-    assert "runcard/evaluation/report.html" in names
+    assert {"runcard/evaluation/report.html", "runcard/evaluation/style.css", "runcard/tuning/report.html"} <= names
     assert "runcard/card/naming/arguments.json" in names
     templates = (ROOT / "src" / "runcard" / "starting" / "templates").iterdir()
     assert {f"runcard/starting/templates/{file.name}" for file in templates} <= names

@@ -15,6 +15,7 @@ from runcard.errors import CardError
 if TYPE_CHECKING:
     from runcard.card.schema import Card
     from runcard.evaluation.predictor import Run
+    from runcard.tuning.sweep import Study
 
 UNREAD = "the sweep is right, as far as can be told before the data is read: what decides follows from it"
 
@@ -56,11 +57,13 @@ def check(arguments: argparse.Namespace) -> Result:
         if arguments.origin:
             raise CardError("--origin: shows where the values of one card come from, and a sweep makes many")
         plan = api.load_sweep(arguments.overrides, arguments.config_dir)
-        metric = api.check_sweep(plan)
-        settings = plan.settings.model_dump(mode="json", exclude={"space", "n_trials"})
-        data = {"ok": True, "sweep": settings, "space": plan.written_space, "n_trials": plan.trials, "metric": metric}
-        decides = f"the sweep is right; {metric} decides" if metric else UNREAD
-        return Result(data, f"{space_text(plan)}\n{decides}")
+        metrics = api.check_sweep(plan)
+        settings = {key: value for key, value in plan.written_settings.items() if key not in ("space", "n_trials")}
+        data = {"ok": True, "sweep": settings, "space": plan.written_space, "n_trials": plan.trials}
+        one = metrics is not None and len(metrics) == 1
+        data |= {"first": plan.first, "metric": metrics[0] if metrics and one else metrics}
+        decides = f"the sweep is right; {' and '.join(metrics or [])} {'decides' if one else 'decide'}"
+        return Result(data, f"{space_text(plan)}\n{decides if metrics else UNREAD}")
     card = api.checked_card(arguments.overrides, arguments.config_dir)
     return _checked(card, arguments)
 
@@ -92,7 +95,7 @@ def _schemas(arguments: argparse.Namespace) -> Result:
 def fit(arguments: argparse.Namespace) -> Result:
     """Card → run, or study."""
     from runcard import api
-    from runcard.cli.text import said_to_people, study_text
+    from runcard.cli.text import said_to_people
 
     if _is_for_hydra(arguments):
         return _hydra(arguments)
@@ -101,9 +104,7 @@ def fit(arguments: argparse.Namespace) -> Result:
         from runcard.card.hydra_flags import multirun
 
         with said_to_people():
-            study = multirun(arguments.overrides, arguments.config_dir)
-        data = {"study": str(study.folder.path), "best": study.best, "states": study.summary["states"]}
-        return Result(data | {"seconds": round(time.monotonic() - started, 3)}, study_text(study))
+            return _swept(multirun(arguments.overrides, arguments.config_dir), started, arguments)
     card = api.checked_card(arguments.overrides, arguments.config_dir)
     with said_to_people():
         run = api.fit(card, progress=True)
@@ -111,14 +112,26 @@ def fit(arguments: argparse.Namespace) -> Result:
 
 
 def resume(arguments: argparse.Namespace) -> Result:
-    """Stopped run → finished run."""
-    from runcard import api
+    """Stopped run → finished run, or stopped study → finished study."""
+    from runcard import api, studies
     from runcard.cli.text import said_to_people
 
     started = time.monotonic()
+    if studies.is_study(arguments.run):
+        with said_to_people():
+            return _swept(api.resume_sweep(arguments.run), started, arguments)
     with said_to_people():
         run = api.resume(arguments.run, progress=True)
     return _fitted(run, started)
+
+
+def _swept(study: Study, started: float, arguments: argparse.Namespace) -> Result:
+    """A study with its winner."""
+    from runcard.cli.sweeping import study_data, study_text
+    from runcard.cli.terminal import width_of
+
+    data = study_data(study) | {"seconds": round(time.monotonic() - started, 3)}
+    return Result(data, study_text(study, width_of(_stream(arguments))))
 
 
 def _fitted(run: Run, started: float) -> Result:

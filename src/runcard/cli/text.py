@@ -6,7 +6,6 @@ import contextlib
 import logging
 import math
 import os
-import shlex
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +18,6 @@ from runcard.runs import shown
 if TYPE_CHECKING:
     from runcard.card.plan import Plan
     from runcard.evaluation.predictor import Run
-    from runcard.tuning.sweep import Study
     from runcard.verifying import Verdict
 
 
@@ -52,31 +50,32 @@ def verdict_text(verdict: Verdict) -> str:
 def space_text(plan: Plan) -> str:
     """What a sweep tries."""
     of = f", of {int(plan.size)} points" if plan.size < math.inf else ""
-    lines = [f"{plan.trials} trials, sampler {plan.settings.sampler}{of}"]
-    return "\n".join([*lines, *(f"  {key}: {values}" for key, values in plan.written_space.items())])
+    settings = plan.settings
+    how = [f"sampler {settings.sampler}", *([f"pruner {settings.pruner}"] if settings.pruner != "none" else [])]
+    how += [f"{settings.workers} workers"] if settings.workers > 1 else []
+    how += [f"{settings.seeds} seeds each"] if settings.seeds > 1 else []
+    lines = [f"{plan.trials} trials, {', '.join(how)}{of}"]
+    lines += [f"  {key}: {values}" for key, values in plan.written_space.items()]
+    tried = [" ".join(f"{key}={shown(value)}" for key, value in point.items()) for point in plan.first]
+    return "\n".join([*lines, *(f"  first: {point}" for point in tried)])
 
 
-def study_text(study: Study) -> str:
-    """Which trial won, with what, and what to do next."""
-    summary, best = study.summary, study.best
-    failed = summary["states"]["FAIL"]
-    where = shown_path(Path(best["run"]))
-    lines = [
-        f"winner: trial {best['number']}, {summary['metric']} {best['value']:.4f}"
-        + (f" ({failed} of {len(summary['trials'])} trials failed; study.json says why)" if failed else ""),
-        *(f"  {key}={shown(value)}" for key, value in best["params"].items()),
-        f"run     {where}",
-        f"study   {shown_path(study.folder.path)}",
-        f"next    runcard evaluate {shlex.quote(where)}",
-        f"        runcard package {shlex.quote(shown_path(study.folder.path))}",
-    ]
-    return "\n".join(lines)
+class _ToStderr(logging.Handler):
+    """Writes to what is stderr now: while a bar is drawn, rich puts a stream there that writes above it."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one record."""
+        try:
+            sys.stderr.write(self.format(record) + "\n")
+            sys.stderr.flush()
+        except Exception:
+            self.handleError(record)
 
 
 @contextlib.contextmanager
 def said_to_people() -> Iterator[None]:
     """Show on stderr what the line reports while it works; its details stay in the run's log."""
-    handler = logging.StreamHandler(sys.stderr)
+    handler = _ToStderr()
     handler.setLevel(logging.INFO)
     handler.setFormatter(Hiding("%(message)s"))
     logger = logging.getLogger("runcard")

@@ -60,6 +60,11 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     _add_trust(parser)
 
 
+def _add_resume(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", metavar="RUN|STUDY", help="a run folder, or the study folder of a sweep")
+    _add_trust(parser)
+
+
 def _add_verify(parser: argparse.ArgumentParser) -> None:
     _add_run(parser)
     passed = "relative difference of losses and scores let pass if versions or processor changed; default: 0.05"
@@ -126,9 +131,9 @@ VERBS = (
     ),
     Verb(
         "resume",
-        "go on with a run that was stopped, to the same bits as if it had not been",
+        "go on with a run or a sweep that was stopped, to the same end as if it had not been",
         "runcard resume runs/digits-mlp/ID",
-        _add_run,
+        _add_resume,
         steps.resume,
     ),
     Verb(

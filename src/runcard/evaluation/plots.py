@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import io
 import warnings
 from collections.abc import Mapping, Sequence
@@ -37,7 +38,7 @@ MAX_LABELLED_CLASSES = 20
 def curves(title: str, lines: Mapping[str, Sequence[float]], best_epoch: int) -> str:
     """Numbers by epoch, with the best epoch marked."""
     with mpl.rc_context(PLAIN):
-        figure, axes = _figure(4.6, 3.0)
+        figure, axes = new_figure(4.6, 3.0)
         for name, values in lines.items():
             marker = "o" if len(values) == 1 else None
             axes.plot(range(len(values)), values, label=name, linewidth=1.6, marker=marker)
@@ -45,7 +46,7 @@ def curves(title: str, lines: Mapping[str, Sequence[float]], best_epoch: int) ->
         axes.set(title=title, xlabel="epoch")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.legend(frameon=False)
-        return _svg(figure)
+        return svg_text(figure)
 
 
 def confusion(truth: NDArray[np.int64], chosen: NDArray[np.int64], classes: Sequence[str]) -> str:
@@ -55,7 +56,7 @@ def confusion(truth: NDArray[np.int64], chosen: NDArray[np.int64], classes: Sequ
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     with mpl.rc_context(PLAIN):
         side = min(2.2 + 0.36 * len(classes), 8)
-        figure, axes = _figure(side + 0.6, side)
+        figure, axes = new_figure(side + 0.6, side)
         axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
         axes.set(title="Confusion matrix (rows)", xlabel="answered", ylabel="true")
         if len(classes) <= MAX_LABELLED_CLASSES:
@@ -68,7 +69,7 @@ def confusion(truth: NDArray[np.int64], chosen: NDArray[np.int64], classes: Sequ
                 if count:
                     color = "white" if shares[row, column] > 0.5 else "black"
                     axes.text(column, row, str(count), ha="center", va="center", color=color)
-        return _svg(figure)
+        return svg_text(figure)
 
 
 def residuals(truth: Array, answers: NDArray[np.float64]) -> str:
@@ -83,19 +84,27 @@ def residuals(truth: Array, answers: NDArray[np.float64]) -> str:
         right.hist(answers - truth, bins=min(40, max(5, len(truth) // 8)))
         right.axvline(0, color="#888", linewidth=1, linestyle=":")
         right.set(title="Residuals", xlabel="answered - true", ylabel="rows")
-        return _svg(figure)
+        return svg_text(figure)
 
 
-def _figure(width: float, height: float) -> tuple[Figure, Axes]:
+def new_figure(width: float, height: float) -> tuple[Figure, Axes]:
+    """An empty picture of one plot; width and height in inches."""
     figure = Figure(figsize=(width, height), layout="constrained")
     return figure, figure.subplots()
 
 
-def _svg(figure: Figure) -> str:
+def svg_text(figure: Figure, said: str | None = None) -> str:
+    """A picture as it stands inside a page.
+
+    Args:
+        figure: Drawn under the settings ``PLAIN``.
+        said: What is read out in place of the picture; without it, its texts are.
+    """
     buffer = io.StringIO()
     with warnings.catch_warnings():
         # Names of classes may be longer than the figure, or in letters that only the browser's fonts have.
         warnings.simplefilter("ignore", UserWarning)
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     text = buffer.getvalue()
-    return text[text.index("<svg") :]  # without the XML prologue, which has no place inside HTML
+    text = text[text.index("<svg") :]  # without the XML prologue, which has no place inside HTML
+    return text if said is None else f'<svg role="img" aria-label="{html.escape(said)}"{text.removeprefix("<svg")}'

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator, Mapping
-from importlib import resources
 from typing import Any
 
-import jinja2
 import numpy as np
 
 from runcard.card.metrics import METRICS, better, metrics_of, reaches
 from runcard.data.dataset import Dataset
 from runcard.errors import RunError
-from runcard.evaluation import plots
+from runcard.evaluation import page, plots
 from runcard.evaluation.baselines import most_rows
 from runcard.evaluation.predictor import Run
 from runcard.evaluation.scores import Scores
@@ -26,13 +24,10 @@ MAX_FEATURES = 60
 
 def render(run: Run, data: Dataset, scores: Scores, metrics: Mapping[str, float]) -> str:
     """The report as one HTML text that needs nothing else: plots inline, no script, no network."""
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters["number"] = number
-    template = environment.from_string(resources.files("runcard.evaluation").joinpath("report.html").read_text("utf-8"))
     task, classes = run.signature.target.task, run.signature.target.classes
-    return template.render(
+    return page.filled(
+        "runcard.evaluation",
+        "report.html",
         run=run,
         problem=run.card.problem,
         meaning=METRICS[run.card.problem.metric].meaning,
@@ -50,14 +45,6 @@ def render(run: Run, data: Dataset, scores: Scores, metrics: Mapping[str, float]
         card=dump_yaml(run.card.to_dict()),
         environment=_environment(run),
     )
-
-
-def number(value: float | None) -> str:
-    """A number for people: four digits that matter."""
-    if value is None:
-        return "not known"
-    # Adding 0 turns the -0.0 that rounding leaves into 0.0.
-    return f"{round(value, 4) + 0:.4f}" if abs(value) < 10 else f"{value:,.1f}"
 
 
 def _checks(run: Run, metrics: Mapping[str, float]) -> Iterator[tuple[str, float | None, str]]:
