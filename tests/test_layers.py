@@ -45,8 +45,8 @@ ORDER += [
 ]
 # Library → the rooms that may import it; a library that is not named may be imported anywhere.
 ONLY_IN = {
-    "hydra": {"card"},
-    "omegaconf": {"card"},
+    "hydra": {"card", "tuning.launching"},
+    "omegaconf": {"card", "tuning.launching"},
     "pydantic": {"card", "serving"},
     "pydantic_core": {"card", "serving"},
     "torch": {
@@ -57,16 +57,20 @@ ONLY_IN = {
         "packaging.export",
         "settling",
         "fitting",
+        "tuning.server",
+        "tuning.samplers",  # the Gaussian process computes with it
         "cli.doctor",
     },
     "pytorch_lightning": {"data.loader", "training"},
     "torchmetrics": {"training.metrics"},
     "polars": {"data", "evaluation"},
     "sklearn": {"data.builtin", "evaluation.baselines"},
-    "matplotlib": {"evaluation.plots"},
-    "jinja2": {"evaluation.report", "serving.page"},
-    "rich": {"training.progress", "cli"},
+    "matplotlib": {"evaluation.plots", "tuning.plots", "tuning.timeline"},
+    "jinja2": {"evaluation.page", "serving.page"},
+    "rich": {"training.progress", "tuning.live", "cli"},
     "optuna": {"tuning"},
+    "sqlalchemy": {"tuning.storage", "tuning.leases"},
+    "ray": {"tuning.rays"},
     "onnxruntime": {"packaging.bundle"},
     "safetensors": {"packaging.export"},
     "bentoml": {"packaging.store", "serving.service"},

@@ -46,7 +46,7 @@ def test_command_runs(line: str, command: Command) -> None:
         other = command("fit", "data=wine", *TINY, "--json").json["run"]
         words = [word.replace("$OTHER", other) for word in words]
     if "$STUDY" in line or "studies" in line:
-        study = command("fit", "-m", "data=wine", *TINY[:2], "seed=1,2", "--json").json["study"]
+        study = command("fit", "-m", "data=wine", *TINY[:2], "seed=1,2", "sweep.name=wine", "--json").json["study"]
         words = [word.replace("$STUDY", study) for word in words]
     # Rows that are learned by heart are few anyway, and one step does not do it.
     tiny = TINY[:2] if words[0] == "fit" and "debug=overfit" not in words else []
@@ -109,3 +109,11 @@ def test_files_of_a_run_are_those_that_are_there(wine_run: Run) -> None:
     there = {path.name for path in wine_run.path.rglob("*") if path.is_file() and path.suffix != ".sha256"}
     assert {Path(name).name for name in named} == there
     assert runcard.load_run(wine_run.path).metrics
+
+
+def test_files_of_a_study_are_those_that_are_there(command: Command) -> None:
+    section = TEXT.partition("## The study folder")[2].partition("\n## ")[0]
+    named = set(re.findall(r"^\| `([\w.]+/?)`", section, flags=re.MULTILINE))
+    study = Path(command("fit", "-m", "data=wine", *TINY[:2], "seed=1,2", "--json").json["study"])
+    there = {f"{path.name}/" if path.is_dir() else path.name for path in study.iterdir()}
+    assert there - {"1/"} == named
