@@ -226,9 +226,10 @@ def test_of_several_processes_none_is_left_when_whoever_is_told_fails() -> None:
     def report(epoch: int, _: Mapping[str, float]) -> bool:
         raise ZeroDivisionError(f"after epoch {epoch}")
 
+    before = psutil.Process().children()  # of other tests: a tracker's, a sweep's server
     with pytest.raises(ZeroDivisionError, match="after epoch 0"):
         fitted(report, "trainer=ddp", "trainer.devices=2", "trainer.accelerator=cpu")
-    assert not psutil.Process().children()
+    assert set(psutil.Process().children()) <= set(before)
 
 
 def test_what_a_model_costs(wine_run: Run) -> None:

@@ -43,7 +43,7 @@ def test_two_processes_learn_what_one_does_and_the_same_bits_each_time() -> None
 @pytest.mark.slow
 def test_a_sweep_may_have_them(command: Command) -> None:
     said = command("fit", "-m", *TWO, "seed=1,2", "--json")
-    assert said.json["states"] == {"COMPLETE": 2, "FAIL": 0}, said.err
+    assert said.json["states"] == {"COMPLETE": 2, "PRUNED": 0, "FAIL": 0, "RUNNING": 0}, said.err
 
 
 def started(*words: str) -> subprocess.Popen[str]:
