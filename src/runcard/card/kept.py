@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from runcard.card.interpolate import Filled, Secrets, escaped, fill_in, put
 from runcard.card.origins import Origins
+from runcard.card.overrides import Override
 from runcard.card.sections.sweep import Sweep, Sweeping
 from runcard.card.space import Dimension
 from runcard.card.values import Template
@@ -78,12 +79,38 @@ def plain(part: Any) -> Any:
 def read_dimension(content: Mapping[str, Any]) -> Dimension:
     """What ``plain`` made of a dimension."""
     lists = {"values": tuple(content["values"]), "when": tuple((key, tuple(named)) for key, named in content["when"])}
+    texts = [content["key"], content["text"], *(key for key, _ in content["when"])]
+    numbers = [number for number in (content["low"], content["high"], content["step"]) if number is not None]
+    _see(texts, str)
+    _see(numbers, (int, float))
+    _see([content["log"]], bool)
     return Dimension(**{**content, **lists})
 
 
 def read_template(content: Mapping[str, Any]) -> Template:
     """What ``plain`` made of a template."""
+    _see([content["tree"], content["origins"], content["choices"]], dict)
+    _see([content["name"], *content["of"], *content["origins"].values()], str)
+    _see([content["sweeps"]], bool)
     return Template(**{field.name: content[field.name] for field in dataclasses.fields(Template)})
+
+
+def read_override(content: Mapping[str, Any]) -> Override:
+    """What ``plain`` made of an override."""
+    _see([content["key"], content["text"]], str)
+    _see([content["delete"]], bool)
+    return Override(**content)
+
+
+def _see(values: Sequence[Any], kind: type | tuple[type, ...]) -> None:
+    """See that values are of a kind.
+
+    Raises:
+        TypeError: If one is not.
+    """
+    for value in values:
+        if not isinstance(value, kind):
+            raise TypeError(f"{value!r} is of the wrong type")
 
 
 def refuse_unlike(content: Mapping[str, Any], again: Mapping[str, Any]) -> None:

@@ -113,7 +113,7 @@ class Plan:
             settings, secrets = kept.read_settings(content["settings"])
             space = tuple(map(kept.read_dimension, content["space"]))
             templates = {tuple(one["of"]): kept.read_template(one) for one in content["templates"]}
-            fixed = tuple(Override(**one) for one in content["fixed"])
+            fixed = tuple(map(kept.read_override, content["fixed"]))
             own = {one.key: content["own"][one.key] for one in space if one.key in content["own"]}
             placed = content.get("launcher")
             launcher = None if placed is None else Launcher.from_dict(placed)
