@@ -52,19 +52,18 @@ class Trials:
         study: In the storage.
         storage: Which holds it.
         plan: What is tried.
+
+    Attributes:
+        total: How many there will be.
     """
 
     def __init__(self, study: optuna.Study, storage: Storage, plan: Plan) -> None:
         self.study = study
         self.storage = storage
         self.plan = plan
+        self.total = plan.trials  # once: of a grid, all of its points are counted for it
         self.leases = Leases(storage.engine, study._study_id, sole=not storage.shared)
         self._held: dict[int, Lease] = {}
-
-    @property
-    def total(self) -> int:
-        """How many there will be."""
-        return self.plan.trials
 
     def all(self, *states: TrialState) -> list[FrozenTrial]:
         """The trials so far; those that wait for their turn are not among them."""
@@ -90,18 +89,17 @@ class Trials:
         except UpdateFinishedTrialError:
             return True
 
-    def tell(self, taken: Taken, outcome: Mapping[str, Any], **attributes: Any) -> bool:
+    def tell(self, taken: Taken, outcome: Mapping[str, Any]) -> bool:
         """Note what came of a trial.
 
         Args:
             taken: The trial.
             outcome: As ``task.outcome`` makes it, of a trial that has ended.
-            attributes: What else to keep of it.
 
         Returns:
             Whether it counts; not if someone else has taken the trial meanwhile.
         """
-        kept = attributes | {key: outcome[key] for key in ("epochs", "error", "seed_values") if outcome[key]}
+        kept = {key: outcome[key] for key in ("epochs", "error", "seed_values") if outcome[key]}
         counts = self._asked(lambda: self._tell(taken, STATES[outcome["state"]], outcome["values"], kept))
         self.give_back(taken)  # on its own: until it is known to be told, the right to tell it must be there
         return counts
