@@ -60,6 +60,11 @@ class Postgres:
         """
         self._control("stop", "-m", mode)
 
+    def lose_connections(self, database: str) -> None:
+        """End all connections to a database, and come back when they are gone."""
+        gone = f"SELECT pg_terminate_backend(pid, {1000 * HANG_S}) FROM pg_stat_activity WHERE datname = '{database}'"
+        self._run("psql", "-h", "127.0.0.1", "-p", str(self.port), "-U", "postgres", "-d", "template1", "-c", gone)
+
     @property
     def running(self) -> bool:
         """Whether the server's process is there."""

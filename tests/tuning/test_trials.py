@@ -14,6 +14,7 @@ from typing import Any
 import optuna
 import pytest
 import sqlalchemy
+from sqlalchemy import event, make_url
 
 import runcard
 from runcard.card.plan import Plan
@@ -265,6 +266,34 @@ class TestOnAServer(TrialsContract):
             assert trials.tell(one, DONE)
         assert numbers == list(range(TOTAL))
         assert trials.over()
+
+    def test_connections_that_are_lost_before_any_statement(
+        self, plan: Plan, server: Postgres, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        plan = replace(plan, settings=plan.settings.model_copy(update={"n_trials": 1000, "pruner": "median"}))
+        until, database = 0, str(make_url(str(plan.settings.storage)).database)
+
+        def count(*_: object) -> None:
+            nonlocal until
+            until -= 1
+            if until == 0:
+                server.lose_connections(database)
+
+        with opened(plan, METRICS) as (_, trials):
+            monkeypatch.setattr(trials.storage, "pause", lambda: None)
+            event.listen(trials.storage.engine, "before_cursor_execute", count)
+            for number in itertools.count():
+                until = number + 1
+                one = taken(trials)
+                trials.note(one, worker="0")
+                assert not trials.report(one, 0, 0.5)
+                assert trials.renew() == []
+                assert trials.tell(one, DONE)
+                assert one.number == number
+                if until > 0:  # there are not that many
+                    break
+            assert number > 20
+            assert [trial.state.name for trial in trials.all()] == ["COMPLETE"] * (number + 1)
 
     def test_a_server_that_is_away_for_a_while(self, plan: Plan, trials: Trials, server: Postgres) -> None:
         one = taken(trials)

@@ -15,7 +15,7 @@ import optuna
 from optuna.exceptions import ExperimentalWarning, StorageInternalError
 from optuna.storages import RDBStorage
 from sqlalchemy import URL, Engine, create_engine, make_url, text
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, PendingRollbackError, SQLAlchemyError
 
 from runcard.errors import RunError
 
@@ -30,6 +30,9 @@ PATIENCE_S = 900.0
 ASK_AGAIN_EVERY_S = 1.0
 # The server's side of the same, for a lock falls only when it knows that its holder is gone.
 OF_SERVER = "-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3"
+# How a server says that it could not be reached or was lost; the last one if it is asked again over what was lost, as
+# Optuna does where it reads all trials.
+GONE = OperationalError, InterfaceError, PendingRollbackError
 # Of a connection whose other end is gone without a word.
 TCP = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 30_000}
 
@@ -172,8 +175,8 @@ def alone(engine: Engine, name: str) -> Iterator[None]:
         try:
             yield
         finally:
-            # Without the connection there is no lock either.
-            with contextlib.suppress(DBAPIError):
+            # Without the connection there is no lock either; one that was found to be lost says so in another way.
+            with contextlib.suppress(DBAPIError, PendingRollbackError):
                 connection.execute(text("SELECT pg_advisory_unlock(hashtextextended(:name, 0))"), key)
 
 
@@ -186,7 +189,7 @@ def _gone(error: BaseException) -> bool:
     """Whether a server could not be reached, or was lost."""
     found: BaseException | None = error
     while found is not None:
-        if isinstance(found, OperationalError | InterfaceError) or getattr(found, "connection_invalidated", False):
+        if isinstance(found, GONE) or getattr(found, "connection_invalidated", False):
             return True
         found = found.__cause__
     return False
