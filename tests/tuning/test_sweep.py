@@ -372,8 +372,8 @@ def test_a_signal_while_the_study_is_written_waits(
 
         return call
 
-    place: Any = {"summary": files, "note": Trials}.get(where, optuna.Study)
-    name = {"summary": "write_json", "two at once": "ask"}.get(where, where)
+    place: Any = {"summary": files, "tell": optuna.Study}.get(where, Trials)
+    name = {"summary": "write_json", "ask": "_begun", "two at once": "_begun"}.get(where, where)
     original = getattr(place, name)
     monkeypatch.setattr(place, name, disturbed(original))
     words = ["data=wine", "model=linear", *TINY[:2], "seed=1,2,3,4,5", "sweep.name=cut"]
