@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import socket
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
@@ -82,6 +83,7 @@ class Driver:
         self.budget = Budget(metrics[0], settings.timeout_s, settings.target_value, settings.max_failure_rate)
         self._values = [one.values[0] for one in trials.all(TrialState.COMPLETE)]
         self._failed: list[str] = []
+        self._over: list[int] = []
         self._asked = self._renewed = -math.inf
         self._waits = False
 
@@ -97,10 +99,17 @@ class Driver:
         Raises:
             TrainingError: If too many fail.
         """
+        try:
+            return self._run(signals)
+        finally:
+            self._say_over()
+
+    def _run(self, signals: HeldBack) -> str:
         over: str | None = None
         while not signals.waiting:
             over = over or self.budget.spent(self._values, self._failed)
             none_left = over is not None or not self._fill()
+            self._say_over()  # only now: a place that is free waits for nobody's account
             if none_left and not self.running and (over or self.trials.over()):
                 return over or "all trials are done"
             if none_left and not self.running and not self._waits:
@@ -132,7 +141,7 @@ class Driver:
         self.running[taken.number] = taken, task
         self.watch.begun(taken.number, again=not taken.new)
         worker = self.executor.start(task)
-        self.trials.note(taken, worker=worker, run=task.folder)
+        self.trials.note(taken, worker=worker, host=socket.gethostname(), run=task.folder)
 
     def _task(self, taken: Taken) -> Task:
         card, settings = self.plan.card(taken.point), self.plan.settings
@@ -204,7 +213,11 @@ class Driver:
             self._values.append(result["values"][0])
         elif result["state"] == "FAIL":
             self._failed.append(str(result["error"]))
-        self.watch.over(taken.number)
+        self._over.append(taken.number)
+
+    def _say_over(self) -> None:
+        while self._over:
+            self.watch.over(self._over.pop(0))
 
     def _stop(self) -> None:
         """Have each trial save what it has, and leave it."""
