@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.metadata
 import os
 import platform
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +40,9 @@ PACKAGES = (
 CORES = "RUNCARD_CORES"
 
 
-def versions() -> dict[str, str]:
-    """Name → version of the installed packages that a result can depend on."""
+@functools.cache
+def versions() -> Mapping[str, str]:
+    """Name → version of the installed packages that a result can depend on, as they were when first asked for."""
     found = {}
     for name in PACKAGES:
         try:
@@ -57,7 +60,7 @@ def describe() -> dict[str, Any]:
         "processor": _processor(),
         "cores": usable_cores(),
         "memory_gb": round(memory_bytes() / 2**30, 1),
-        "packages": versions(),
+        "packages": dict(versions()),
         "commit": _git("rev-parse", "HEAD"),
         "uncommitted_diff": _git("diff", "--no-ext-diff", "--no-textconv", "--ignore-submodules", "HEAD"),
     }

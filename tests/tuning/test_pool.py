@@ -20,6 +20,7 @@ from runcard import files
 from runcard.data.dataset import Datasets
 from runcard.runs import RunFolder
 from runcard.tuning.events import Died, Ended, Event, Report
+from runcard.tuning.forkserver import MALLOC, Forkserver
 from runcard.tuning.pool import Pool
 from runcard.tuning.task import Task
 from tests.conftest import HANG_S, TINY
@@ -211,6 +212,22 @@ def test_rows_are_read_once(pool: Pool, table: Path) -> None:
     (ended,) = events(pool, bool)
     assert isinstance(ended, Ended)
     assert ended.outcome["state"] == "COMPLETE", ended.outcome
+
+
+@pytest.mark.parametrize("own", [None, "glibc.malloc.arena_max=2"])
+def test_memory_settings_are_the_servers_and_the_users_go_first(
+    monkeypatch: pytest.MonkeyPatch, own: str | None
+) -> None:
+    monkeypatch.delenv("GLIBC_TUNABLES", raising=False)
+    if own is not None:
+        monkeypatch.setenv("GLIBC_TUNABLES", own)
+    server = Forkserver()
+    try:
+        server.wait_until_up()
+        found = psutil.Process(server._process.pid).environ()["GLIBC_TUNABLES"].split(":")
+        assert found[0] == (own or MALLOC).split(":")[0]  # glibc cuts off the rest when it has read it
+    finally:
+        server.close()
 
 
 def test_what_a_trial_prints_is_kept(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,13 +22,22 @@ import socket
 import sys
 from typing import Any, NoReturn
 
+from runcard import environment
 from runcard.data.dataset import Dataset
 from runcard.tuning.forkserver import MAX_MESSAGE
 from runcard.tuning.sharing import taken
 from runcard.tuning.worker import work
 
 # Else each process imports them for itself.
-PRELOADED = ("polars", "sklearn.base", "psutil", "runcard.data.loader", "torch.profiler")
+PRELOADED: tuple[str, ...] = (
+    "polars",
+    "sklearn.base",
+    "psutil",
+    "torch.profiler",
+    "torch.utils.serialization",
+    "encodings.utf_8_sig",
+)
+PRELOADED += ("runcard.data.loader", "runcard.models.cnn", "runcard.models.linear", "runcard.models.mlp")
 MAX_FILES = 2
 
 
@@ -39,6 +48,7 @@ def main() -> None:
     for name in PRELOADED:
         with contextlib.suppress(ImportError):
             __import__(name)
+    environment.versions()  # in memory from now on
     # What is there now stays, and is not copied by a child's look for garbage.
     gc.freeze()
     _say(control, {"ready": _gpus()})
