@@ -2,11 +2,11 @@
 
     python -m bench.sweep [race] [overhead] [pruning] [ask] [--rounds 1] [--quick] [--json FILE]
 
-``race``: a small convolutional network on digits with one thread, 5 lengths of 1 to 3 s times 8 learning rates, the
-same 40 points for everybody, trained by the same code: Runcard's ``fit_card``. Against hydra-optuna-sweeper as
-released, and against the loop that one would write by hand; rounds alternate. ``overhead``: from a trial's start to the
-next one's, less its fit alone in a warm process. ``pruning``: epochs trained with and without, by several seeds of the
-sampler. ``ask``: a warm ask in a study of 1,000 trials against one in an empty study.
+``race``: a small convolutional network on digits with one thread, 5 lengths of 1 to 3 s on this machine times 8
+learning rates, the same 40 points for everybody, trained by the same code: Runcard's ``fit_card``. Against
+hydra-optuna-sweeper as released, and against the loop that one would write by hand; rounds alternate. ``overhead``:
+from a trial's start to the next one's, less its fit alone in a warm process. ``pruning``: epochs trained with and
+without, by several seeds of the sampler. ``ask``: a warm ask in a study of 1,000 trials against one in an empty study.
 
 Time counts from when the first run folder was begun to when the last one was finished, by the files' times. The others'
 processes have by then imported all, read card and rows, and fitted a little; that is in it for none of them.

@@ -94,8 +94,13 @@ def best(found: Iterable[Trial]) -> float:
 
 
 def standard_error(share: float, rows: int) -> float:
-    """Of a share of rows, such as an accuracy."""
-    return math.sqrt(share * (1 - share) / rows)
+    """Of a share of rows, such as an accuracy.
+
+    As Agresti and Coull (1998) have it, with two hits and two misses added: else a share of 1 would have no error, and
+    one row of a few hundred would decide.
+    """
+    likely = (share * rows + 2) / (rows + 4)
+    return math.sqrt(likely * (1 - likely) / (rows + 4))
 
 
 def run_command(command: Sequence[str], folder: Path, environment: dict[str, str] | None = None) -> None:

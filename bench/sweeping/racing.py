@@ -6,7 +6,8 @@ import argparse
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -27,19 +28,35 @@ from bench.sweeping.measuring import (
 )
 from bench.sweeping.trial import METRIC, Task
 
-from runcard import api
+from runcard import api, runs
 from runcard.data.dataset import load_dataset
+from runcard.fitting import fit_card
 
 # With patience a bad learning rate would end early by itself, and lengths would not be as even for all as they are.
 FIXED = ["data=digits", "model=cnn", "trainer.threads=1", "trainer.early_stopping.patience=null", "report=false"]
 RATES = ["1e-4", "3e-4", "1e-3", "2e-3", "5e-3", "1e-2", "3e-2", "1e-1"]  # over the interval of conf/sweep/tpe.yaml
+LENGTHS_S = (1.0, 1.5, 2.0, 2.5, 3.0)
 Contender = Callable[[Path], list[Trial]]
 
 
 def space(*, quick: bool) -> list[str]:
-    """The points: lengths in epochs, of about 0.1 s each, times learning rates."""
-    lengths, rates = ("3,6", RATES[2:5]) if quick else ("10,15,20,25,30", RATES)
-    return [f"trainer.max_epochs=choice({lengths})", f"optimizer.lr=choice({','.join(rates)})"]
+    """The points: lengths in epochs, which take this machine so many seconds, times learning rates."""
+    lengths, rates = ([3, 6], RATES[2:5]) if quick else (_epochs(LENGTHS_S), RATES)
+    return [f"trainer.max_epochs=choice({','.join(map(str, lengths))})", f"optimizer.lr=choice({','.join(rates)})"]
+
+
+def _epochs(seconds: Sequence[float]) -> list[int]:
+    """How many epochs take so long, with what a fit takes beside them."""
+    card = api.load_card(FIXED)
+    data, took = load_dataset(card), {}
+    for epochs in (1, 1, 11):  # the first one warms up
+        trainer = card.trainer.model_copy(update={"max_epochs": epochs})
+        with tempfile.TemporaryDirectory() as folder:
+            started = time.perf_counter()
+            fit_card(card.model_copy(update={"trainer": trainer}), data, partial(runs.create, folder))
+            took[epochs] = time.perf_counter() - started
+    epoch = (took[11] - took[1]) / 10
+    return [max(1, round((wanted - took[1]) / epoch) + 1) for wanted in seconds]
 
 
 def hydra_optuna(varied: list[str], launcher: list[str], folder: Path) -> list[Trial]:
@@ -69,6 +86,7 @@ def _task(varied: list[str], folder: Path) -> dict[str, str]:
 def contenders(arguments: argparse.Namespace) -> dict[str, Contender]:
     """Who races, by name."""
     varied = space(quick=arguments.quick)
+    print(f"  {' '.join(varied)}", flush=True)
     two = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "hydra.sweeper.n_jobs=2"]
 
     def ours(*settings: str) -> Contender:
@@ -88,8 +106,9 @@ def contenders(arguments: argparse.Namespace) -> dict[str, Contender]:
 def race(arguments: argparse.Namespace) -> dict[str, Any]:
     """All contenders, round by round; then the ratios."""
     found: dict[str, dict[str, Any]] = {}
+    there = contenders(arguments)
     for _ in range(arguments.rounds):
-        for name, contender in contenders(arguments).items():
+        for name, contender in there.items():
             with tempfile.TemporaryDirectory() as folder:
                 try:
                     tried = contender(Path(folder))
