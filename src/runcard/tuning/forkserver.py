@@ -20,9 +20,8 @@ MAX_MESSAGE = 65_536
 # Importing torch takes seconds; on a slow disk, the first time, a minute.
 START_PATIENCE_S = 300.0
 END_PATIENCE_S = 10.0
-# Read when a process starts, and not by what the trials start in turn. glibc's malloc: give memory that was freed to
-# the next minibatch, not back to the system, and ask for huge pages; training is 3 % faster, and a process that is new
-# has far fewer pages to fault in. Polars: a trial writes a few rows with it.
+# For glibc, which reads it when a process starts: give memory that was freed to the next minibatch, not back to the
+# system, and ask for huge pages; training is 3 % faster, and a new process has far fewer pages to fault in.
 _TUNED = {"hugetlb": 1, "mmap_threshold": 32 << 20, "trim_threshold": 256 << 20, "top_pad": 64 << 20}
 MALLOC = ":".join(f"glibc.malloc.{name}={value}" for name, value in _TUNED.items())
 
@@ -46,6 +45,7 @@ class Forkserver:
                 stdin=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
                 start_new_session=True,  # a Ctrl-C at the terminal reaches the driver alone
+                # Polars decides when it is imported; a trial writes a few rows with it.
                 env={"GLIBC_TUNABLES": MALLOC, **os.environ, "POLARS_MAX_THREADS": "1"},
             )
 

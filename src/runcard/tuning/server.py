@@ -29,15 +29,18 @@ from runcard.tuning.sharing import taken
 from runcard.tuning.worker import work
 
 # Else each process imports them for itself.
-PRELOADED: tuple[str, ...] = (
+PRELOADED = (
     "polars",
     "sklearn.base",
     "psutil",
     "torch.profiler",
     "torch.utils.serialization",
     "encodings.utf_8_sig",
+    "runcard.data.loader",
+    "runcard.models.cnn",
+    "runcard.models.linear",
+    "runcard.models.mlp",
 )
-PRELOADED += ("runcard.data.loader", "runcard.models.cnn", "runcard.models.linear", "runcard.models.mlp")
 MAX_FILES = 2
 
 

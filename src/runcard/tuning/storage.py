@@ -30,11 +30,11 @@ PATIENCE_S = 900.0
 ASK_AGAIN_EVERY_S = 1.0
 # The server's side of the same, for a lock falls only when it knows that its holder is gone.
 OF_SERVER = "-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3"
+# Of a connection whose other end is gone without a word.
+TCP = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 30_000}
 # How a server says that it could not be reached or was lost; the last one if it is asked again over what was lost, as
 # Optuna does where it reads all trials.
 GONE = OperationalError, InterfaceError, PendingRollbackError
-# Of a connection whose other end is gone without a word.
-TCP = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 30_000}
 
 
 class Storage:
