@@ -4,9 +4,10 @@
 
 ``race``: a small convolutional network on digits with one thread, 5 lengths of 1 to 3 s on this machine times 8
 learning rates, the same 40 points for everybody, trained by the same code: Runcard's ``fit_card``. Against
-hydra-optuna-sweeper as released, and against the loop that one would write by hand; rounds alternate. ``overhead``:
-from a trial's start to the next one's, less its fit alone in a warm process. ``pruning``: epochs trained with and
-without, by several seeds of the sampler. ``ask``: a warm ask in a study of 1,000 trials against one in an empty study.
+hydra-optuna-sweeper as released, and against the loop that one would write by hand; rounds go there and back, and
+ratios are of sums. ``overhead``: from a trial's start to the next one's, less its fit alone in a warm process.
+``pruning``: epochs trained with and without, by several seeds of the sampler. ``ask``: a warm ask in a study of 1,000
+trials against one in an empty study.
 
 Time counts from when the first run folder was begun to when the last one was finished, by the files' times. The others'
 processes have by then imported all, read card and rows, and fitted a little; that is in it for none of them.
@@ -38,7 +39,7 @@ def main() -> None:
     """Run the parts that are named, each with a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("parts", nargs="*", help=f"of {', '.join(PARTS)}; all if none is named")
-    parser.add_argument("--rounds", type=int, default=1, help="of race and overhead")
+    parser.add_argument("--rounds", type=int, default=1, help="of race (2 or 4 are fair: there and back) and overhead")
     parser.add_argument("--pruner", default="median", help="what prunes in race and pruning")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0], help="of the sampler in pruning")
     parser.add_argument("--quick", action="store_true", help="few and short trials: shows that all runs, not how fast")

@@ -130,6 +130,6 @@ def own_sweep(words: Sequence[str], folder: Path) -> list[Trial]:
     return trials(folder / "studies" / STUDY)
 
 
-def shown(seconds: Sequence[float]) -> str:
+def shown(values: Sequence[float], unit: str = " s") -> str:
     """Median, least and most."""
-    return f"{statistics.median(seconds):7.2f} s  ({min(seconds):.2f} to {max(seconds):.2f})"
+    return f"{statistics.median(values):7.2f}{unit}  ({min(values):.2f} to {max(values):.2f})"
