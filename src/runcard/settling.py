@@ -36,8 +36,7 @@ def settle(card: Card, data: Dataset) -> Card:
     gpu = card.trainer.accelerator == "gpu"
     shape = data.transforms.input_shape(data.signature)
     card = judge.replaced(card, "model", settle_model(card))
-    with torch.device("meta"):  # shapes only: no memory, no random numbers
-        model = make_model(card, data.signature, data.transforms, fresh=False)
+    model = _laid_out(card, data)
     if isinstance(card.model, OwnNetwork) and data.transforms.text is None:  # texts' networks look at values
         try_network(model, card.model.target_class, shape, data.transforms)
     _check_memory(model)
@@ -48,7 +47,7 @@ def settle(card: Card, data: Dataset) -> Card:
     card = judge.settled(card, "trainer", channels_last=layout)
     if card.data.batch_size == "auto":
         card = judge.settled(card, "data", batch_size=finders.batch_size(card, data))
-    flops = rules.work(model, shape, card.data.batch_rows, ids=data.transforms.text is not None)
+    flops = _work(model, card.data.batch_rows, data)
     card = judge.settled(card, "trainer", threads=rules.threads(flops, usable_cores()))
     steps = rules.steps_per_execution(flops, threads=card.trainer.thread_count, gpu=gpu)
     if card.trainer.strategy != "single":
@@ -59,6 +58,26 @@ def settle(card: Card, data: Dataset) -> Card:
     return (
         card if card.optimizer.lr != "auto" else judge.settled(card, "optimizer", lr=finders.learning_rate(card, data))
     )
+
+
+def work(card: Card, data: Dataset) -> float:
+    """Multiplications and additions that a row costs in training, with nothing computed for it.
+
+    Args:
+        card: A card; its model is one that can be made without its ready-made parts.
+        data: Its rows.
+    """
+    return _work(_laid_out(card, data), 1, data)
+
+
+def _laid_out(card: Card, data: Dataset) -> nn.Module:
+    with torch.device("meta"):  # shapes only: no memory, no random numbers
+        return make_model(card, data.signature, data.transforms, fresh=False)
+
+
+def _work(model: nn.Module, rows: int, data: Dataset) -> float:
+    shape, text = data.transforms.input_shape(data.signature), data.transforms.text is not None
+    return rules.work(model, shape, rows, ids=text)
 
 
 def found(asked: Card, card: Card) -> Iterator[str]:

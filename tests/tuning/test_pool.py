@@ -206,12 +206,25 @@ def test_cores_are_divided(pool: Pool) -> None:
 def test_rows_are_read_once(pool: Pool, table: Path) -> None:
     words = ["data=table", f"data.path={table}", "problem.target=churned", *TINY]
     card = runcard.load_card([*words, "report=false"])
-    pool.share(Datasets.key(card), Datasets().of(card))
+    pool.share(Datasets.key(card), Datasets().of(card), card)
     table.unlink()
     pool.start(task(0, *words, data_key=Datasets.key(card)))
     (ended,) = events(pool, bool)
     assert isinstance(ended, Ended)
     assert ended.outcome["state"] == "COMPLETE", ended.outcome
+
+
+def test_the_server_has_computed_nothing_when_it_has_rehearsed(pool: Pool) -> None:
+    pool.warm_up()
+    server = psutil.Process(pool._server._process.pid)
+    before = server.num_threads()
+    card = runcard.load_card(["data=digits", "model=cnn", *TINY])
+    pool.share(Datasets.key(card), Datasets().of(card), card)
+    pool.start(task(0, "data=digits", "model=cnn", *TINY, "trainer.threads=2", data_key=Datasets.key(card)))
+    (ended,) = events(pool, bool)  # it hangs if the server has computed with two
+    assert isinstance(ended, Ended)
+    assert ended.outcome["state"] == "COMPLETE", ended.outcome
+    assert server.num_threads() == before
 
 
 @pytest.mark.parametrize("own", [None, "glibc.malloc.arena_max=2"])

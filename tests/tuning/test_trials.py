@@ -78,10 +78,12 @@ class TrialsContract:
         kept = trials.all()
         assert [trial.state.name for trial in kept] == ["COMPLETE", "PRUNED", "FAIL"]
         assert kept[0].values == [0.5]
-        wanted = {"worker": "0", "run": "studies/contract/0", "epochs": 3, "seed_values": [[0.5]]}
-        assert wanted.items() <= kept[0].user_attrs.items()
+        assert {"worker": "0", "run": "studies/contract/0", "epochs": 3}.items() <= kept[0].user_attrs.items()
         assert list(kept[1].intermediate_values) == [0, 1]
         assert kept[2].user_attrs["error"] == "it diverged"
+        fourth = taken(trials)
+        trials.tell(fourth, outcome("COMPLETE", values=[0.5], seed_values=[[0.4], [0.6]], epochs=6))
+        assert trials.all()[3].user_attrs["seed_values"] == [[0.4], [0.6]]
 
     def test_one_whose_holder_is_slow_counts_once(
         self, plan: Plan, trials: Trials, monkeypatch: pytest.MonkeyPatch
@@ -264,6 +266,7 @@ class TestOnAServer(TrialsContract):
         while (one := trials.take()) is not None:
             numbers.append(one.number)
             assert trials.tell(one, DONE)
+            trials.give_back(one)
         assert numbers == list(range(TOTAL))
         assert trials.over()
 
@@ -289,6 +292,7 @@ class TestOnAServer(TrialsContract):
                 assert not trials.report(one, 0, 0.5)
                 assert trials.renew() == []
                 assert trials.tell(one, DONE)
+                trials.give_back(one)
                 assert one.number == number
                 if until > 0:  # there are not that many
                     break

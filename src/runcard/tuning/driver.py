@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from optuna.trial import TrialState
 
 from runcard.card.plan import Plan
-from runcard.errors import CardError
+from runcard.errors import CardError, RunError
 from runcard.interrupts import HeldBack
 from runcard.studies import StudyFolder
 from runcard.tuning.budget import Budget
@@ -83,7 +83,7 @@ class Driver:
         self.budget = Budget(metrics[0], settings.timeout_s, settings.target_value, settings.max_failure_rate)
         self._values = [one.values[0] for one in trials.all(TrialState.COMPLETE)]
         self._failed: list[str] = []
-        self._over: list[int] = []
+        self._over: list[tuple[Taken, bool]] = []
         self._asked = self._renewed = -math.inf
         self._waits = False
 
@@ -97,10 +97,14 @@ class Driver:
             Why it ended.
 
         Raises:
+            RunError: If the storage cannot be had.
             TrainingError: If too many fail.
         """
         try:
             return self._run(signals)
+        except RunError:  # a storage that was waited for in vain; to ask it once more would take as long
+            self._over.clear()
+            raise
         finally:
             self._say_over()
 
@@ -207,17 +211,21 @@ class Driver:
 
     def _tell(self, taken: Taken, result: Mapping[str, Any]) -> None:
         self._asked = -math.inf
-        if not self.trials.tell(taken, result):
+        counts = self.trials.tell(taken, result)
+        self._over.append((taken, counts))
+        if not counts:
             return
         if result["state"] == "COMPLETE":
             self._values.append(result["values"][0])
         elif result["state"] == "FAIL":
             self._failed.append(str(result["error"]))
-        self._over.append(taken.number)
 
     def _say_over(self) -> None:
         while self._over:
-            self.watch.over(self._over.pop(0))
+            taken, counts = self._over.pop(0)
+            self.trials.give_back(taken)
+            if counts:
+                self.watch.over(taken.number)
 
     def _stop(self) -> None:
         """Have each trial save what it has, and leave it."""

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from typing import Any
 
+from runcard.card.schema import Card
 from runcard.data.dataset import Dataset
 from runcard.errors import RuncardError
 from runcard.tuning.sharing import shared
@@ -79,12 +80,18 @@ class Forkserver:
         """
         socket.send_fds(self.control, [json.dumps({"trial": number}).encode()], files)
 
-    def share(self, key: str, data: Dataset) -> None:
-        """Give rows to the processes that are forked from now on, if they need not be copied from disk for it."""
+    def share(self, key: str, data: Dataset, card: Card) -> None:
+        """Give rows to the processes that are forked from now on, if they need not be copied from disk for it.
+
+        Args:
+            key: Of the rows.
+            data: The rows.
+            card: Such as the trials will have.
+        """
         file = shared(data)
         if file is not None:
             with contextlib.suppress(OSError):  # it is gone, and whoever starts another will try again
-                socket.send_fds(self.control, [json.dumps({"data": key}).encode()], [file])
+                socket.send_fds(self.control, [_offer(key, card)], [file])
             os.close(file)
 
     def heard(self) -> dict[str, Any] | None:
@@ -115,6 +122,12 @@ class Forkserver:
             self._process.wait(END_PATIENCE_S if self._ready else 0)
         self._process.kill()
         self._process.wait()
+
+
+def _offer(key: str, card: Card) -> bytes:
+    """What is said of rows; of a card that is very long, nothing."""
+    whole = json.dumps({"data": key, "card": card.saved(), "origins": card.origins}, default=str).encode()
+    return whole if len(whole) < MAX_MESSAGE else json.dumps({"data": key}).encode()
 
 
 # One that the last sweep left; a notebook's next one need not wait for imports.

@@ -10,6 +10,7 @@ import socket
 from pathlib import Path
 from typing import IO
 
+from runcard.card.schema import Card
 from runcard.data.dataset import Dataset
 from runcard.environment import CORES, usable_cores
 from runcard.errors import RunError
@@ -30,7 +31,7 @@ class Pool:
         self.slots = slots
         self.outputs = Path("output")
         self._workers: dict[int, TrialProcess] = {}
-        self._data: dict[str, Dataset] = {}
+        self._data: dict[str, tuple[Dataset, Card]] = {}
         self._selector = selectors.DefaultSelector()
         self._listened = self._closed = False
         self._have_server()
@@ -40,9 +41,9 @@ class Pool:
         """Whether there is room for one more; a trial that was stopped has its place until it has ended."""
         return len(self._workers) < self.slots
 
-    def share(self, key: str, data: Dataset) -> None:
-        """Give rows that are read already to the trials whose task names the key."""
-        self._data[key] = data
+    def share(self, key: str, data: Dataset, card: Card) -> None:
+        """Give rows that are read already to the trials whose task names the key; ``card``: such as they will have."""
+        self._data[key] = data, card
 
     def ready(self, outputs: Path) -> Pool:
         """The pool, when trials can begin at once.
@@ -68,7 +69,7 @@ class Pool:
             self._selector.register(self._server.control, selectors.EVENT_READ, None)
             self._listened = True
         for key in self._data.keys() - self._shared:
-            self._server.share(key, self._data[key])
+            self._server.share(key, *self._data[key])
             self._shared.add(key)
 
     def start(self, task: Task) -> str:

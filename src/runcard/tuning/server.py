@@ -3,11 +3,13 @@
 Importing torch and Lightning takes seconds and forking milliseconds, so each trial can have a process of its own, and
 what it does to itself costs no other. The server never computes and never touches a GPU: a process that was forked
 from one that did may hang in the first thing that it computes. For the same reason it reads no data; rows that the
-driver has read come as bytes, see ``sharing.py``.
+driver has read come as bytes, see ``sharing.py``. Its only threads beside its own are those with which Polars, once
+imported, tidies up memory and spilled files: they sleep, hold nothing that a child needs, and are not in a child.
 
 Requests come as messages of JSON: ``{"trial": number}`` with two files beside, the trial's end of a conversation with
-the driver and where its output goes; ``{"data": key}`` with a file that holds rows; ``{"data": null}``: let go of all
-rows. Answers are ``{"ready": gpus}``, ``{"pid": ..., "trial": ...}`` and ``{"ended": pid, "status": ...}``.
+the driver and where its output goes; ``{"data": key}`` with a file that holds rows, and a card to rehearse with;
+``{"data": null}``: let go of all rows. Answers are ``{"ready": gpus}``, ``{"pid": ..., "trial": ...}`` and
+``{"ended": pid, "status": ...}``.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ from typing import Any, NoReturn
 from runcard import environment
 from runcard.data.dataset import Dataset
 from runcard.tuning.forkserver import MAX_MESSAGE
+from runcard.tuning.rehearsal import rehearse
 from runcard.tuning.sharing import taken
 from runcard.tuning.worker import work
 
@@ -97,18 +100,21 @@ class Server:
             return False
         request = json.loads(message)
         if "trial" not in request:
-            self._hold(request["data"], files)
+            self._hold(request, files)
         else:
             self._fork(request, files)
         for file in files:
             os.close(file)
         return True
 
-    def _hold(self, key: str | None, files: list[int]) -> None:
+    def _hold(self, request: dict[str, Any], files: list[int]) -> None:
+        key = request["data"]
         if key is None:
             self.data = {}
         else:
             self.data[key] = taken(files[0])
+            if "card" in request:
+                rehearse(request["card"], request["origins"], self.data[key])
         gc.freeze()
 
     def _fork(self, request: dict[str, Any], files: list[int]) -> None:

@@ -98,12 +98,13 @@ class Summary:
     def _describe(self, trial: FrozenTrial) -> dict[str, Any]:
         values = None if trial.values is None else [_plain(value) for value in trial.values]
         known = trial.user_attrs
+        of_one_run = [values] if trial.state == TrialState.COMPLETE else None
         return {
             "number": trial.number,
             "state": trial.state.name,
             "value": values and values[0],
             "values": values,
-            "seed_values": known.get("seed_values"),
+            "seed_values": known.get("seed_values", of_one_run),
             "params": decoded(self._plan.space, trial.params),
             "run": known.get("run", str(self._folder.trial(trial.number).path)),
             "started": _utc(trial.datetime_start),

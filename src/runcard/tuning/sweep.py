@@ -172,7 +172,7 @@ def _read(plan: Plan, pool: Pool | None) -> tuple[list[str], Callable[[Card], st
     def read(card: Card) -> Dataset:
         data, key = datasets.of(card), datasets.key(card)
         if pool is not None and key not in kept and len(kept) < KEPT_DATA:
-            pool.share(key, data)
+            pool.share(key, data, card)
             kept.add(key)
         return data
 

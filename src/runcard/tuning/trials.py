@@ -89,7 +89,7 @@ class Trials:
             return True
 
     def tell(self, taken: Taken, outcome: Mapping[str, Any]) -> bool:
-        """Note what came of a trial.
+        """Note what came of a trial, which is then to be given back: nobody waits for that, so it may come later.
 
         Args:
             taken: The trial.
@@ -99,9 +99,9 @@ class Trials:
             Whether it counts; not if someone else has taken the trial meanwhile.
         """
         kept = {key: outcome[key] for key in ("epochs", "error", "seed_values") if outcome[key]}
-        counts = self._asked(lambda: self._tell(taken, STATES[outcome["state"]], outcome["values"], kept))
-        self.give_back(taken)  # on its own: until it is known to be told, the right to tell it must be there
-        return counts
+        if outcome["values"] and kept.get("seed_values") == [outcome["values"]]:  # of one run, they say the same
+            del kept["seed_values"]
+        return self._asked(lambda: self._tell(taken, STATES[outcome["state"]], outcome["values"], kept))
 
     def note(self, taken: Taken, **attributes: Any) -> None:
         """Keep something of a trial that goes on; nothing, if someone else has finished it."""
@@ -109,7 +109,7 @@ class Trials:
             self._asked(lambda: self._keep(taken.trial_id, attributes))
 
     def give_back(self, taken: Taken) -> None:
-        """Leave a trial unfinished; whoever asks next goes on with it."""
+        """Hold a trial no more; one that is not finished is gone on with by whoever asks next."""
         self._held.pop(taken.number, None)
         self._asked(lambda: self.leases.give_back(taken.lease))
 
