@@ -6,7 +6,6 @@ import argparse
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -26,11 +25,10 @@ from bench.sweeping.measuring import (
     standard_error,
     trials,
 )
-from bench.sweeping.trial import METRIC, Task
+from bench.sweeping.trial import METRIC, Task, rehearsed
 
-from runcard import api, runs
+from runcard import api
 from runcard.data.dataset import load_dataset
-from runcard.fitting import fit_card
 
 # With patience a bad learning rate would end early by itself, and lengths would not be as even for all as they are.
 FIXED = ["data=digits", "model=cnn", "trainer.threads=1", "trainer.early_stopping.patience=null", "report=false"]
@@ -50,11 +48,7 @@ def _epochs(seconds: Sequence[float]) -> list[int]:
     card = api.load_card(FIXED)
     data, took = load_dataset(card), {}
     for epochs in (1, 1, 11):  # the first one warms up
-        trainer = card.trainer.model_copy(update={"max_epochs": epochs})
-        with tempfile.TemporaryDirectory() as folder:
-            started = time.perf_counter()
-            fit_card(card.model_copy(update={"trainer": trainer}), data, partial(runs.create, folder))
-            took[epochs] = time.perf_counter() - started
+        took[epochs] = rehearsed(card, data, max_epochs=epochs)
     epoch = (took[11] - took[1]) / 10
     return [max(1, round((wanted - took[1]) / epoch) + 1) for wanted in seconds]
 
@@ -72,10 +66,12 @@ def by_hand(varied: list[str], processes: int, folder: Path) -> list[Trial]:
     plan, storage = api.load_sweep([*FIXED, *varied]), f"sqlite:///{folder}/plain.db"
     plain.create(storage, plan.points())
     command = [sys.executable, "-m", "bench.sweeping.plain", storage, str(plan.trials)]
-    started = [subprocess.Popen(command, cwd=folder, env=_task(varied, folder)) for _ in range(processes)]
-    ended = [process.wait() for process in started]
-    if any(ended):
-        raise RefusedError("the plain loop ended with an error")
+    options: dict[str, Any] = {"cwd": folder, "env": _task(varied, folder), "stderr": subprocess.PIPE, "text": True}
+    started = [subprocess.Popen(command, **options) for _ in range(processes)]
+    said = [process.communicate()[1].strip() for process in started]
+    for process, words in zip(started, said, strict=True):
+        if process.returncode:  # with two, Optuna on SQLite may hand both the same waiting trial
+            raise RefusedError(f"ended early: {words.splitlines()[-1]}")
     return trials(folder / "runs")
 
 

@@ -45,19 +45,27 @@ class Fitted(NamedTuple):
 @functools.cache
 def prepared() -> tuple[Any, Any, Path]:
     """Plan, rows and where runs go, once in a process; it has then fitted a little, so that all is imported."""
-    from runcard import runs
     from runcard.api import load_sweep
     from runcard.data.dataset import Datasets
-    from runcard.fitting import fit_card
 
     task = Task(*json.loads(os.environ[VARIABLE]))
     plan = load_sweep(task.words)
     card = plan.card(next(plan.points()))
     data = Datasets().of(card)
-    short = card.trainer.model_copy(update={"max_epochs": 1, "limit_batches": 1})
-    with tempfile.TemporaryDirectory() as folder:
-        fit_card(card.model_copy(update={"trainer": short}), data, lambda name: runs.create(folder, name))
+    rehearsed(card, data, max_epochs=1, limit_batches=1)
     return plan, data, Path(task.runs)
+
+
+def rehearsed(card: Any, data: Any, **trainer: Any) -> float:
+    """The seconds of a fit with these settings of the trainer, of which nothing is kept."""
+    from runcard import runs
+    from runcard.fitting import fit_card
+
+    changed = card.model_copy(update={"trainer": card.trainer.model_copy(update=trainer)})
+    with tempfile.TemporaryDirectory() as folder:
+        started = time.perf_counter()
+        fit_card(changed, data, lambda name: runs.create(folder, name))
+        return time.perf_counter() - started
 
 
 def fitted(point: Mapping[str, Any]) -> Fitted:
