@@ -22,6 +22,7 @@ ORDER = [
     "visible",
     "yamltext",
     "files",
+    "leaves",
     "runs",
     "studies",
     "card",

@@ -13,7 +13,7 @@ import runcard
 from runcard.card.check import settled
 from runcard.card.schema import Card
 from runcard.errors import CardError, Mistake
-from runcard.runs import flatten
+from runcard.leaves import flatten
 
 # What was typed → the key that is named, and a text that the message or its hint must hold.
 WRONG = {

@@ -22,7 +22,7 @@ from runcard.card.help.described import TARGET, described, field_texts, partial
 from runcard.card.help.editor import schemas, text
 from runcard.card.schema import Card
 from runcard.card.sections.parts import Part, Section
-from runcard.runs import flatten
+from runcard.leaves import flatten
 from runcard.yamltext import parse_yaml
 from tests.conftest import Command
 

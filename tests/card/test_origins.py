@@ -14,7 +14,8 @@ from runcard.card.compose import group_choices
 from runcard.card.groups import shipped_conf
 from runcard.card.places import Places, places_of
 from runcard.card.schema import Card
-from runcard.runs import RunFolder, flatten
+from runcard.leaves import flatten
+from runcard.runs import RunFolder
 from tests.conftest import TINY
 
 WINE = ["data=wine", "model=linear"]

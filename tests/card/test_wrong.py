@@ -28,7 +28,7 @@ from runcard.card.schema import Card
 from runcard.card.spelling import edits, nearest
 from runcard.card.values import Composed, lay_over
 from runcard.errors import CardError, Mistake
-from runcard.runs import flatten
+from runcard.leaves import flatten
 from tests.conftest import Command
 
 

@@ -24,7 +24,7 @@ from runcard.card.groups import choices_in, shipped_conf
 from runcard.card.help.keys import chosen, keys_of
 from runcard.cli.shells import SCRIPTS, UNDONE, Line, read_line, reply
 from runcard.cli.verbs import VERBS
-from runcard.runs import flatten
+from runcard.leaves import flatten
 from tests.conftest import HANG_S, Command
 
 # Neither may be waited for at a TAB.

@@ -10,7 +10,7 @@ import yaml
 
 import runcard
 from runcard.cli.terminal import inline, table_text
-from runcard.runs import differing_keys, flatten
+from runcard.leaves import differing_keys, flatten
 from tests.conftest import TINY, Command
 from tests.terminals import in_terminal, without_codes
 

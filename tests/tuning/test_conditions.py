@@ -62,7 +62,7 @@ def test_points_that_meet_their_conditions(words: list[str], expected: list[tupl
     assert [tuple(point.values()) for point in found] == expected
     assert plan.size == len(expected)
     for point in found:
-        flat = runcard.runs.flatten(plan.card(point).to_dict())
+        flat = runcard.leaves.flatten(plan.card(point).to_dict())
         assert all(flat[key] == value for key, value in point.items() if key in flat)
         assert plan.applying(plan.whole(point)) == point
 

@@ -25,7 +25,7 @@ from runcard.card.sound import sound_part
 from runcard.card.values import Composed, Template
 from runcard.errors import CardError, Mistake
 from runcard.hiding import hidden
-from runcard.runs import flatten
+from runcard.leaves import flatten
 
 PATHS: dict[type[Data], list[str]] = {TableData: ["path"], ArraysData: ["inputs", "targets"]}
 

@@ -15,7 +15,7 @@ from runcard.card.sections.loggers import MlflowLogger
 from runcard.card.sections.networks import AnyNetwork, Cnn, Lstm, MobileNet, Pretrained, ResNet, Transformer
 from runcard.card.spelling import suggest
 from runcard.errors import Mistake
-from runcard.runs import flatten
+from runcard.leaves import flatten
 
 RANGES: dict[str, tuple[float | None, float | None]] = {
     **dict.fromkeys(("accuracy", "balanced_accuracy", "f1", "roc_auc"), (0.0, 1.0)),

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from runcard.runs import flatten
+from runcard.leaves import flatten
 
 MAX_SHOWN = 10
 OBJECTIVE = ("metric", "seeds", "spread_weight")

@@ -22,7 +22,7 @@ from runcard.card.origins import Origins, place_of
 from runcard.card.spelling import nearest
 from runcard.errors import CardError, Mistake
 from runcard.hiding import note
-from runcard.runs import flatten
+from runcard.leaves import flatten
 from runcard.yamltext import MAX_VALUES, YamlError, parse_yaml
 
 MISSING = "???"

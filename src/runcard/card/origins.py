@@ -10,7 +10,8 @@ import yaml
 
 from runcard.errors import RunError
 from runcard.files import read_json
-from runcard.runs import RunFolder, flatten
+from runcard.leaves import flatten
+from runcard.runs import RunFolder
 
 Origins = dict[str, str]
 # What a place that is no file begins with.

@@ -23,7 +23,7 @@ from runcard.card.sections.sweep import ENUMERATING, Sweep
 from runcard.card.space import Dimension
 from runcard.card.values import Template
 from runcard.errors import CardError, Mistake, RunError
-from runcard.runs import flatten
+from runcard.leaves import flatten
 
 # So many points are judged one by one; of a larger space each value once.
 MAX_JUDGED = 500

@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -36,13 +36,14 @@ from runcard.card.launchers import take_launcher
 from runcard.card.origins import OVERRIDE, place_of
 from runcard.card.overrides import Override, parse_sweep
 from runcard.card.plan import NO_CHOICE, NOT_TRIED, Plan, choice_name, each_once, judge_ahead
-from runcard.card.points import countable, meeting
+from runcard.card.points import meeting
 from runcard.card.sections.sweep import Sweep, Sweeping
-from runcard.card.space import Dimension, SpaceError, choices
+from runcard.card.space import Dimension
 from runcard.card.unfit import unfit
 from runcard.card.values import Composed, Template, lay_over
+from runcard.card.varied import given_twice, is_or_is_below, placed, together, too_many, written
 from runcard.errors import CardError, Mistake
-from runcard.runs import flatten
+from runcard.leaves import flatten
 
 # Hydra takes a tenth of a second for each.
 MAX_COMPOSED = 200
@@ -90,13 +91,13 @@ def load_sweep(overrides: Sequence[str], config_dir: str | Path | None = None) -
         chosen = [choice for choice in chosen if choice.startswith("sweep=")]
     settings, secrets, own_space, place = _settings(chosen, values, many, config_dir, mistakes)
     leaves = list(flatten({override.key: override.value for override in values}))
-    mistakes += _given_twice(many, [*leaves, *(override.key for override in one if override.key in GROUPS)])
+    mistakes += given_twice(many, [*leaves, *(override.key for override in one if override.key in GROUPS)])
     typed = [*leaves, *(dimension.key for dimension in many)]
     set_groups = {override.key for override in one if override.key in GROUPS}
-    left = [d for d in own_space if d.key not in set_groups and not _is_or_is_below(d.key, typed)]
-    space = _space(left + many, options, mistakes)
+    left = [d for d in own_space if d.key not in set_groups and not is_or_is_below(d.key, typed)]
+    space = together(left + many, options, mistakes)
     mistakes += wrong_conditions(space, [*leaves, *options, *(dimension.key for dimension in own_space)])
-    mistakes += _too_many(space)
+    mistakes += too_many(space)
     space = ordered(space) if not mistakes else space
     if not space and not mistakes:
         given = [override.text for override in values if not _of_sweep(override)][:3]
@@ -108,7 +109,7 @@ def load_sweep(overrides: Sequence[str], config_dir: str | Path | None = None) -
         points = first_points(settings.first, space, place("sweep.first"), mistakes)
         settings = settings.model_copy(update={"first": points})
     if mistakes:
-        raise CardError(without_secrets(_placed(each_once(mistakes), space, place)))
+        raise CardError(without_secrets(placed(each_once(mistakes), space, place)))
     fixed = tuple(value for value in values if not _of_sweep(value))
     base = saved_template(saved) if saved else _composed(chosen, config_dir, mistakes)
     groups = [dimension for dimension in space if dimension.key in GROUPS]
@@ -118,50 +119,18 @@ def load_sweep(overrides: Sequence[str], config_dir: str | Path | None = None) -
     unmet = [d for place, d in enumerate(space) if d.when and next(meeting(space, place), None) is None]
     if unmet:
         message, hint = "is never tried: its conditions are not met together", "Look at the keys that it names."
-        raise CardError(_placed([Mistake(dimension.text, message, hint=hint) for dimension in unmet], space, place))
+        raise CardError(placed([Mistake(dimension.text, message, hint=hint) for dimension in unmet], space, place))
     try:
         judge_ahead(plan)
     except CardError as error:
-        raise CardError(_placed(error.mistakes, space, place)) from None
+        raise CardError(placed(error.mistakes, space, place)) from None
     return plan
-
-
-def _placed(mistakes: Sequence[Mistake], space: Sequence[Dimension], place: Callable[[str], str]) -> list[Mistake]:
-    """Mistakes in a dimension that a file names, with the line where it stands; a tried value was not typed."""
-    found = []
-    for mistake in mistakes:
-        where = mistake.where
-        for dimension in space:
-            of_it = mistake.key in (dimension.text, dimension.key) and not where
-            written = place(f"sweep.space.{dimension.key}")
-            tried = where.startswith(f"{OVERRIDE}{dimension.key}=")
-            if (of_it or tried) and written and not written.startswith(OVERRIDE):
-                where = f"{where.removeprefix(OVERRIDE)}, {written}" if tried else written
-        found.append(replace(mistake, where=where))
-    return found
 
 
 def _divide_saved(overrides: Sequence[str]) -> tuple[Path | None, Sequence[str]]:
     if overrides and is_saved_card(overrides[0]):
         return Path(overrides[0]), overrides[1:]
     return None, project.find().words(overrides)
-
-
-def _given_twice(many: Sequence[Dimension], others: Sequence[str]) -> list[Mistake]:
-    """A key that is varied has no other word for it, nor has a key above or below it."""
-    keys = [*(dimension.key for dimension in many), *others]
-    found = []
-    for place, dimension in enumerate(many):
-        for other in [*keys[:place], *keys[place + 1 :]]:
-            both_values = dimension.key not in GROUPS and other not in GROUPS
-            near = _is_or_is_below(other, [dimension.key]) or _is_or_is_below(dimension.key, [other])
-            if other == dimension.key or (both_values and near):
-                found.append(Mistake(dimension.text, f"{other} is given twice", hint="Leave one of them out."))
-    return found
-
-
-def _is_or_is_below(key: str, others: Sequence[str]) -> bool:
-    return any(key == other or key.startswith(f"{other}.") for other in others)
 
 
 def _groups_of_saved(chosen: Sequence[str], many: Sequence[Dimension]) -> list[Mistake]:
@@ -215,51 +184,7 @@ def _settings(
         found = place_of(composed.origins, key)
         return "" if bare and not found.startswith(OVERRIDE) else found
 
-    return settings, secrets, _written(settings.space, composed.origins, mistakes), place
-
-
-def _written(space: Mapping[str, Any], origins: dict[str, str], mistakes: list[Mistake]) -> list[Dimension]:
-    """The dimensions that a file names."""
-    found = []
-    for key, value in space.items():
-        place = place_of(origins, f"sweep.space.{key}")
-        wrong: list[Mistake] = []
-        try:
-            if isinstance(value, list):
-                found.append(choices(key, f"{key}={value}", value))
-                continue
-        except SpaceError as error:
-            wrong.append(Mistake(key, error.message, hint=error.hint))
-        else:
-            one, many = parse_sweep([f"{key}={value}"], wrong)
-            found += many
-            hint = f"Write choice(a,b), range(a,b) or interval(a,b); or leave it out here and set {key}={value}."
-            wrong += [Mistake(key, f"names one value, {value}, and nothing to try", hint=hint) for _ in one]
-        mistakes += [Mistake(f"sweep.space.{key}", item.message, place, item.hint) for item in wrong]
-    return found
-
-
-def _space(
-    dimensions: list[Dimension], options: Mapping[str, list[str]], mistakes: list[Mistake]
-) -> tuple[Dimension, ...]:
-    """The dimensions, each once, the groups' choices among those that exist."""
-    found: dict[str, Dimension] = {}
-    for dimension in dimensions:
-        key = dimension.key
-        try:
-            found[key] = dimension.filled(options.get(key))
-        except SpaceError as error:
-            mistakes.append(Mistake(dimension.text, error.message, hint=error.hint))
-            continue
-        if key == "sweep" or key.startswith("sweep."):
-            mistakes.append(Mistake(dimension.text, "a sweep is gone about in one way; give one value"))
-        elif key in GROUPS:
-            one_each = [Override(key, value, False, f"{key}={value}") for value in found[key].values]
-            if not found[key].finite or not all(isinstance(value, str | None) for value in found[key].values):
-                mistakes.append(Mistake(dimension.text, "names values, and a group has choices by name"))
-            else:
-                divide(one_each, dict(options), mistakes)
-    return tuple(found.values())
+    return settings, secrets, written(settings.space, composed.origins, mistakes), place
 
 
 def _templates(
@@ -312,8 +237,3 @@ def _at(values: Any, key: str) -> Any:
     for name in key.split("."):
         values = values.get(name, "???") if isinstance(values, dict) else "???"
     return values
-
-
-def _too_many(space: Sequence[Dimension]) -> Iterator[Mistake]:
-    if not countable(space):
-        yield Mistake("sweep.space", "has too many conditions that hang together", hint="Make several sweeps of it.")

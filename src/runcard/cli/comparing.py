@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
-from runcard import files, runs, studies
+from runcard import files, leaves, runs, studies
 from runcard.cli.terminal import Row, inline, style, table_text, width_of
 from runcard.cli.text import shown_path
 from runcard.errors import CardError, RunError
@@ -62,10 +62,10 @@ def compare(paths: Sequence[str]) -> Compared:
     if len(paths) < 2:
         raise CardError("--cards: two or more are compared; name run folders, trials of a study, or card.yaml files")
     found, cards = zip(*map(_found, paths), strict=True)
-    keys = runs.differing_keys(list(cards), absent=ABSENT)
+    keys = leaves.differing_keys(list(cards), absent=ABSENT)
     sections = ["", *dict.fromkeys(filter(None, map(_section, keys)))]
     ordered = sorted(keys, key=lambda key: (LAST.index(key) + 1 if key in LAST else 0, sections.index(_section(key))))
-    return Compared(list(found), [runs.flatten(card) for card in cards], ordered)
+    return Compared(list(found), [leaves.flatten(card) for card in cards], ordered)
 
 
 def compared_text(compared: Compared, stream: TextIO) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from runcard import files, runs
+from runcard import files, leaves, runs
 from runcard.card.metrics import METRICS
 from runcard.cli.terminal import rendered, width_of
 from runcard.errors import RunError
@@ -28,7 +28,8 @@ def listing(runs_dir: str, *, name: str | None, best_first: bool) -> list[dict[s
     """
     folders = [run for run in runs.find(runs_dir) if name is None or run.path.parent.name == name]
     found = [(run, _card(run)) for run in folders]
-    keys = [key for key in runs.differing_keys([card for _, card in found if card]) if not key.startswith(NOT_COMPARED)]
+    differing = leaves.differing_keys([card for _, card in found if card])
+    keys = [key for key in differing if not key.startswith(NOT_COMPARED)]
     rows = [_row(run, card, keys) for run, card in found]
     return sorted(rows, key=_rank) if best_first else rows
 
@@ -67,7 +68,7 @@ def _card(run: runs.RunFolder) -> dict[str, Any]:
 
 
 def _row(run: runs.RunFolder, card: dict[str, Any], keys: list[str]) -> dict[str, Any]:
-    flat = runs.flatten(card)
+    flat = leaves.flatten(card)
     metric = str(flat.get("problem.metric", ""))
     scores: dict[str, Any] = {}
     state = "finished" if run.finished else "pruned" if run.pruned.is_file() else "unfinished"

@@ -11,7 +11,7 @@ from runcard.card.groups import shipped_conf
 from runcard.card.places import CONF, Places
 from runcard.card.schema import Card
 from runcard.cli.terminal import GAP, Piece, Row, inline, lines_text, style, table_text, width_of
-from runcard.runs import flatten
+from runcard.leaves import flatten
 from runcard.visible import one_line
 
 CHANGED, KEY, PLACE = "bold yellow", "cyan", "dim"

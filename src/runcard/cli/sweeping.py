@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from runcard.cli.terminal import Row, table_text
 from runcard.cli.text import shown_path
-from runcard.runs import shown
+from runcard.leaves import shown
 from runcard.tuning.ranking import SEED, grouped, number_text, sureness
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from runcard.card.metrics import reaches
 from runcard.hiding import Hiding
-from runcard.runs import shown
+from runcard.leaves import shown
 
 if TYPE_CHECKING:
     from runcard.card.plan import Plan

@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from runcard.runs import shown
+from runcard.leaves import shown
 from runcard.tuning.ranking import number_text
 
 log = logging.getLogger("runcard")

@@ -14,7 +14,7 @@ from typing import Any
 
 from runcard.card import check
 from runcard.data.dataset import Dataset
-from runcard.runs import flatten
+from runcard.leaves import flatten
 from runcard.settling import work
 
 # Classes that do nothing by being imported, nor by being made.

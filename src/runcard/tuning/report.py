@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from runcard.evaluation import page
-from runcard.runs import shown
+from runcard.leaves import shown
 from runcard.tuning import plots, timeline
 from runcard.tuning.ranking import Trial, grouped, run_values, spread, sureness
 from runcard.tuning.scales import Scale, scale_of, values_of, varied

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from runcard.runs import shown
+from runcard.leaves import shown
 from runcard.tuning.ranking import Trial, is_number
 from runcard.visible import one_line
 
