@@ -145,6 +145,13 @@ def test_a_space_that_is_refused(words: list[str], says: str) -> None:
     assert says in str(caught.value)
 
 
+def test_what_was_typed_beside_a_files_space_is_not_said_to_stand_in_the_file() -> None:
+    with pytest.raises(CardError) as caught:
+        runcard.load_sweep(["sweep=tpe", "data=wine", "model=linear", "model=linear,mlp"])
+    (mistake,) = caught.value.mistakes
+    assert (mistake.key, mistake.where) == ("model=linear,mlp", "")
+
+
 @pytest.mark.parametrize(
     "text",
     [

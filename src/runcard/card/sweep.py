@@ -109,7 +109,7 @@ def load_sweep(overrides: Sequence[str], config_dir: str | Path | None = None) -
         points = first_points(settings.first, space, place("sweep.first"), mistakes)
         settings = settings.model_copy(update={"first": points})
     if mistakes:
-        raise CardError(without_secrets(placed(each_once(mistakes), space, place)))
+        raise CardError(without_secrets(placed(each_once(mistakes), left, place)))
     fixed = tuple(value for value in values if not _of_sweep(value))
     base = saved_template(saved) if saved else _composed(chosen, config_dir, mistakes)
     groups = [dimension for dimension in space if dimension.key in GROUPS]
@@ -119,11 +119,11 @@ def load_sweep(overrides: Sequence[str], config_dir: str | Path | None = None) -
     unmet = [d for place, d in enumerate(space) if d.when and next(meeting(space, place), None) is None]
     if unmet:
         message, hint = "is never tried: its conditions are not met together", "Look at the keys that it names."
-        raise CardError(placed([Mistake(dimension.text, message, hint=hint) for dimension in unmet], space, place))
+        raise CardError(placed([Mistake(dimension.text, message, hint=hint) for dimension in unmet], left, place))
     try:
         judge_ahead(plan)
     except CardError as error:
-        raise CardError(placed(error.mistakes, space, place)) from None
+        raise CardError(placed(error.mistakes, left, place)) from None
     return plan
 
 
