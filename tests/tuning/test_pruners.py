@@ -13,7 +13,9 @@ import pytest
 from optuna.pruners import BasePruner
 from optuna.trial import TrialState
 
+import runcard
 from runcard.card.sections.sweep import Pruning, Sweep
+from runcard.errors import CardError
 from runcard.tuning.pruners import make_pruner
 from runcard.tuning.storage import quietly
 
@@ -152,3 +154,15 @@ def test_wilcoxon_stops_what_is_worse_on_each_seed() -> None:
     assert _by_seed(lambda seed: 0.5 + 0.003 * seed, made("wilcoxon"), 8) == 4  # three seeds cannot prove so much
     assert _by_seed(lambda seed: 0.95, made("wilcoxon"), 8) == 8
     assert _by_seed(lambda seed: math.nan, made("wilcoxon"), 8) == 8
+
+
+@pytest.mark.parametrize(("p_value", "enough"), [(0.5, 2), (0.3, 2), (0.125, 4), (0.1, 4), (0.02, 6)])
+def test_wilcoxon_needs_a_seed_more_than_it_can_be_sure_after(p_value: float, enough: int) -> None:
+    assert _by_seed(lambda seed: 0.1 - 0.01 * seed, made("wilcoxon", p_value=p_value), 8) == enough
+    words = ["sweep=random", "data=wine", "model=linear", "optimizer.lr=0.1,0.2", "sweep.pruner=wilcoxon"]
+    words.append(f"sweep.pruning.p_value={p_value}")
+    with pytest.raises(
+        CardError, match=rf"(?s)before {enough} seeds, and a trial has {enough}.*sweep.seeds={enough + 1}"
+    ):
+        runcard.load_sweep([*words, f"sweep.seeds={enough}"])
+    runcard.load_sweep([*words, f"sweep.seeds={enough + 1}"])

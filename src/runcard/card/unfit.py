@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import math
 from collections.abc import Callable, Iterator, Sequence
 from urllib.parse import urlsplit
 
@@ -79,12 +80,22 @@ def _in_pruning(settings: Sweep) -> Iterator[Wrong]:
                 f"is not used by sweep.pruner={pruner}",
                 f"Leave it null; it is for {_listed(users)}.",
             )
-    if pruner == "wilcoxon" and settings.seeds < 2:
-        yield "pruner", "'wilcoxon' compares trials seed by seed, and each has one", "Set sweep.seeds=5."
+    if pruner == "wilcoxon":
+        yield from _in_wilcoxon(settings.seeds, given.get("p_value", used["p_value"] or 0.0))
     if pruner == "threshold" and not {"lower", "upper"} & set(given):
         yield "pruner", "'threshold' has no bound", "Set sweep.pruning.lower or sweep.pruning.upper."
     if given.get("lower", 0.0) > given.get("upper", given.get("lower", 0.0)):
         yield "pruning.lower", f"is {given['lower']:g}, above sweep.pruning.upper {given['upper']:g}", "Exchange them."
+
+
+def _in_wilcoxon(seeds: int, p_value: float) -> Iterator[Wrong]:
+    # Worse on each of n seeds has a p-value of 2^-n, the least there is; after the last seed nothing is left to save.
+    enough = max(2, math.floor(-math.log2(p_value)) + 1)
+    if seeds < 2:
+        yield "pruner", "'wilcoxon' compares trials seed by seed, and each has one", f"Set sweep.seeds={enough + 1}."
+    elif seeds <= enough:
+        message = f"'wilcoxon' cannot be sure to p_value={p_value:g} before {enough} seeds, and a trial has {seeds}"
+        yield "pruner", message, f"Set sweep.seeds={enough + 1} or more, or raise sweep.pruning.p_value."
 
 
 def _in_storage(settings: Sweep) -> Iterator[Wrong]:
