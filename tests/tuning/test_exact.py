@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import random
 import subprocess
@@ -13,6 +14,7 @@ import torch
 
 from tests.conftest import HANG_S
 from tests.servers import BIN
+from tests.tuning.test_pool import wait_for
 
 WORDS = ["sweep=tpe", "data=wine", "trainer.max_epochs=6", "trainer.early_stopping.patience=null", "sweep.name=s"]
 WORDS += ["model.hidden=choice([64],[128,128])", "sweep.n_trials=16", "sweep.startup_trials=5"]
@@ -24,16 +26,26 @@ LASTING = ("params", "values", "state", "reports", "epochs")
 def swept(folder: Path, moments: random.Random | None) -> dict[str, Any]:
     """A sweep, killed at random moments until it comes to its end."""
     folder.mkdir()
-    while True:
+    summary = folder / "studies/s/study.json"
+    for attempt in itertools.count():
+        before = written(summary)
         with subprocess.Popen([str(BIN / "runcard"), "fit", *WORDS], cwd=folder, stderr=subprocess.DEVNULL) as process:
             try:
-                assert process.wait(moments.uniform(5, 10) if moments else HANG_S) == 0
+                if moments:  # from when it has got going, however slow the machine; later and later, so that it ends
+                    wait_for(lambda: process.poll() is not None or written(summary) != before)  # noqa: B023
+                assert process.wait(moments.uniform(0, 1 + attempt / 2) if moments else HANG_S) == 0
                 break
             except subprocess.TimeoutExpired:
                 assert moments, "it hangs"
                 process.kill()
-    found: dict[str, Any] = json.loads((folder / "studies/s/study.json").read_text())
+    assert not moments or attempt > 2, "it was hardly killed"
+    found: dict[str, Any] = json.loads(summary.read_text())
     return found
+
+
+def written(summary: Path) -> int:
+    """When a study's account was last written; 0: never."""
+    return summary.stat().st_mtime_ns if summary.exists() else 0
 
 
 def tensors(content: Any) -> list[torch.Tensor]:
