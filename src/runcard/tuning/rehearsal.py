@@ -38,8 +38,8 @@ def rehearse(values: Mapping[str, Any], origins: Mapping[str, str], data: Datase
 
 def harmless(values: Mapping[str, Any]) -> bool:
     """Whether a card names no code but what is known to compute nothing by being looked at."""
-    words = json.dumps(values, default=str)
-    named = [value for key, value in flatten(dict(values)).items() if key.rpartition(".")[2] == "_target_"]
-    network = str(flatten(dict(values)).get("model._target_"))
-    listed = words.count('"_target_"') == len(named)  # none in a list, where nobody has looked
-    return listed and network.startswith(NETWORKS) and all(str(name).startswith(OURS) for name in named)
+    named = {key: str(name) for key, name in flatten(dict(values)).items() if key.rpartition(".")[2] == "_target_"}
+    # A list may hold more of them, where nobody has looked.
+    all_seen = json.dumps(values, default=str).count('"_target_"') == len(named)
+    ours = all(name.startswith(OURS) for name in named.values())
+    return all_seen and ours and named.get("model._target_", "").startswith(NETWORKS)
