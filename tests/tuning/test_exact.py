@@ -14,7 +14,7 @@ import torch
 
 from tests.conftest import HANG_S
 from tests.servers import BIN
-from tests.tuning.test_pool import wait_for
+from tests.waiting import wait_for
 
 WORDS = ["sweep=tpe", "data=wine", "trainer.max_epochs=6", "trainer.early_stopping.patience=null", "sweep.name=s"]
 WORDS += ["model.hidden=choice([64],[128,128])", "sweep.n_trials=16", "sweep.startup_trials=5"]

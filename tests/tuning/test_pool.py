@@ -24,6 +24,7 @@ from runcard.tuning.forkserver import MALLOC, Forkserver
 from runcard.tuning.pool import Pool
 from runcard.tuning.task import Task
 from tests.conftest import HANG_S, TINY
+from tests.waiting import wait_for
 
 # Long enough that whatever is done to it comes in the midst of it.
 LONG = ["trainer.max_epochs=100000", "trainer.early_stopping.patience=null"]
@@ -67,13 +68,6 @@ def process_of(pool: Pool, number: int) -> int:
     while not pool._workers[number].pid:
         assert not pool.wait(0.1)
     return pool._workers[number].pid
-
-
-def wait_for(condition: Callable[[], bool], within_s: float = HANG_S) -> None:
-    until = time.monotonic() + within_s
-    while not condition():
-        assert time.monotonic() < until
-        time.sleep(0.02)
 
 
 def test_a_trial_is_a_run_in_its_place(pool: Pool) -> None:

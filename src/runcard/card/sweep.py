@@ -91,9 +91,9 @@ def load_sweep(overrides: Sequence[str], config_dir: str | Path | None = None) -
         chosen = [choice for choice in chosen if choice.startswith("sweep=")]
     settings, secrets, own_space, place = _settings(chosen, values, many, config_dir, mistakes)
     leaves = list(flatten({override.key: override.value for override in values}))
-    mistakes += given_twice(many, [*leaves, *(override.key for override in one if override.key in GROUPS)])
+    set_groups = [override.key for override in one if override.key in GROUPS]
+    mistakes += given_twice(many, [*leaves, *set_groups])
     typed = [*leaves, *(dimension.key for dimension in many)]
-    set_groups = {override.key for override in one if override.key in GROUPS}
     left = [d for d in own_space if d.key not in set_groups and not is_or_is_below(d.key, typed)]
     space = together(left + many, options, mistakes)
     mistakes += wrong_conditions(space, [*leaves, *options, *(dimension.key for dimension in own_space)])
