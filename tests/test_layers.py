@@ -74,8 +74,8 @@ ONLY_IN = {
     "ray": {"tuning.rays"},
     "onnxruntime": {"packaging.bundle"},
     "safetensors": {"packaging.export"},
-    "bentoml": {"packaging.store", "serving.service"},
-    "starlette": {"serving.app"},
+    "bentoml": {"packaging.store", "serving.service", "serving.meter"},
+    "orjson": {"serving.http"},
     "PIL": {"serving.images"},
     "transformers": {"models.hub"},
     "tokenizers": {"data.tokens"},
@@ -87,7 +87,8 @@ HEAVY = {"tokenizers", "torch", "pytorch_lightning", "torchmetrics", "sklearn", 
 # Shared by training and serving, so NumPy only.
 NUMPY_ONLY = ["data.moments", "data.signature", "data.transforms", "data.fields"]
 # What the service may load of other rooms; the Bento holds these files and no others.
-SERVED = {"errors", "card.spelling", "data.tokens", "packaging.bundle", "packaging.store", *NUMPY_ONLY}
+SERVED = {"errors", "card.spelling", "card.wording", "card.sections.parts", "card.sections.serve"}
+SERVED |= {"data.tokens", "packaging.bundle", "packaging.store", *NUMPY_ONLY}
 
 
 def module(path: Path) -> str:

@@ -19,9 +19,9 @@ def older(run: Run, where: Path) -> Path:
     """A run as version 1 wrote it, in a place of its own."""
     shutil.copytree(run.path, where)
     card = parse_yaml((where / "card.yaml").read_text())
-    assert card["version"] == CARD_VERSION == 2
+    assert card["version"] == CARD_VERSION == 3
     card["version"] = 1
-    del card["trainer"]["callbacks"]
+    del card["trainer"]["callbacks"], card["serve"]
     (where / "card.yaml").write_text(dump_yaml(card))
     return where
 
@@ -38,7 +38,7 @@ def test_a_run_of_version_1_is_used_as_any_other(wine_run: Run, away: Path, comm
 @pytest.mark.parametrize(
     ("version", "said"),
     [
-        (3, "is 3, and 2 is the newest known here  (card.yaml:1)"),
+        (4, "is 4, and 3 is the newest known here  (card.yaml:1)"),
         (0, "is 0, and there never was such a form"),
         (-1, "is -1, and there never was such a form"),
         ("2", "must be a whole number, not '2'"),
@@ -56,5 +56,5 @@ def test_a_version_that_is_not_known(version: object, said: str) -> None:
 def test_groups_of_ones_own_need_no_version(away: Path) -> None:
     (away / "conf" / "experiment").mkdir(parents=True)
     (away / "conf" / "experiment" / "mine.yaml").write_text("# @package _global_\nversion: 1\n")
-    with pytest.raises(CardError, match="version: must be 2, not 1"):
+    with pytest.raises(CardError, match="version: must be 3, not 1"):
         runcard.load_card(["experiment=mine"], "conf")

@@ -246,5 +246,5 @@ def test_signals_end_a_fit(signum: signal.Signals, code: int, times: int) -> Non
 def test_a_closed_pipe_is_no_error(wine_run: object) -> None:
     program = Path(sys.executable).with_name("runcard")
     done = subprocess.run(f"{program} check | head -n 1", shell=True, capture_output=True, text=True, timeout=HANG_S)
-    assert done.stdout == "  version: 2\n"
+    assert done.stdout == "  version: 3\n"
     assert not done.stderr

@@ -223,7 +223,7 @@ def test_a_text_is_described(served: Predictor) -> None:
     field = openapi(served, rows)["components"]["schemas"]["Row"]["properties"]["review"]
     assert {"type": "string"} in field["anyOf"]
     assert "text" in field["description"]
-    assert 'data-kind="text"' in page(served, rows)
+    assert 'data-kind="text"' in page(served, rows).body.decode()
 
 
 def test_answering_needs_neither_torch_nor_transformers(text_made: Made) -> None:

@@ -402,7 +402,7 @@ def test_openapi_and_page_describe_a_sequence(sequence: Predictor) -> None:
     assert (steps["minItems"], steps["items"]["maxItems"]) == (6, 2)
     assert steps["items"]["items"] == {"type": ["number", "null"]}
     assert field["description"].startswith("a list of 6 steps, each a list of 2 numbers, null for one that is unknown")
-    assert '<textarea data-name="sequence"' in page(sequence, [row])
+    assert '<textarea data-name="sequence"' in page(sequence, [row]).body.decode()
 
 
 def test_openapi_names_the_fields(table: Predictor, digits: Predictor) -> None:
@@ -421,7 +421,7 @@ def test_openapi_names_the_fields(table: Predictor, digits: Predictor) -> None:
 
 
 def test_the_page_escapes_what_the_data_holds(table: Predictor) -> None:
-    text = page(table, [GOOD | {"city": "</script><script>alert(1)</script>"}])
+    text = page(table, [GOOD | {"city": "</script><script>alert(1)</script>"}]).body.decode()
     assert "<script>alert" not in text
     for name in GOOD:
         assert f'data-name="{name}"' in text

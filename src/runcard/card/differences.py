@@ -11,7 +11,7 @@ from runcard.leaves import flatten
 MAX_SHOWN = 10
 OBJECTIVE = ("metric", "seeds", "spread_weight")
 # Of a card, what changes nothing of what is learned.
-FREE = ("name", "runs_dir", "report", "logger")
+FREE = ("name", "runs_dir", "report", "logger", "serve")
 Content = Mapping[str, Any]
 
 

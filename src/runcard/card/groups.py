@@ -14,6 +14,7 @@ GROUPS = (
     "scheduler",
     "trainer",
     "logger",
+    "serve",
     "sweep",
     "experiment",
     "debug",

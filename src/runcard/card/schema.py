@@ -16,15 +16,16 @@ from runcard.card.sections.loggers import AnyLogger
 from runcard.card.sections.networks import AnyNetwork
 from runcard.card.sections.parts import Name, Part, Section, Text, models_in, targets_of
 from runcard.card.sections.problem import Problem
+from runcard.card.sections.serve import Serve
 from runcard.card.sections.trainer import Checkpoint, Trainer
 
-CARD_VERSION = 2
+CARD_VERSION = 3
 
 
 class Card(Section):
     """One experiment, whole and checked."""
 
-    version: Literal[2]
+    version: Literal[3]
     """Of the form of cards; a saved card of an older one is brought up to it, a newer one refused."""
     name: Name
     """Folder of the runs below runs_dir: letters, digits, '.', '_' and '-'."""
@@ -52,6 +53,8 @@ class Card(Section):
     """How often training is written down so that it can go on."""
     logger: AnyLogger = Field(discriminator="target_class")
     """Who is told of a run while it trains."""
+    serve: Serve
+    """How the model answers over HTTP, and whom."""
 
     _origins: dict[str, str] = PrivateAttr(default_factory=dict)
     _secrets: Secrets = PrivateAttr(default_factory=dict)

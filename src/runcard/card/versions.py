@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from runcard.card.schema import CARD_VERSION
+from runcard.card.sections.serve import DEFAULTS
 from runcard.errors import CardError, Mistake
 
 log = logging.getLogger("runcard")
@@ -19,8 +20,13 @@ def _from_1(values: dict[str, Any]) -> str:
     return "trainer.callbacks is new, and empty"
 
 
+def _from_2(values: dict[str, Any]) -> str:
+    values.setdefault("serve", dict(DEFAULTS))
+    return "serve is new, and as it is by default"
+
+
 # Version → what brings a card of it to the next, and says what that is.
-STEPS: dict[int, Callable[[dict[str, Any]], str]] = {1: _from_1}
+STEPS: dict[int, Callable[[dict[str, Any]], str]] = {1: _from_1, 2: _from_2}
 
 
 def brought_up(values: dict[str, Any], where: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic_core import ErrorDetails
 
-from runcard.card.sections.parts import NAME
+from runcard.card.sections.parts import NAME, PLACE
 from runcard.card.spelling import nearest
 
 # pydantic's kind of error → what was expected; the context fills the braces.
@@ -45,7 +45,10 @@ EXPECTED = {
     "too_long": "a list of at most {max_length}",
 }
 YAML = {"True": "true", "False": "false", "None": "null"}
-PATTERNS = {NAME: "letters, digits, '.', '_' and '-', the first a letter or digit"}
+PATTERNS = {
+    NAME: "letters, digits, '.', '_' and '-', the first a letter or digit",
+    PLACE: "a path that begins with / or ~/",
+}
 
 
 def expected(detail: ErrorDetails) -> str:

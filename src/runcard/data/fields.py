@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from runcard.data.signature import FORMS, Array, Columns, Feature, Signature, surprises
+from runcard.data.signature import FORMS, Array, Columns, Feature, Signature, any_of_row, surprises
 
 Fields = Mapping[str, Any]
 # A code with leading zeros is a text.
@@ -34,13 +34,19 @@ def to_columns(signature: Signature, rows: Sequence[Fields]) -> dict[str, Array]
 def warnings(signature: Signature, columns: Columns, count: int) -> list[list[str]]:
     """For each of ``count`` rows what is unusual about it: a value that is missing or was never seen in training."""
     found: list[list[str]] = [[] for _ in range(count)]
-    unseen = surprises(signature, columns)
-    for feature in signature.features:
+    odd = [feature for feature in signature.features if not all_usual(feature, columns[feature.name])]
+    if not odd:
+        return found
+    unseen = surprises(Signature(tuple(odd), signature.target), columns)
+    for feature in odd:
         values = columns[feature.name]
-        known = "" if feature.missing else ", which no training row lacked"
-        for row in np.flatnonzero(missing(values)):
-            what = "is missing" if values.ndim == 1 or np.isnan(values[row]).all() else "has numbers that are missing"
-            found[row].append(f"{feature.name} {what}{known}")
+        gaps = missing(values)
+        if gaps.any():
+            known = "" if feature.missing else ", which no training row lacked"
+            for row in np.flatnonzero(gaps):
+                whole = values.ndim == 1 or np.isnan(values[row]).all()
+                what = "is missing" if whole else "has numbers that are missing"
+                found[row].append(f"{feature.name} {what}{known}")
         if feature.name in unseen:
             rows, what = unseen[feature.name]
             for row in np.flatnonzero(rows):
@@ -48,11 +54,21 @@ def warnings(signature: Signature, columns: Columns, count: int) -> list[list[st
     return found
 
 
+def all_usual(feature: Feature, values: Array) -> bool:
+    """Whether no value is missing, and all were seen in training or lie between those that were; soon told."""
+    if not len(values) or feature.kind == "text":
+        return feature.kind != "text"
+    if feature.kind == "category":
+        return all(value is not None and value in feature.known for value in values)
+    # What is no number is neither above nor below.
+    return feature.low is not None and bool(values.min() >= feature.low and values.max() <= feature.high)
+
+
 def missing(values: Array) -> NDArray[np.bool_]:
     """Which rows lack the value, or a number of it, ``(rows,)``."""
     if values.dtype == object:
         return np.fromiter((value is None for value in values), dtype=bool, count=len(values))
-    return np.asarray(np.isnan(values).any(axis=tuple(range(1, values.ndim))))
+    return any_of_row(np.isnan(values))
 
 
 def number_text(value: float) -> str:
@@ -114,9 +130,11 @@ def _column(feature: Feature, values: list[Any]) -> Array:
         column[:] = values
         return column
     if feature.kind in FORMS:
-        arrays = np.full((len(values), *feature.shape), np.nan, dtype=FORMS[feature.kind])
-        for row, value in enumerate(values):
-            if value is not None:
-                arrays[row] = np.asarray(value, dtype=arrays.dtype).reshape(feature.shape)
-        return arrays
+        form = FORMS[feature.kind]
+        arrays = [np.asarray(np.nan if value is None else value, dtype=form) for value in values]
+        filled = [
+            array.reshape(feature.shape) if array.ndim else np.full(feature.shape, np.nan, dtype=form)
+            for array in arrays
+        ]
+        return np.array(filled, dtype=form).reshape(len(values), *feature.shape)
     return np.array([np.nan if value is None else float(value) for value in values], dtype=np.float64)

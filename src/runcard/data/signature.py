@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -50,6 +51,11 @@ class Feature:
     high: float | None = None
     categories: tuple[str, ...] = ()
     missing: bool = False
+
+    @cached_property
+    def known(self) -> frozenset[str | None]:
+        """The categories, and None: what is missing is not unheard of."""
+        return frozenset({*self.categories, None})
 
 
 @dataclass(frozen=True)
@@ -156,23 +162,27 @@ def surprises(signature: Signature, columns: Columns) -> dict[str, tuple[NDArray
         if feature.kind == "text":  # none is like another
             continue
         if feature.kind == "category":
-            known = {*feature.categories, None}
+            known = feature.known
             rows = np.fromiter((value not in known for value in values), dtype=bool, count=len(values))
             what = "not among the categories seen in training"
         elif feature.low is None or feature.high is None:
-            rows = _any_of_row(~np.isnan(values))
+            rows = any_of_row(~np.isnan(values))
             what = "where training had none"
         else:
             outside = np.logical_or(values < feature.low, values > feature.high)  # NaN is neither
-            rows = _any_of_row(outside)
+            rows = any_of_row(outside)
             what = f"outside {feature.low:.10g}…{feature.high:.10g} seen in training"
         if rows.any():
             found[feature.name] = (rows, what)
     return found
 
 
-def _any_of_row(marks: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    return np.asarray(marks.any(axis=tuple(range(1, marks.ndim))))
+def any_of_row(marks: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Which rows have a mark, ``(rows,)``."""
+    if marks.ndim == 1:
+        return marks
+    # Most often there is none, and NumPy finds that sooner than which rows.
+    return np.asarray(marks.any(axis=tuple(range(1, marks.ndim)))) if marks.any() else np.zeros(len(marks), bool)
 
 
 def _feature(name: str, kind: Kind, values: Array, train: NDArray[np.int64]) -> Feature:

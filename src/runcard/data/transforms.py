@@ -13,7 +13,7 @@ A text becomes token ids, whole numbers, and is then the only feature; see ``Tex
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
@@ -32,6 +32,7 @@ MAX_CATEGORIES = 100
 MAX_DEVIATIONS = 1e4
 # Images of no more pixels in all are learned from in one piece, which gives them a median too.
 MAX_PIXELS = 2**22
+Places = Mapping[str | None, int]
 
 
 @dataclass(frozen=True)
@@ -66,10 +67,15 @@ class Step:
         own = len(self.categories) + self.rest if self.kind == "category" else 1
         return own + self.gap
 
-    def apply(self, values: Array, known: frozenset[str] = frozenset()) -> NDArray[np.float32]:
-        """Numbers, ``(rows, width)``, or the shape of an image or a sequence, ``(rows, ...)``."""
+    def apply(self, values: Array, places: Places) -> NDArray[np.float32]:
+        """Numbers, ``(rows, width)``, or the shape of an image or a sequence, ``(rows, ...)``.
+
+        Args:
+            values: The feature's.
+            places: As ``places`` gives them.
+        """
         if self.kind == "category":
-            return self._one_hot(values, known)
+            return self._one_hot(values, places)
         if isinstance(self.mean, tuple):
             return self._scaled_each(values)
         gaps = np.isnan(values)
@@ -99,13 +105,21 @@ class Step:
         std = np.array(self.std)
         return np.array(self.mean), np.where(std > 0, std, np.inf)
 
-    def _one_hot(self, values: Array, known: frozenset[str]) -> NDArray[np.float32]:
-        place: dict[str | None, int] = {text: index for index, text in enumerate(self.categories)}
+    def places(self, known: Iterable[str]) -> Places:
+        """The column of each category; of one that is missing too, if missing ones were seen.
+
+        Args:
+            known: All texts seen in training.
+        """
+        places: dict[str | None, int] = {text: index for index, text in enumerate(self.categories)}
         if self.rest:
-            place |= {text: len(self.categories) for text in known if text not in place}
-        if self.gap:
-            place[None] = self.width - 1
-        index = np.fromiter((place.get(value, -1) for value in values), dtype=np.int64, count=len(values))
+            places |= {text: len(self.categories) for text in known if text not in places}
+        if self.gap and self.kind == "category":
+            places[None] = self.width - 1
+        return places
+
+    def _one_hot(self, values: Array, places: Places) -> NDArray[np.float32]:
+        index = np.fromiter((places.get(value, -1) for value in values), dtype=np.int64, count=len(values))
         numbers = np.zeros((len(values), self.width), dtype=np.float32)
         rows = np.flatnonzero(index >= 0)
         numbers[rows, index[rows]] = 1.0
@@ -120,6 +134,11 @@ class Transforms:
     target: TargetStep
     known: tuple[frozenset[str], ...]
     text: TextStep | None = None
+
+    @cached_property
+    def _places(self) -> tuple[Places, ...]:
+        """Of each step; made once, for a feature can have thousands of categories."""
+        return tuple(step.places(known) for step, known in zip(self.steps, self.known, strict=True))
 
     def input_shape(self, signature: Signature) -> tuple[int, ...]:
         """The shape of one row's input: ``(width,)``, ``(steps, channels)`` or ``(channels, height, width)``.
@@ -140,7 +159,8 @@ class Transforms:
         """
         if self.text is not None:
             return self.text.apply(columns[self.text.name])
-        parts = [step.apply(columns[step.name], known) for step, known in zip(self.steps, self.known, strict=True)]
+        pairs = zip(self.steps, self._places, strict=True)
+        parts = [step.apply(columns[step.name], places) for step, places in pairs]
         return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
 
     def to_dict(self) -> dict[str, Any]:

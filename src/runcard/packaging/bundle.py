@@ -39,6 +39,9 @@ FILES = frozenset({GRAPH, WEIGHTS, SIGNATURE, TRANSFORMS, REFERENCE, ABOUT, CARD
 TOLERANCE = 1e-5
 # Rows at once; more would only take more memory.
 ANSWER_BATCH = 1024
+INPUT = "input"  # of the graph
+GPU_HINT = "it takes an NVIDIA GPU, and onnxruntime-gpu in place of onnxruntime"
+PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 
 
 @dataclass(frozen=True)
@@ -67,11 +70,12 @@ class Bundle:
 
     def outputs(self, inputs: Array) -> NDArray[np.float32]:
         """The network's raw outputs, ``(rows, outputs)``."""
-        name = self.session.get_inputs()[0].name
         starts = range(0, len(inputs), ANSWER_BATCH)
-        parts = [self.session.run(None, {name: inputs[start : start + ANSWER_BATCH]})[0] for start in starts]
-        width = self.transforms.target.outputs
-        return np.concatenate(parts) if parts else np.empty((0, width), dtype=np.float32)
+        parts = [self.session.run(None, {INPUT: inputs[start : start + ANSWER_BATCH]})[0] for start in starts]
+        if len(parts) == 1:
+            found: NDArray[np.float32] = parts[0]
+            return found
+        return np.concatenate(parts) if parts else np.empty((0, self.transforms.target.outputs), dtype=np.float32)
 
     def deviation(self, answers: NDArray[np.float64], expected: NDArray[np.float64]) -> float:
         """The largest difference of two sets of answers, in the unit of ``TOLERANCE``.
@@ -90,8 +94,13 @@ class Bundle:
         return math.inf if math.isnan(largest) else largest
 
 
-def open_bundle(path: Path) -> Bundle:
+def open_bundle(path: Path, *, threads: int = 1, provider: str = "cpu") -> Bundle:
     """Verify a bundle, load it, and have it answer its reference rows as the run did.
+
+    Args:
+        path: The bundle's folder.
+        threads: As for ``load_graph``.
+        provider: Likewise.
 
     Raises:
         BundleError: If a file is missing or changed, or this machine computes other answers.
@@ -103,14 +112,14 @@ def open_bundle(path: Path) -> Bundle:
         bundle = Bundle(
             signature,
             Transforms.from_dict(_parsed(content[TRANSFORMS]), signature),
-            load_graph(content[GRAPH]),
+            load_graph(content[GRAPH], threads=threads, provider=provider),
             _parsed(content[ABOUT]),
             _parsed(content[METRICS]),
             reference["rows"],
         )
         answers = bundle.answer(to_columns(signature, bundle.rows))
         apart = bundle.deviation(answers, np.array(reference["answers"], dtype=np.float64))
-    except CardError as error:  # a package for text that is not installed
+    except CardError as error:  # a package for text that is not installed, or no such provider
         raise BundleError(f"the bundle {path}: {error}") from error
     except Exception as error:  # ONNX Runtime's errors share no class of their own
         raise BundleError(f"the bundle {path} cannot be read by this version: {error!r}") from error
@@ -122,13 +131,32 @@ def open_bundle(path: Path) -> Bundle:
     return bundle
 
 
-def load_graph(graph: bytes) -> onnxruntime.InferenceSession:
-    """A network ready to answer, on one thread: requests share the cores, not one request."""
+def load_graph(graph: bytes, *, threads: int = 1, provider: str = "cpu") -> onnxruntime.InferenceSession:
+    """A network ready to answer.
+
+    Args:
+        graph: ONNX.
+        threads: Processor threads of one answer; on one, requests share the cores, and not one request.
+        provider: ``cpu`` or ``cuda``.
+
+    Raises:
+        CardError: If ONNX Runtime has no such provider here.
+    """
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
+    options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
-    return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(graph, options, providers=_providers(provider))
+    # A provider that cannot start is left aside by ONNX Runtime with a line in its log.
+    if session.get_providers()[0] != PROVIDERS[provider]:
+        raise CardError(f"serve.provider {provider}: ONNX Runtime cannot use it on this machine; {GPU_HINT}")
+    return session
+
+
+def _providers(name: str) -> list[str]:
+    if PROVIDERS[name] not in onnxruntime.get_available_providers():
+        raise CardError(f"serve.provider {name}: this ONNX Runtime has no {PROVIDERS[name]}; {GPU_HINT}")
+    return list(dict.fromkeys([PROVIDERS[name], PROVIDERS["cpu"]]))  # what the first cannot compute
 
 
 def seal(path: Path) -> None:

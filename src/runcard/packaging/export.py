@@ -13,6 +13,7 @@ from safetensors.torch import save
 from torch import nn
 
 from runcard.errors import ParityError
+from runcard.packaging.bundle import INPUT
 
 EXAMPLE_ROWS = 2  # with one, the exporter would take the number of rows for a constant
 
@@ -36,7 +37,7 @@ def to_onnx(model: nn.Module, input_shape: tuple[int, ...], *, ids: bool = False
                 (example,),
                 dynamo=True,
                 dynamic_shapes=({0: torch.export.Dim("rows")},),
-                input_names=["input"],
+                input_names=[INPUT],
                 output_names=["output"],
                 external_data=False,
                 verbose=False,

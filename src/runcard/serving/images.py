@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from runcard.data.signature import Feature
-from runcard.serving.lists import flattened, list_schema, shape_of, size_text
+from runcard.serving.lists import NUMBERS, flattened, list_schema, shape_of, size_text
 
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 NO_NUMBERS = "must be nested lists of numbers, all rows of one length"
@@ -49,7 +49,7 @@ def _from_lists(value: Any, feature: Feature) -> NDArray[np.float32]:
         raise ValueError(
             f"must be an image of {size_text(feature.shape)} (channels, height, width), not {size_text(sent)}"
         )
-    numbers = flattened(value, feature.shape, (int, float))
+    numbers = flattened(value, feature.shape, NUMBERS)
     if numbers is None:
         raise ValueError(NO_NUMBERS)
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Set
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from runcard.data.signature import Feature
 
 # What training refuses too: it is a slip or a mark for missing.
 LARGEST = 1e30
+NUMBERS, LISTS = frozenset({int, float}), frozenset({list})
 AXES = {"vector": "a list", "sequence": "nested lists, one a step, of as many numbers as there are channels"}
 
 
@@ -30,7 +32,7 @@ def read_list(value: Any, feature: Feature) -> NDArray[np.float64]:
     sent = shape_of(value)
     if sent != feature.shape:
         raise ValueError(f"must be {described(feature)}, not {size_text(sent)}")
-    numbers = flattened(value, feature.shape, (int, float, type(None)))
+    numbers = flattened(value, feature.shape, NUMBERS | {type(None)})
     if numbers is None:
         raise ValueError(f"must be {AXES[feature.kind]}, and hold numbers or null only")
     if not all(number is None or abs(number) <= LARGEST for number in numbers):
@@ -62,17 +64,17 @@ def shape_of(value: list[Any]) -> tuple[int, ...]:
     return tuple(sizes)
 
 
-def flattened(value: list[Any], shape: tuple[int, ...], types: tuple[type, ...]) -> list[Any] | None:
+def flattened(value: list[Any], shape: tuple[int, ...], types: Set[type]) -> list[Any] | None:
     """The items of nested lists; None if the lists are not of this shape, or an item of no such type.
 
     To be called before NumPy is: from lists of texts it would make an array of the longest text's width.
     """
     items = value
     for size in shape[1:]:
-        if not all(isinstance(part, list) and len(part) == size for part in items):
+        if not ({*map(type, items)} <= LISTS and {*map(len, items)} <= {size}):
             return None
         items = list(itertools.chain.from_iterable(items))
-    return items if all(type(item) in types for item in items) else None
+    return items if {*map(type, items)} <= types else None
 
 
 def size_text(shape: tuple[int, ...]) -> str:

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import re
 from importlib import resources
 from typing import Any
 
 import jinja2
 
+from runcard.serving.http import HTML, Answer, Header
 from runcard.serving.predictor import Predictor
 from runcard.serving.rows import describe
 
+# Runs no script and takes no style but its own, asks nobody but this service, and is shown in no frame.
+POLICY = "default-src 'none'; connect-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'"
+POLICY += "; frame-ancestors 'none'"
+SWAGGER = {"swagger-ui.css": b"text/css", "swagger-ui-bundle.js": b"text/javascript"}
 
-def page(predictor: Predictor, rows: list[dict[str, Any]]) -> str:
+
+def page(predictor: Predictor, rows: list[dict[str, Any]]) -> Answer:
     """The page at ``/``.
 
     Args:
@@ -25,12 +34,34 @@ def page(predictor: Predictor, rows: list[dict[str, Any]]) -> str:
         for feature in bundle.signature.features
     ]
     known = {"about": bundle.about, "version": predictor.version, "score": score, "target": bundle.signature.target}
-    return _template("page.html").render(fields=fields, rows=rows, **known)
+    text = _template("page.html").render(fields=fields, rows=rows, **known)
+    return Answer(text.encode(), kind=HTML, headers=(_policy(text, f"style-src {_digests(text, 'style')}"),))
 
 
-def docs_page(predictor: Predictor) -> str:
+def docs_page(predictor: Predictor) -> Answer:
     """The page at ``/docs``; what it shows it takes from ``/openapi.json``."""
-    return _template("docs.html").render(about=predictor.bundle.about)
+    text = _template("docs.html").render(about=predictor.bundle.about)
+    return Answer(text.encode(), kind=HTML, headers=(_policy(text, "style-src 'self' 'unsafe-inline'"),))
+
+
+def swagger() -> dict[str, Answer]:
+    """What the page at ``/docs`` is drawn by, out of BentoML's package, by path."""
+    folder = resources.files("bentoml").joinpath("_internal", "server", "static_content")
+    return {
+        f"/static_content/{name}": Answer(folder.joinpath(name).read_bytes(), kind=kind)
+        for name, kind in SWAGGER.items()
+    }
+
+
+def _policy(text: str, styles: str) -> Header:
+    return b"content-security-policy", f"{POLICY}; {styles}; script-src 'self' {_digests(text, 'script')}".encode()
+
+
+def _digests(text: str, tag: str) -> str:
+    """The page's own inline scripts or styles, by their SHA-256."""
+    found = re.findall(f"<{tag}>(.*?)</{tag}>", text, re.DOTALL)
+    digests = [base64.b64encode(hashlib.sha256(inline.encode()).digest()).decode() for inline in found]
+    return " ".join(f"'sha256-{digest}'" for digest in digests)
 
 
 def _template(name: str) -> jinja2.Template:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import secrets
 from typing import Any
 
+from runcard.card.sections.serve import DEFAULTS
 from runcard.data.fields import to_columns, warnings
+from runcard.data.signature import Columns
 from runcard.packaging.bundle import Bundle
+from runcard.serving.http import RefusedError
 from runcard.serving.rows import Reader
 
 Answer = dict[str, Any]
@@ -19,12 +22,14 @@ class Predictor:
         bundle: What answers.
         version: Its tag in BentoML's model store, ``name:version``.
         reader: Reads bodies.
+        max_rows: Most rows of one request.
     """
 
-    def __init__(self, bundle: Bundle, version: str) -> None:
+    def __init__(self, bundle: Bundle, version: str, max_rows: int = DEFAULTS["max_rows"]) -> None:
         self.bundle = bundle
         self.version = version
         self.reader = Reader(bundle.signature)
+        self.max_rows = max_rows
 
     def predict(self, body: bytes) -> Answer | list[Answer]:
         """One answer for one row, a list of them for a list.
@@ -33,9 +38,10 @@ class Predictor:
             body: JSON.
 
         Raises:
-            RowsError: If the body holds no rows of the signature.
+            RefusedError: If the body holds no rows of the signature, or too many.
         """
         rows, many = self.reader.read(body)
+        self.check_count(len(rows))
         columns = to_columns(self.bundle.signature, rows)
         found = warnings(self.bundle.signature, columns, len(rows))
         said = [
@@ -44,11 +50,16 @@ class Predictor:
         ]
         return said if many else said[0]
 
-    def _answers(self, columns: Any) -> list[Answer]:
+    def check_count(self, rows: int) -> None:
+        """Refuse more rows than one request may have."""
+        if rows > self.max_rows:
+            raise RefusedError(413, f"{rows} rows are more than the {self.max_rows} of one request; send fewer at once")
+
+    def _answers(self, columns: Columns) -> list[Answer]:
         answers, classes = self.bundle.answer(columns), self.bundle.signature.target.classes
         if not classes:
             return [{"value": value} for value in answers.tolist()]
-        chosen = answers.argmax(axis=1) if len(answers) else []
+        chosen = answers.argmax(axis=1).tolist() if len(answers) else []
         return [
             {"class": classes[place], "probabilities": dict(zip(classes, shares, strict=True))}
             for place, shares in zip(chosen, answers.tolist(), strict=True)

@@ -23,6 +23,7 @@ from pydantic_core import ErrorDetails, from_json
 from runcard.card.spelling import nearest
 from runcard.data.fields import Fields, by_value, number_text
 from runcard.data.signature import Feature, Signature
+from runcard.serving.http import RefusedError
 from runcard.serving.images import image_schema, read_image
 from runcard.serving.lists import LARGEST, described, list_schema, read_list
 
@@ -41,19 +42,16 @@ EXPECTED = {
 TOO_LARGE = ("finite_number", "greater_than_equal", "less_than_equal")
 
 
-class RowsError(Exception):
+class RowsError(RefusedError):
     """A body that holds no rows of the signature.
 
     Attributes:
-        message: What is wrong, in one line.
         mistakes: ``row``, ``field`` and ``message`` of what is wrong with the first wrong row; empty if the body is
             no JSON.
     """
 
     def __init__(self, message: str, mistakes: list[dict[str, Any]]) -> None:
-        self.message = message
-        self.mistakes = mistakes
-        super().__init__(message)
+        super().__init__(400, message, mistakes)
 
 
 class Reader:

@@ -5,6 +5,7 @@ One service and no other behind it: BentoML unpickles what services send each ot
 
 from __future__ import annotations
 
+import gc
 import os
 from pathlib import Path
 from typing import Any
@@ -14,29 +15,39 @@ from runcard.packaging import store  # isort: skip
 
 import bentoml
 import yaml
+from _bentoml_sdk import Service as BentomlService
 from bentoml.exceptions import BentoMLException
 
+from runcard.card.sections.serve import Serve
 from runcard.errors import BundleError
-from runcard.packaging.bundle import open_bundle, verify
-from runcard.serving.app import make_app, ready
+from runcard.packaging.bundle import CARD, open_bundle, verify
+from runcard.serving.access import Access, read_token
+from runcard.serving.app import App
+from runcard.serving.guard import Guard
+from runcard.serving.http import App as AsgiApp
+from runcard.serving.meter import Meter
 from runcard.serving.predictor import Predictor
+from runcard.serving.settings import read
+from runcard.serving.warm import warm
 
-TIMEOUT_S = 30
+# Not the package's: BentoML would take `runcard:latest` for the installed module and leave the Bento's code aside.
+NAME = "runcard-service"
 
 
-def _chosen() -> str:
-    """The tag of the bundle to serve; whole, or the service does not start.
+def _chosen() -> tuple[str, Serve]:
+    """The tag of the bundle to serve; whole, or the service does not start; and how to serve it.
 
     Raises:
         BentoMLException: If there is none, or it is damaged; BentoML then says so in one line and ends.
     """
     try:
         tag, path = store.find(_packed() or os.environ.get(store.BUNDLE) or None)
-        verify(path)
+        settings = read(verify(path)[CARD])
+        read_token(settings.token_file)
     except BundleError as error:
         raise BentoMLException(str(error)) from None
     os.environ[store.BUNDLE] = tag
-    return tag
+    return tag, settings
 
 
 def _packed() -> str | None:
@@ -48,18 +59,41 @@ def _packed() -> str | None:
     return str(content["services"][0]["models"][0]["tag"])
 
 
-app = make_app()
+class Guarded(BentomlService):  # type: ignore[misc]  # BentoML says no types there
+    """A service whose own addresses are answered before a request has gone through BentoML's middlewares."""
+
+    guard: Guard
+
+    def to_asgi(self, is_main: bool = True) -> AsgiApp:
+        """BentoML's application within the guard."""
+        Guarded.guard = Guard(super().to_asgi(is_main=is_main))
+        return Guarded.guard
 
 
-# Not the package's name: BentoML would take `runcard:latest` for the installed module and leave the Bento's code aside.
-@bentoml.service(name="runcard-service", traffic={"timeout": TIMEOUT_S})
-@bentoml.asgi_app(app, path="/")
+TAG, SETTINGS = _chosen()
+
+
+@bentoml.service(
+    name=NAME,
+    service_class=Guarded,
+    workers=SETTINGS.workers,
+    metrics={"enabled": False},  # counted by the guard, under the same names
+    logging={"access": {"enabled": False}},
+)
 class Service:
     """Answers rows with the bundle."""
 
     # At class scope, so that a Bento takes the bundle in.
-    bundle = bentoml.models.BentoModel(_chosen())
+    bundle = bentoml.models.BentoModel(TAG)
 
     def __init__(self) -> None:
         tag, path = store.find(os.environ[store.BUNDLE])
-        ready(app, Predictor(open_bundle(path), tag))
+        bundle = open_bundle(path, threads=SETTINGS.threads, provider=SETTINGS.provider)
+        predictor = Predictor(bundle, tag, SETTINGS.max_rows)
+        meter = Meter(NAME, tag)
+        app = App(predictor, SETTINGS, meter, warm(predictor))
+        access = Access(read_token(SETTINGS.token_file), open_to_all=SETTINGS.open_to_all)
+        Guarded.guard.open(app.routes(), SETTINGS, access, meter)
+        # All that is there now stays: a look for garbage need not walk it.
+        gc.collect()
+        gc.freeze()

@@ -16,6 +16,9 @@ Positive = Annotated[int, Field(ge=1, lt=2**31)]
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 Name = Annotated[str, StringConstraints(pattern=NAME, max_length=100)]
 Word = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=100)]
+# A bundle is used wherever it lies: what a path in it begins at has to be the same everywhere.
+PLACE = r"^(/|~/)."
+Place = Annotated[str, StringConstraints(pattern=PLACE)]
 Text = Annotated[str, StringConstraints(min_length=1)]
 
 
