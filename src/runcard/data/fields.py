@@ -28,7 +28,13 @@ def to_fields(signature: Signature, columns: Columns) -> list[dict[str, Any]]:
 
 def to_columns(signature: Signature, rows: Sequence[Fields]) -> dict[str, Array]:
     """Columns from rows whose fields are there and of the right kind; see ``Columns`` for the forms."""
-    return {feature.name: _column(feature, [row[feature.name] for row in rows]) for feature in signature.features}
+    names = [feature.name for feature in signature.features]
+    return columns_of_lists(signature, {name: [row[name] for row in rows] for name in names})
+
+
+def columns_of_lists(signature: Signature, lists: Mapping[str, list[Any]]) -> dict[str, Array]:
+    """Columns from lists of values, as ``to_columns`` takes them of rows."""
+    return {feature.name: _column(feature, lists[feature.name]) for feature in signature.features}
 
 
 def warnings(signature: Signature, columns: Columns, count: int) -> list[list[str]]:

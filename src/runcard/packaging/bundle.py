@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 import onnxruntime
+import yaml
 from numpy.typing import NDArray
 
 from runcard.data.fields import Fields, to_columns
@@ -55,6 +56,7 @@ class Bundle:
         about: Name, problem, time and versions.
         metrics: The run's scores.
         rows: The reference rows.
+        card: The card, as plain values.
     """
 
     signature: Signature
@@ -63,6 +65,13 @@ class Bundle:
     about: Mapping[str, Any] = field(default_factory=dict)
     metrics: Mapping[str, float] = field(default_factory=dict)
     rows: Sequence[Fields] = ()
+    card: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def csv_settings(self) -> dict[str, Any]:
+        """How the run's training read its file, if it was one: ``separator`` and ``null_values``."""
+        data = self.card.get("data", {})
+        return {key: data[key] for key in ("separator", "null_values") if key in data}
 
     def answer(self, columns: Columns) -> NDArray[np.float64]:
         """Probabilities ``(rows, classes)``, or numbers ``(rows,)`` in the target's unit."""
@@ -116,6 +125,7 @@ def open_bundle(path: Path, *, threads: int = 1, provider: str = "cpu") -> Bundl
             _parsed(content[ABOUT]),
             _parsed(content[METRICS]),
             reference["rows"],
+            yaml.safe_load(content[CARD]),
         )
         answers = bundle.answer(to_columns(signature, bundle.rows))
         apart = bundle.deviation(answers, np.array(reference["answers"], dtype=np.float64))

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 from runcard.card.sections.serve import Serve
+from runcard.serving.about import about
 from runcard.serving.guard import Route
 from runcard.serving.http import Answer, Asked, RefusedError, encoded
 from runcard.serving.meter import Meter
@@ -46,19 +47,24 @@ class App:
             "/docs": docs_page(predictor),
             "/openapi.json": described,
             "/docs.json": described,  # where BentoML would have its own, which knows nothing of the fields
+            "/model": Answer(encoded(about(predictor))),
         } | swagger()
 
     def routes(self) -> Mapping[str, Mapping[str, Route]]:
         """Path → method → what answers."""
         fixed = {path: {"GET": _always(answer)} for path, answer in self._fixed.items()}
-        asked = {path: {"POST": self._computed(compute)} for path, compute in self._requests.routes().items()}
+        asked = {
+            path: {"POST": self._computed(compute, path in Requests.LONG)}
+            for path, compute in self._requests.routes().items()
+        }
         return {**fixed, **asked, "/metrics": {"GET": self._metrics}}
 
-    def _computed(self, compute: Callable[[Asked], Answer]) -> Route:
+    def _computed(self, path: str, compute: Callable[[Asked], Answer]) -> Route:
         """At once if it is short; else beside the other requests, and not for ever."""
+        at_once = 0 if path in Requests.LONG else self._long_body
 
         async def route(asked: Asked) -> Answer:
-            if len(asked.body) < self._long_body:
+            if len(asked.body) < at_once:
                 return compute(asked)
             try:
                 async with asyncio.timeout(self._timeout_s):

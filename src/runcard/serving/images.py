@@ -29,7 +29,14 @@ def read_image(value: Any, feature: Feature) -> NDArray[np.float32]:
     Raises:
         ValueError: If it is no such image or has another size.
     """
-    return _from_png(value, feature) if isinstance(value, str) else _from_lists(value, feature)
+    if not isinstance(value, str):
+        return _from_lists(value, feature)
+    try:
+        text = value.partition(",")[2] if value.startswith("data:") else value
+        content = base64.b64decode("".join(text.split()), validate=True)  # some programs break the lines
+    except (binascii.Error, ValueError):
+        raise ValueError("must be nested lists of numbers or a base64 PNG; this text is no base64") from None
+    return read_png(content, feature)
 
 
 def image_schema(feature: Feature) -> dict[str, Any]:
@@ -62,14 +69,17 @@ def _from_lists(value: Any, feature: Feature) -> NDArray[np.float32]:
     return pixels
 
 
-def _from_png(value: str, feature: Feature) -> NDArray[np.float32]:
+def read_png(content: bytes, feature: Feature) -> NDArray[np.float32]:
+    """An image as the model takes it, out of a PNG; its black is the lowest pixel of training, its white the highest.
+
+    Raises:
+        ValueError: If it is no such image or has another size.
+    """
     channels, height, width = feature.shape
     try:
-        text = value.partition(",")[2] if value.startswith("data:") else value
-        content = base64.b64decode("".join(text.split()), validate=True)  # some programs break the lines
         image = Image.open(io.BytesIO(content), formats=["PNG"])
-    except (binascii.Error, OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-        raise ValueError("must be nested lists of numbers or a base64 PNG; this text is no PNG") from None
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        raise ValueError("must be a PNG, and this is none") from None
     if image.size != (width, height):  # before a pixel is unpacked
         raise ValueError(f"must be a picture of {width}×{height} pixels, not {image.width}×{image.height}")
     try:

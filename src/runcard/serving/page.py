@@ -10,9 +10,9 @@ from typing import Any
 
 import jinja2
 
+from runcard.serving.fields import describe
 from runcard.serving.http import HTML, Answer, Header
 from runcard.serving.predictor import Predictor
-from runcard.serving.rows import describe
 
 # Runs no script and takes no style but its own, asks nobody but this service, and is shown in no frame.
 POLICY = "default-src 'none'; connect-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'"

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from typing import Any
 
 from runcard.card.sections.serve import DEFAULTS
-from runcard.data.fields import to_columns, warnings
+from runcard.data.fields import Fields, to_columns, warnings
 from runcard.data.signature import Columns
 from runcard.packaging.bundle import Bundle
 from runcard.serving.http import RefusedError
@@ -41,14 +42,22 @@ class Predictor:
             RefusedError: If the body holds no rows of the signature, or too many.
         """
         rows, many = self.reader.read(body)
+        said = self.answer(rows)
+        return said if many else said[0]
+
+    def answer(self, rows: Sequence[Fields]) -> list[Answer]:
+        """One answer for each row, whose fields are there and of the right kind.
+
+        Raises:
+            RefusedError: If there are too many.
+        """
         self.check_count(len(rows))
         columns = to_columns(self.bundle.signature, rows)
         found = warnings(self.bundle.signature, columns, len(rows))
-        said = [
+        return [
             {"prediction_id": secrets.token_hex(16), "model_version": self.version, **answer, "warnings": noted}
             for answer, noted in zip(self._answers(columns), found, strict=True)
         ]
-        return said if many else said[0]
 
     def check_count(self, rows: int) -> None:
         """Refuse more rows than one request may have."""

@@ -1,11 +1,16 @@
-"""What a request's content type says its body is, and what becomes of it."""
+"""Requests that compute: by path, and by what their content type says their body is."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from runcard.serving.http import Answer, Asked, RefusedError, encoded
+from runcard.data.fields import to_columns
+from runcard.data.signature import Columns
+from runcard.serving.batch import Batch
+from runcard.serving.explain import Explainer
+from runcard.serving.http import JSON, Answer, Asked, RefusedError, encoded
 from runcard.serving.predictor import Predictor
+from runcard.serving.uploads import FORM, PNG, only_image, read_upload
 
 
 class Requests:
@@ -17,14 +22,40 @@ class Requests:
 
     def __init__(self, predictor: Predictor) -> None:
         self._predictor = predictor
+        self._image = only_image(predictor.bundle.signature)
+        self._batch = Batch(predictor)
+        self._explainer = Explainer(predictor.bundle)
+
+    # Asks the network many times for one answer.
+    LONG = frozenset({"/explain"})
 
     def routes(self) -> Mapping[str, Callable[[Asked], Answer]]:
         """Path → what answers a ``POST``."""
-        return {"/predict": self.predict}
+        return {"/predict": self.predict, "/predict/batch": self._batch.answer, "/explain": self.explain}
 
     def predict(self, asked: Asked) -> Answer:
-        """Rows as named fields."""
-        kind = asked.kind()
-        if kind not in (b"", b"application/json"):
-            raise RefusedError(415, "send JSON, with content-type: application/json")
+        """Rows as named fields; or an image as a file, if that is what the model takes."""
+        if self._image is not None and asked.kind() in (PNG, FORM):
+            row = {self._image.name: read_upload(asked, self._image)}
+            return Answer(encoded(self._predictor.answer([row])[0]))
+        self._check_json(asked)
         return Answer(encoded(self._predictor.predict(asked.body)))
+
+    def explain(self, asked: Asked) -> Answer:
+        """What the answer to one row hangs on."""
+        said = self._explainer.explain(self._row(asked))
+        return Answer(encoded({"model_version": self._predictor.version, **said}))
+
+    def _row(self, asked: Asked) -> Columns:
+        if self._image is not None and asked.kind() in (PNG, FORM):
+            return to_columns(self._predictor.bundle.signature, [{self._image.name: read_upload(asked, self._image)}])
+        self._check_json(asked)
+        rows, many = self._predictor.reader.read(asked.body)
+        if many:
+            raise RefusedError(400, "send one row, an object; the answers to many are explained one by one")
+        return to_columns(self._predictor.bundle.signature, rows)
+
+    def _check_json(self, asked: Asked) -> None:
+        if asked.kind() not in (b"", JSON):
+            more = " (or an image as image/png or multipart/form-data)" if self._image is not None else ""
+            raise RefusedError(415, f"send JSON, with content-type: application/json{more}")

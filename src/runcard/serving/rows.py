@@ -1,33 +1,25 @@
-"""What a request may hold: models made from the signature, which judge rows and describe them for OpenAPI."""
+"""Request bodies of JSON: read by the models of the signature, and what is wrong with them in plain words."""
 
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Collection, Mapping
 from typing import Annotated, Any
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    FailFast,
-    Field,
-    StrictBool,
-    TypeAdapter,
-    ValidationError,
-    WithJsonSchema,
-    create_model,
-)
+from pydantic import FailFast, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails, from_json
 
 from runcard.card.spelling import nearest
-from runcard.data.fields import Fields, by_value, number_text
-from runcard.data.signature import Feature, Signature
+from runcard.data.fields import Fields, columns_of_lists
+from runcard.data.signature import Array, Signature
+from runcard.serving.fields import columns_model, row_model
 from runcard.serving.http import RefusedError
-from runcard.serving.images import image_schema, read_image
-from runcard.serving.lists import LARGEST, described, list_schema, read_list
+from runcard.serving.lists import LARGEST
 
-MAX_NAMED = 20  # mistakes in one answer, and categories in one description
+MAX_NAMED = 20  # mistakes in one answer
+# Numbers, texts and brackets of one body; as values they take ten times the memory that they take as text.
+MOST_VALUES = 1_000_000
 
 # pydantic's kind of error → what was expected.
 EXPECTED = {
@@ -36,6 +28,11 @@ EXPECTED = {
     "string_type": "a text",
     "model_type": "an object with the fields of one row",
     "model_attributes_type": "an object with the fields of one row",
+}
+COLUMNS = EXPECTED | {
+    "list_type": "an array of its values",
+    "model_type": "an object with an array of values for each field",
+    "model_attributes_type": "an object with an array of values for each field",
 }
 
 
@@ -55,19 +52,24 @@ class RowsError(RefusedError):
 
 
 class Reader:
-    """Reads request bodies: one row as an object, or many as an array of objects.
+    """Reads request bodies: one row as an object, many as an array of objects, or columns as an object of arrays.
 
     Attributes:
         model: The pydantic model of one row.
+        columns: That of columns.
     """
 
     def __init__(self, signature: Signature) -> None:
+        self._signature = signature
         self._names = [feature.name for feature in signature.features]
-        self.model = row_model(signature)
+        self._known = frozenset(self._names)
+        self._most = max(MOST_VALUES, 4 * sum(math.prod(feature.shape) for feature in signature.features))
+        self.model, self.columns = row_model(signature), columns_model(signature)
         self._one: TypeAdapter[Any] = TypeAdapter(self.model)
         # To the first wrong row: to explain each of a hundred thousand would keep everybody else waiting.
         many: Any = Annotated[list[self.model], FailFast()]  # type: ignore[name-defined]
         self._many: TypeAdapter[Any] = TypeAdapter(many)
+        self._columns: TypeAdapter[Any] = TypeAdapter(self.columns)
 
     def read(self, body: bytes) -> tuple[list[Fields], bool]:
         """The rows of a body.
@@ -76,9 +78,10 @@ class Reader:
             The rows by the features' names, and whether the body was an array of them.
 
         Raises:
-            RowsError: If it is no JSON, or a field is missing, unknown or of another kind.
+            RefusedError: If it is no JSON, or a field is missing, unknown or of another kind; or there is too much.
         """
         many = body.lstrip()[:1] == b"["
+        self._weigh(body)
         try:
             read = (self._many if many else self._one).validate_json(body)
         except ValidationError as error:
@@ -89,16 +92,56 @@ class Reader:
                 raise _refused(self._unknown(row.model_extra, place if many else None), len(row.model_extra))
         return [dict(zip(self._names, vars(row).values(), strict=True)) for row in rows], many
 
+    def read_columns(self, body: bytes) -> dict[str, Array]:
+        """The columns of a body.
+
+        Raises:
+            RefusedError: As of ``read``; or if one column is longer than another.
+        """
+        self._weigh(body)
+        try:
+            read = self._columns.validate_json(body)
+        except ValidationError as error:
+            raise self._explained_columns(error, body) from None
+        if read.model_extra:
+            raise _refused(self._unknown(read.model_extra, None), len(read.model_extra))
+        lists = dict(zip(self._names, vars(read).values(), strict=True))
+        lengths = {name: len(values) for name, values in lists.items()}
+        for name, length in lengths.items():
+            if length != lengths[self._names[0]]:
+                message = f"has {length} values, and {self._names[0]!r} has {lengths[self._names[0]]}"
+                raise _refused([{"row": None, "field": name, "message": message}], 1)
+        return columns_of_lists(self._signature, lists)
+
+    def _weigh(self, body: bytes) -> None:
+        """Refuse what would take much more memory as values than it does as text."""
+        if len(body) > self._most and sum(map(body.count, (b",", b"[", b"{"))) > self._most:
+            message = f"the body holds more than {self._most:,} values; send fewer rows at once"
+            raise RefusedError(413, message)
+
     def _explained(self, error: ValidationError, body: bytes, *, many: bool) -> RowsError:
         details = error.errors(include_url=False)
         if details[0]["type"] == "json_invalid":
             return RowsError(f"the body is no JSON: {details[0]['ctx']['error']}", [])
         mistakes = [self._mistake(detail, many=many) for detail in details[:MAX_NAMED]]
         row, content = mistakes[0]["row"], from_json(body)
-        content = content[row] if many else content
-        known = frozenset(self._names)
-        extra = [name for name in content if name not in known] if isinstance(content, dict) else []
+        extra = self._extra(content[row] if many else content)
         return _refused([*mistakes, *self._unknown(extra, row)], len(details) + len(extra))
+
+    def _explained_columns(self, error: ValidationError, body: bytes) -> RowsError:
+        details = error.errors(include_url=False)
+        if details[0]["type"] == "json_invalid":
+            return RowsError(f"the body is no JSON: {details[0]['ctx']['error']}", [])
+        mistakes = []
+        for detail in details[:MAX_NAMED]:
+            field, *rest = detail["loc"] or (None,)
+            row = rest[0] if rest else None
+            mistakes.append({"row": row, "field": field, "message": _message(detail, COLUMNS)})
+        extra = self._extra(from_json(body))
+        return _refused([*mistakes, *self._unknown(extra, None)], len(details) + len(extra))
+
+    def _extra(self, content: Any) -> list[str]:
+        return [name for name in content if name not in self._known] if isinstance(content, dict) else []
 
     def _unknown(self, names: Collection[str], row: int | None) -> list[dict[str, Any]]:
         """A mistake for each of the first fields that the signature does not know."""
@@ -124,7 +167,7 @@ def _refused(mistakes: list[dict[str, Any]], count: int) -> RowsError:
     return RowsError(f"{where}{named}{first['message']}{more}", mistakes[:MAX_NAMED])
 
 
-def _message(detail: ErrorDetails) -> str:
+def _message(detail: ErrorDetails, expected: Mapping[str, str] = EXPECTED) -> str:
     kind = detail["type"]
     if kind == "missing":
         return "is missing; send null if it is unknown"
@@ -132,69 +175,7 @@ def _message(detail: ErrorDetails) -> str:
         return f"must be a number between -{LARGEST:g} and {LARGEST:g}"
     if kind == "value_error":
         return str(detail["ctx"]["error"])
-    return f"must be {EXPECTED.get(kind, detail['msg'])}, not {_kind_of(detail['input'])}"
-
-
-def row_model(signature: Signature) -> type[BaseModel]:
-    """The pydantic model of one row; every field has to be there, and may be null."""
-    # Fields go by number inside: a column may be called anything, `class` or `model_config` too.
-    fields: dict[str, Any] = {
-        f"f{place}": (_annotation(feature), Field(alias=feature.name, description=describe(feature)))
-        for place, feature in enumerate(signature.features)
-    }
-    # Unknown fields are collected, and refused by the reader: pydantic would make an error of each, by the thousand.
-    closed: Any = {"additionalProperties": False}
-    config = ConfigDict(extra="allow", allow_inf_nan=False, title="Row", json_schema_extra=closed)
-    return create_model("Row", __config__=config, **fields)
-
-
-def describe(feature: Feature) -> str:
-    """What a field holds, in one line."""
-    if feature.kind == "text":
-        return "text of any length; of a long one the beginning is read"
-    if feature.kind == "category":
-        listed = ", ".join(feature.categories[:MAX_NAMED]) + (", …" if len(feature.categories) > MAX_NAMED else "")
-        return f"one of: {listed}"
-    seen = png = ""
-    if feature.low is not None:
-        seen = f"; {feature.low:.10g} to {feature.high:.10g} in training"
-        png = f", its black for {feature.low:.10g}, its white for {feature.high:.10g}"
-    if feature.kind == "image":
-        size = "×".join(map(str, feature.shape))
-        return f"image of {size} (channels, height, width): nested lists{seen}; or a base64 PNG{png}"
-    if feature.kind in ("vector", "sequence"):
-        return f"{described(feature)}, null for one that is unknown{seen}"
-    return "true or false" if feature.kind == "boolean" else f"number{seen}"
-
-
-def _annotation(feature: Feature) -> Any:
-    if feature.kind == "image":
-        read = BeforeValidator(lambda value: None if value is None else read_image(value, feature))
-        return Annotated[Any, read, WithJsonSchema(image_schema(feature))]
-    if feature.kind in ("vector", "sequence"):
-        read = BeforeValidator(lambda value: None if value is None else read_list(value, feature))
-        numbers = list_schema(feature.shape, {"type": ["number", "null"]})
-        return Annotated[Any, read, WithJsonSchema({"anyOf": [numbers, {"type": "null"}]})]
-    if feature.kind == "category":
-        examples: list[Any] = list(feature.categories[:MAX_NAMED])
-        text: Any = Annotated[str, Field(strict=True, examples=examples)]
-        names = by_value(feature.categories)
-        if names.keys() - {"true", "false"}:
-            schema = WithJsonSchema({"type": ["string", "number"], "examples": examples})
-            text = Annotated[text, BeforeValidator(lambda value: _as_text(value, names)), schema]
-        return text | None
-    if feature.kind == "text":
-        return Annotated[str, Field(strict=True)] | None
-    if feature.kind == "boolean":
-        return StrictBool | None
-    return Annotated[float, Field(strict=True, ge=-LARGEST, le=LARGEST)] | None
-
-
-def _as_text(value: Any, names: Mapping[str, str]) -> Any:
-    if type(value) not in (int, float) or not abs(value) <= LARGEST:
-        return value
-    plain = number_text(float(value))
-    return names.get(plain, plain)
+    return f"must be {expected.get(kind, detail['msg'])}, not {_kind_of(detail['input'])}"
 
 
 def _kind_of(value: Any) -> str:

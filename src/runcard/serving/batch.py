@@ -1,0 +1,148 @@
+"""Many rows at once, by columns: JSON, CSV or Arrow in, the same out."""
+
+from __future__ import annotations
+
+import io
+import secrets
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from runcard.data.fields import missing
+from runcard.data.signature import Array, Columns, surprises
+from runcard.errors import DataError
+from runcard.serving.arrow import check_stream
+from runcard.serving.http import ARROW, CSV, JSON, Answer, Asked, Header, RefusedError, encoded
+from runcard.serving.predictor import Predictor
+
+if TYPE_CHECKING:
+    import polars as pl
+
+TYPES = "application/json, text/csv or application/vnd.apache.arrow.stream"
+FEW = 10  # rows that a warning names
+# Cells of a CSV; as values they take ten times the memory that they may take as text.
+MOST_CELLS = 4_000_000
+
+
+class Batch:
+    """Answers columns.
+
+    Args:
+        predictor: What answers.
+    """
+
+    def __init__(self, predictor: Predictor) -> None:
+        self._predictor = predictor
+        self._bundle = predictor.bundle
+        self._forms: Mapping[bytes, Callable[[bytes], Answer]] = {
+            JSON: self._json,
+            b"": self._json,
+            b"text/csv": self._csv,
+            ARROW: self._arrow,
+        }
+
+    def answer(self, asked: Asked) -> Answer:
+        """The answers to all rows, in their order and in the form that they came in.
+
+        Raises:
+            RefusedError: If there are too many, or they are not as the signature says, or in another form.
+        """
+        form = self._forms.get(asked.kind())
+        if form is None:
+            raise RefusedError(415, f"send columns as {TYPES}, and say so by content-type")
+        try:
+            return form(asked.body)
+        except DataError as error:
+            raise RefusedError(400, str(error)) from None
+
+    def _json(self, body: bytes) -> Answer:
+        columns = self._predictor.reader.read_columns(body)
+        answers = self._answers(columns)
+        target = self._bundle.signature.target
+        said: dict[str, Any] = {"prediction_id": secrets.token_hex(16), "model_version": self._predictor.version}
+        if target.classes:
+            said["class"] = [target.classes[place] for place in answers.argmax(axis=1).tolist()] if len(answers) else []
+            shares = zip(target.classes, answers.T.tolist(), strict=True)
+            said["probabilities"] = dict(shares) if len(answers) else {name: [] for name in target.classes}
+        else:
+            said["value"] = answers.tolist()
+        return Answer(encoded(said | {"warnings": self._warnings(columns)}))
+
+    def _csv(self, body: bytes) -> Answer:
+        from runcard.data.frames import read_csv_text
+        from runcard.data.values import as_written
+
+        if body.count(b",") + body.count(b"\n") > MOST_CELLS:
+            raise RefusedError(413, f"the CSV holds more than {MOST_CELLS:,} cells; send fewer rows at once")
+        texts = as_written(self._bundle.signature)
+        frame = read_csv_text(body, texts=texts, **self._bundle.csv_settings)
+        return self._answered(frame, CSV, lambda answers: answers.write_csv().encode())
+
+    def _arrow(self, body: bytes) -> Answer:
+        import polars as pl
+
+        check_stream(body, self._predictor.max_rows)
+        try:
+            frame = pl.read_ipc_stream(io.BytesIO(body))
+        except Exception as error:  # polars lets through what its parts stumble over
+            raise RefusedError(400, "the body is no Arrow stream that can be read") from error
+
+        def write(answers: pl.DataFrame) -> bytes:
+            buffer = io.BytesIO()
+            answers.write_ipc_stream(buffer, compat_level=pl.CompatLevel.oldest())
+            return buffer.getvalue()
+
+        return self._answered(frame, ARROW, write)
+
+    def _answered(self, frame: pl.DataFrame, kind: bytes, write: Callable[[pl.DataFrame], bytes]) -> Answer:
+        import polars as pl
+
+        from runcard.data.answers import answers_frame
+        from runcard.data.values import columns_of
+
+        columns = columns_of(frame, self._bundle.signature)
+        table = answers_frame(self._bundle.signature.target, self._answers(columns))
+        odd = pl.Series("unusual", self._unusual(columns), dtype=pl.String)
+        return Answer(write(table.with_columns(odd)), kind=kind, headers=self._headers())
+
+    def _headers(self) -> tuple[Header, ...]:
+        return (
+            (b"x-prediction-id", secrets.token_hex(16).encode()),
+            (b"x-model-version", self._predictor.version.encode()),
+        )
+
+    def _answers(self, columns: Columns) -> Array:
+        self._predictor.check_count(len(next(iter(columns.values()))))
+        return self._bundle.answer(columns)
+
+    def _odd(self, columns: Columns) -> dict[str, list[tuple[Array, str]]]:
+        """For each feature the rows, ``(rows,)``, in which it is unusual, and how."""
+        found: dict[str, list[tuple[Array, str]]] = {}
+        unseen = surprises(self._bundle.signature, columns)
+        for feature in self._bundle.signature.features:
+            gaps = missing(columns[feature.name])
+            kinds = [(gaps, "missing")] if gaps.any() else []
+            kinds += [unseen[feature.name]] if feature.name in unseen else []
+            if kinds:
+                found[feature.name] = kinds
+        return found
+
+    def _warnings(self, columns: Columns) -> list[dict[str, Any]]:
+        """For each feature that is unusual how, in how many rows, and which are the first of them."""
+        found = []
+        for name, kinds in self._odd(columns).items():
+            for rows, what in kinds:
+                message = f"{name}: {rows.sum()} of {len(rows)} rows {what}"
+                found.append({"field": name, "message": message, "rows": np.flatnonzero(rows)[:FEW].tolist()})
+        return found
+
+    def _unusual(self, columns: Columns) -> list[str]:
+        """For each row the names of its fields that are missing, or as training never saw them."""
+        count = len(next(iter(columns.values())))
+        said = np.full(count, "", dtype=object)
+        for name, kinds in self._odd(columns).items():
+            rows = np.any([rows for rows, _ in kinds], axis=0)
+            said[rows] += np.where(said[rows] == "", name, ", " + name).astype(object)
+        found: list[str] = said.tolist()
+        return found

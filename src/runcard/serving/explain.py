@@ -1,0 +1,121 @@
+"""Which features an answer hangs on: what becomes of it when one is as in other rows.
+
+The effect of a feature is ``f(x) - mean over b of f(x with the feature of row b)``, b out of the bundle's reference
+rows: so much of the answer goes when the feature is no longer what it is, all others staying as they are. Of an image,
+a sequence or a vector each cell of a grid has an effect of its own (for images, occlusion: Zeiler and Fergus, 2014);
+of a text each word, which is left out. Effects need not add up to the answer, for features act together.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runcard.data.fields import to_columns
+from runcard.data.signature import FORMS, Array, Columns, Feature
+from runcard.packaging.bundle import Bundle
+
+MOST_ROWS = 32  # others that a feature is taken from
+# Numbers that the network is given for one explanation, and rows of them, at the most; what is larger gets a coarser
+# grid and fewer others.
+MOST_NUMBERS, LEAST_VARIANTS, MOST_VARIANTS = 2**24, 64, 2048
+MOST_CELLS = 16  # along an axis
+MOST_WORDS = 200
+METHOD = "So much of the answer goes when the field, all others staying as they are, is as in other rows, on average."
+
+
+class Explainer:
+    """Explains a bundle's answers.
+
+    Args:
+        bundle: What answers.
+    """
+
+    def __init__(self, bundle: Bundle) -> None:
+        self._bundle = bundle
+        columns = to_columns(bundle.signature, bundle.rows)
+        # The first are ordinary rows; those that lack something come last.
+        self._others = {name: values[:MOST_ROWS] for name, values in columns.items()}
+
+    def explain(self, row: Columns) -> dict[str, Any]:
+        """What the answer to one row hangs on.
+
+        Returns:
+            The answer (``class`` and its ``probability``, or ``value``), ``method``, and ``fields`` with the effect of
+            each, the largest first; an array's with the effects of its cells, a text's with those of its words.
+        """
+        answers = self._bundle.answer(row)
+        classes = self._bundle.signature.target.classes
+        place = int(answers[0].argmax()) if classes else None
+        if place is None:
+            said: dict[str, Any] = {"value": float(answers[0])}
+        else:
+            said = {"class": classes[place], "probability": float(answers[0, place])}
+        fields = [self._field(feature, row, place) for feature in self._bundle.signature.features]
+        fields.sort(key=lambda field: -abs(field["effect"]))
+        return {**said, "method": METHOD, "fields": fields}
+
+    def _field(self, feature: Feature, row: Columns, place: int | None) -> dict[str, Any]:
+        if feature.kind == "text":
+            return {"field": feature.name, **self._words(feature, row, place)}
+        others = self._others[feature.name]
+        (effect,) = self._effects(feature, row, place, [()], others)
+        if feature.kind not in FORMS:
+            return {"field": feature.name, "effect": effect}
+        variants = MOST_NUMBERS // math.prod(feature.shape)
+        grid = _grid(feature, min(MOST_VARIANTS, max(LEAST_VARIANTS, variants)))
+        cells = list(_cells(feature, grid))
+        count = max(1, min(len(others), variants // len(cells)))
+        effects = self._effects(feature, row, place, cells, others[:count])
+        return {"field": feature.name, "effect": effect, "cells": np.reshape(effects, grid).tolist()}
+
+    def _effects(
+        self, feature: Feature, row: Columns, place: int | None, cells: list[tuple[slice, ...]], others: Array
+    ) -> list[float]:
+        """Of each cell of the feature, taken from the others."""
+        values = np.repeat(row[feature.name], len(cells) * len(others), axis=0)
+        for number, cell in enumerate(cells):
+            part = slice(number * len(others), (number + 1) * len(others))
+            values[(part, *cell)] = others[(slice(None), *cell)]
+        return self._lost(feature.name, values, row, place, len(cells))
+
+    def _words(self, feature: Feature, row: Columns, place: int | None) -> dict[str, Any]:
+        text = row[feature.name][0]
+        spans = [found.span() for found in itertools.islice(re.finditer(r"\S+", text or ""), MOST_WORDS)]
+        values = np.array(["", *(text[:start] + text[end:] for start, end in spans)], dtype=object)
+        whole, *each = self._lost(feature.name, values, row, place, len(values))
+        pairs = zip(spans, each, strict=True)
+        return {"effect": whole, "words": [{"start": span[0], "end": span[1], "effect": lost} for span, lost in pairs]}
+
+    def _lost(self, name: str, values: Array, row: Columns, place: int | None, groups: int) -> list[float]:
+        """How much less the answer is, on average over each group of so many of the values."""
+        columns = {other: np.repeat(one, len(values), axis=0) for other, one in row.items()}
+        answers = self._of_class(self._bundle.answer(columns | {name: values}), place)
+        lost = self._of_class(self._bundle.answer(row), place) - answers.reshape(groups, -1).mean(axis=1)
+        return [float(effect) for effect in lost]
+
+    @staticmethod
+    def _of_class(answers: NDArray[np.float64], place: int | None) -> NDArray[np.float64]:
+        return answers if place is None else answers[:, place]
+
+
+def _grid(feature: Feature, variants: int) -> tuple[int, ...]:
+    """The cells along each axis that has any: height and width of an image, whose channels change together."""
+    axes = feature.shape[1:] if feature.kind == "image" else feature.shape
+    most = min(MOST_CELLS, int(variants ** (1 / len(axes)))) if len(axes) > 1 else variants
+    return tuple(min(size, most) for size in axes)
+
+
+def _cells(feature: Feature, grid: tuple[int, ...]) -> Iterator[tuple[slice, ...]]:
+    axes = feature.shape[1:] if feature.kind == "image" else feature.shape
+    edges = [np.linspace(0, size, count + 1).round().astype(int) for size, count in zip(axes, grid, strict=True)]
+    channels = [(slice(None),)] if feature.kind == "image" else [()]
+    for places in itertools.product(*(range(count) for count in grid)):
+        cell = tuple(slice(ends[place], ends[place + 1]) for ends, place in zip(edges, places, strict=True))
+        yield (*channels[0], *cell)
