@@ -216,13 +216,16 @@ def serve(arguments: argparse.Namespace) -> Result:
     """Bundle → service; comes back only with an error."""
     from runcard.serving.launch import become_server, prepare
 
-    tag, path = prepare(arguments.bundle, arguments.host, arguments.port)
-    host = f"[{arguments.host}]" if ":" in arguments.host else arguments.host
-    url = f"http://{host}:{arguments.port}"
-    print(f"serving {tag} on {url}", file=sys.stderr, flush=True)
+    start = prepare(arguments.words, arguments.host, arguments.port)
+    said = [f"serving {start.tag} on {start.url}"]
+    data = {"bundle": start.tag, "url": start.url}
+    if start.made_token is not None:
+        said += [f"token   {start.made_token}  (made for this start; RUNCARD_TOKEN or serve.token_file choose one)"]
+        data["token"] = start.made_token
+    print("\n".join(said), file=sys.stderr, flush=True)
     if arguments.json:
-        print(json.dumps({"bundle": tag, "url": url}), flush=True)
-    become_server(tag, path, arguments.host, arguments.port)
+        print(json.dumps(data), flush=True)
+    become_server(start)
 
 
 def ls(arguments: argparse.Namespace) -> Result:

@@ -88,11 +88,11 @@ def _add_compare(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_serve(parser: argparse.ArgumentParser) -> None:
-    bundle = (
-        "name:version, or name for its newest version; default: the newest of all; `bentoml models list` lists them"
-    )
-    parser.add_argument("bundle", nargs="?", metavar="BUNDLE", help=bundle)
-    parser.add_argument("--host", default="127.0.0.1", help="the address to listen on; default: 127.0.0.1")
+    words = "BUNDLE, which is name:version, or name for its newest version (default: the newest of all; "
+    words += "`bentoml models list` lists them); and changes of how it is served, such as serve.workers=2"
+    parser.add_argument("words", nargs="*", metavar="BUNDLE|serve.KEY=VALUE", help=words)
+    host = "the address to listen on; default: 127.0.0.1, this machine only; with any other a token is asked for"
+    parser.add_argument("--host", default="127.0.0.1", help=host)
     parser.add_argument("--port", type=int, default=3000, help="default: 3000")
 
 

@@ -87,7 +87,7 @@ def _brought(header: bytes) -> bytes:
 
 def _is_local(client: tuple[str, int] | None) -> bool:
     """Whether a request comes from this machine; one through a Unix socket has no address."""
-    return client is None or not client[0] or _is_loopback(client[0])
+    return client is None or not client[0] or is_loopback(client[0])
 
 
 @functools.lru_cache(1024)
@@ -101,9 +101,10 @@ def _is_plain(host: bytes) -> bool:
 
 
 @functools.lru_cache(1024)
-def _is_loopback(text: str) -> bool:
-    address = _address(text)
-    return address is not None and address.is_loopback
+def is_loopback(host: str) -> bool:
+    """Whether an address leads to this machine only."""
+    address = _address(host)
+    return host == "localhost" or (address is not None and address.is_loopback)
 
 
 def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

@@ -2,37 +2,93 @@
 
 from __future__ import annotations
 
+import json
 import os
+import secrets
 import socket
 import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
 from runcard.errors import CardError
-from runcard.packaging.bundle import open_bundle
+from runcard.packaging.bundle import CARD, open_bundle, verify
 from runcard.packaging.store import BUNDLE, find
+from runcard.serving.access import TOKEN, is_loopback, read_token
+from runcard.serving.settings import CHANGES, changed, read
 
 # By name: importing the service would choose a bundle.
 SERVICE = "runcard.serving.service:Service"
 
 
-def prepare(tag: str | None, host: str, port: int) -> tuple[str, Path]:
+@dataclass(frozen=True)
+class Start:
+    """A service that can be started.
+
+    Attributes:
+        tag: The bundle's full tag.
+        path: Its folder.
+        host: The address to listen on.
+        port: The port to listen on.
+        environment: What the service reads besides.
+        made_token: The token that requests have to bring, if nobody had chosen one and one is needed.
+    """
+
+    tag: str
+    path: Path
+    host: str
+    port: int
+    environment: dict[str, str]
+    made_token: str | None = None
+
+    @property
+    def url(self) -> str:
+        """Where it answers."""
+        return f"http://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
+
+
+def prepare(words: Sequence[str], host: str, port: int) -> Start:
     """Look whether a bundle can be served at an address.
 
     Args:
-        tag: Which; None: the newest.
+        words: Which bundle, the newest if none is named; and changes such as ``serve.workers=2``.
         host: The address to listen on.
         port: The port to listen on.
 
-    Returns:
-        The bundle's full tag and its folder.
-
     Raises:
         BundleError: If there is no such bundle, or it is damaged.
-        CardError: If the address cannot be listened on.
+        CardError: If a change is wrong, or the address cannot be listened on.
     """
-    tag, path = find(tag)
-    open_bundle(path)
+    named = [word for word in words if "=" not in word]
+    if len(named) > 1:
+        raise CardError(f"{named[1]}: one bundle is served at a time, and {named[0]} is named before")
+    tag, path = find(named[0] if named else None)
+    environment = dict(os.environ)
+    before = read(verify(path, CARD)[CARD], environment)
+    changes = changed((word for word in words if "=" in word), before.model_dump())
+    settings = before.model_copy(update=changes)
+    open_bundle(path, threads=settings.threads, provider=settings.provider)
+    token = read_token(settings.token_file)
+    _check_address(host, port)
+    environment = {BUNDLE: tag, CHANGES: json.dumps(json.loads(os.environ.get(CHANGES) or "{}") | changes)}
+    if token is None and not settings.open_to_all and not is_loopback(host):
+        made = secrets.token_urlsafe(32)
+        return Start(tag, path, host, port, environment | {TOKEN: made}, made)
+    return Start(tag, path, host, port, environment)
+
+
+def become_server(start: Start) -> NoReturn:
+    """Replace this process by BentoML, so that signals and the exit code are its own."""
+    os.environ.update(start.environment)
+    # Python and BentoML would import from the working directory, where a jinja2.py may lie; a bundle holds no code.
+    os.environ["PYTHONSAFEPATH"] = "1"
+    os.dup2(2, 1)  # BentoML writes its log to stdout, which is for the one JSON object
+    words = [sys.executable, "-m", "bentoml", "serve", SERVICE, "--working-dir", str(start.path)]
+    os.execv(sys.executable, [*words, "--host", start.host, "--port", str(start.port)])
+
+
+def _check_address(host: str, port: int) -> None:
     if not 0 < port < 2**16:
         raise CardError(f"--port {port}: a port is a number from 1 to 65535")
     try:
@@ -43,14 +99,3 @@ def prepare(tag: str | None, host: str, port: int) -> tuple[str, Path]:
     except OSError as error:
         reason = error.strerror or error
         raise CardError(f"cannot listen on {host}:{port}: {reason}. Choose another with --port or --host.") from error
-    return tag, path
-
-
-def become_server(tag: str, path: Path, host: str, port: int) -> NoReturn:
-    """Replace this process by BentoML, so that signals and the exit code are its own."""
-    os.environ[BUNDLE] = tag
-    # Python and BentoML would import from the working directory, where a jinja2.py may lie; a bundle holds no code.
-    os.environ["PYTHONSAFEPATH"] = "1"
-    os.dup2(2, 1)  # BentoML writes its log to stdout, which is for the one JSON object
-    words = [sys.executable, "-m", "bentoml", "serve", SERVICE, "--working-dir", str(path)]
-    os.execv(sys.executable, [*words, "--host", host, "--port", str(port)])
