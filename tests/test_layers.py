@@ -22,6 +22,7 @@ ORDER = [
     "visible",
     "yamltext",
     "files",
+    "folders",
     "leaves",
     "runs",
     "studies",
