@@ -35,6 +35,8 @@ def test_wheel_holds_all_of_conf_and_no_tests(wheel: Path) -> None:
     assert "runcard/card/naming/arguments.json" in names
     templates = (ROOT / "src" / "runcard" / "starting" / "templates").iterdir()
     assert {f"runcard/starting/templates/{file.name}" for file in templates} <= names
+    templates = (ROOT / "src" / "runcard" / "deploying" / "templates").rglob("*")
+    assert {f"runcard/{file.relative_to(ROOT / 'src' / 'runcard')}" for file in templates if file.is_file()} <= names
     assert "runcard/py.typed" in names
     assert not [name for name in names if "test" in name]
 

@@ -228,6 +228,17 @@ def serve(arguments: argparse.Namespace) -> Result:
     become_server(start)
 
 
+def deploy(arguments: argparse.Namespace) -> Result:
+    """Bundle and image → files that run them elsewhere."""
+    from runcard.cli.deploying import deployed_data, deployed_text
+    from runcard.deploying.deploy import deploy
+
+    deployed = deploy(
+        arguments.target, arguments.bundle, arguments.image, arguments.name, arguments.output, arguments.workers
+    )
+    return Result(deployed_data(deployed), deployed_text(deployed))
+
+
 def ls(arguments: argparse.Namespace) -> Result:
     """Find runs."""
     from runcard.cli.listing import listing, listing_text

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from runcard.cli import steps
+from runcard.cli.deploying import add_deploy
 from runcard.cli.steps import Result
 
 
@@ -165,6 +166,13 @@ VERBS = (
         steps.package,
     ),
     Verb("serve", "answer over HTTP with a bundle", "runcard serve --port 3000", _add_serve, steps.serve),
+    Verb(
+        "deploy",
+        "write the files that run an image of a bundle on Kubernetes or with Docker Compose",
+        "runcard deploy --target kubernetes --image registry.example.com/team/digits:1",
+        add_deploy,
+        steps.deploy,
+    ),
     Verb(
         "ls", "list the runs with their scores and how their cards differ", "runcard ls --sort best", _add_ls, steps.ls
     ),

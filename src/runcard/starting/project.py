@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import secrets
-import shutil
-from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -19,8 +15,9 @@ from runcard.card.help.editor import write_schemas
 from runcard.card.sections.data import TableData
 from runcard.data.dataset import load_dataset
 from runcard.data.survey import Survey, survey
-from runcard.errors import CardError, RunError
+from runcard.errors import CardError
 from runcard.files import write_text
+from runcard.folders import check_free, put_in_place
 from runcard.starting import cards
 from runcard.starting.names import package_name
 
@@ -65,12 +62,12 @@ def start(folder: str, data: str | None = None, target: str | None = None) -> St
     """
     path = Path(os.path.abspath(Path(folder).expanduser()))
     package = package_name(path.name)
-    _check_free(path)
+    check_free(path)
     if data is None and target is not None:
         raise CardError("--target: names a column of --data, which is not given")
     found = None if data is None else survey(data, target)
     files = _files(path.name, package, found)
-    with _put_in_place(path) as draft:
+    with put_in_place(path) as draft:
         for name, text in files.items():
             (draft / name).parent.mkdir(parents=True, exist_ok=True)
             write_text(draft / name, text)
@@ -78,16 +75,6 @@ def start(folder: str, data: str | None = None, target: str | None = None) -> St
         conf = draft / "conf"
         schemas = [str(file.relative_to(draft)) for file in write_schemas(conf / SCHEMAS, [shipped_conf(), conf])]
     return Started(path, (*files, *schemas), found)
-
-
-def _check_free(path: Path) -> None:
-    if not path.parent.is_dir():
-        raise CardError(f"{path}: there is no folder {path.parent}; make it first")
-    if path.exists() and not path.is_dir():
-        raise CardError(f"{path} is a file; choose another name")
-    if path.is_dir() and (there := sorted(item.name for item in path.iterdir())):
-        listed = ", ".join(there[:3]) + (", …" if len(there) > 3 else "")
-        raise CardError(f"{path} is not empty: it holds {listed}. Choose another name, or empty it yourself.")
 
 
 def _files(name: str, package: str, found: Survey | None) -> dict[str, str]:
@@ -127,38 +114,3 @@ def _try(draft: Path, name: str, found: Survey | None) -> None:
     if not same:
         raise CardError(f"{found.path} has a column whose name a card would change; rename it")
     load_dataset(card)
-
-
-@contextlib.contextmanager
-def _put_in_place(path: Path) -> Iterator[Path]:
-    """A folder beside ``path`` to write to, which takes its place when all went well, and is gone if not.
-
-    Raises:
-        RunError: If it cannot be made or moved.
-    """
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        draft.mkdir()
-        yield draft
-        _move(draft, path)
-    except PermissionError:
-        raise
-    except OSError as error:
-        raise RunError(f"cannot make {path}: {error.strerror or error}") from error
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
-
-
-def _move(draft: Path, path: Path) -> None:
-    if not path.exists():
-        os.rename(draft, path)
-        return
-    # An empty folder stays the same folder: someone may stand in it.
-    _check_free(path)
-    try:
-        for item in draft.iterdir():
-            item.rename(path / item.name)
-    except OSError:
-        for item in path.iterdir():
-            shutil.rmtree(item) if item.is_dir() else item.unlink()
-        raise

@@ -1,0 +1,57 @@
+"""What ``deploy`` takes and says."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+from typing import TYPE_CHECKING, Any
+
+from runcard.cli.text import shown_path
+
+if TYPE_CHECKING:
+    from runcard.deploying.deploy import Deployed
+
+NEXT = {
+    "kubernetes": "kubectl apply -k {folder}/overlays/production",
+    "compose": "docker compose -f {folder}/compose.yaml up -d --wait",
+}
+
+
+def add_deploy(parser: argparse.ArgumentParser) -> None:
+    """The words of its line."""
+    bundle = "what the image holds, name:version or name; default: the newest bundle"
+    parser.add_argument("bundle", nargs="?", metavar="BUNDLE", help=bundle)
+    parser.add_argument("--target", required=True, choices=sorted(NEXT), help="what shall run it")
+    image = "REGISTRY/NAME:TAG; default: the image that `bentoml containerize` makes of the bundle's newest Bento"
+    parser.add_argument("--image", metavar="IMAGE", help=image)
+    parser.add_argument("--name", help="of the service and all that belongs to it; default: the bundle's")
+    workers = "processes in one container that answer; default: 1, for a container is watched and a worker is not"
+    parser.add_argument("--workers", type=int, default=1, metavar="N", help=workers)
+    parser.add_argument("-o", "--output", metavar="DIR", help="the folder to make; default: kubernetes, or compose")
+
+
+def deployed_text(deployed: Deployed) -> str:
+    """For people."""
+    folder = shown_path(deployed.path)
+    lines = [f"files    {len(deployed.files)} in {folder}; README.md there says how to go on"]
+    lines.append(f"image    {deployed.image}")
+    if deployed.bundle is not None:
+        doubt = ", the newest: is it what the image holds?" if deployed.assumed else ""
+        lines.append(f"bundle   {deployed.bundle}{doubt}")
+    lines.append(f"token    {shown_path(deployed.token)}, made anew and kept out of git")
+    if deployed.target == "kubernetes" and deployed.image.local:
+        lines.append("note     the image names no registry, and a cluster gets it only from there: --image")
+    return "\n".join([*lines, "next     " + NEXT[deployed.target].format(folder=shlex.quote(folder))])
+
+
+def deployed_data(deployed: Deployed) -> dict[str, Any]:
+    """For machines; the token itself stays in its file."""
+    return {
+        "folder": str(deployed.path),
+        "files": list(deployed.files),
+        "target": deployed.target,
+        "name": deployed.name,
+        "image": str(deployed.image),
+        "bundle": deployed.bundle,
+        "token_file": str(deployed.token),
+    }

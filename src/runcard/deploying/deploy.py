@@ -1,0 +1,171 @@
+"""Files that run an image of a bundle, on Kubernetes or with Docker Compose: templates filled in, a fresh token."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from string import Template
+
+from runcard import __version__
+from runcard.deploying.names import Image, checked_name, image_of, name_from
+from runcard.errors import BundleError, CardError
+from runcard.files import write_text
+from runcard.folders import check_free, put_in_place
+from runcard.packaging import bentos, store
+
+# Where the token lies, and who may read it. Kubernetes hands it on by itself. Compose shows the container the file as
+# it is here, and the service is another user: the folder keeps others out instead.
+TOKENS = {"kubernetes": ("overlays/production/token.txt", 0o600), "compose": ("secret/token.txt", 0o644)}
+TOKEN_BYTES = 32
+PRIVATE = "secret"  # a folder that only its owner may enter
+GITIGNORE = "gitignore"  # within the package the dot would hide it
+# MiB: what the service takes, and each worker; and a worker at most, while it reads the longest body that is let in.
+BASE_MB, WORKER_MB, WORKER_MOST_MB = 100, 200, 600
+# Processes and threads, far above what was seen.
+BASE_PROCESSES, WORKER_PROCESSES = 64, 128
+MAX_WORKERS = 256
+BUILD = (
+    "# bundle and code → a Bento, in Runcard's folder, where bentofile.yaml is\nRUNCARD_BUNDLE={bundle} bentoml build"
+)
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """Files that have just been written.
+
+    Attributes:
+        path: Their folder.
+        files: Their places in it.
+        target: ``kubernetes`` or ``compose``.
+        name: What the service, and all that belongs to it, is called.
+        image: What runs.
+        bundle: What the image has to hold; None if this machine knows no bundle.
+        assumed: Whether nobody said that the image holds it: the newest was taken.
+    """
+
+    path: Path
+    files: tuple[str, ...]
+    target: str
+    name: str
+    image: Image
+    bundle: str | None
+    assumed: bool
+
+    @property
+    def token(self) -> Path:
+        """The file that holds the token."""
+        return self.path / TOKENS[self.target][0]
+
+
+def deploy(
+    target: str, bundle: str | None, image: str | None, name: str | None, folder: str | None, workers: int
+) -> Deployed:
+    """Write the files.
+
+    Args:
+        target: ``kubernetes`` or ``compose``.
+        bundle: What the image holds; None: the newest.
+        image: What to run; None: the newest Bento of the bundle, as ``bentoml containerize`` names its image.
+        name: Of the service; None: that of the bundle.
+        folder: Where; None: the target's name. There may be an empty folder already.
+        workers: Processes in one container that answer, 1…256.
+
+    Raises:
+        BundleError: If there is no such bundle.
+        CardError: If the image, the name or the folder will not do; nothing was written.
+        RunError: If the folder cannot be written; nothing was left.
+    """
+    path = Path(os.path.abspath(Path(folder or target).expanduser()))
+    check_free(path)
+    if not 1 <= workers <= MAX_WORKERS:
+        raise CardError(f"--workers {workers}: 1 to {MAX_WORKERS} processes")
+    given = None if image is None else image_of(image)
+    tag = _bundle(bundle, given)
+    bento = None if tag is None else bentos.newest_holding(tag)
+    runs = given or _image_of(tag, bento)
+    called = checked_name(name) if name is not None else name_from(tag.partition(":")[0] if tag else runs.called)
+    words = _words(called, runs, tag, bento, workers)
+    texts = {place: Template(text).substitute(words) for place, text in _templates(target)}
+    with put_in_place(path) as draft:
+        for place, text in texts.items():
+            _make_folders(draft, Path(place).parent)
+            write_text(draft / place, text)
+        _write_token(draft, *TOKENS[target])
+    files = tuple(sorted([*texts, TOKENS[target][0]]))
+    return Deployed(path, files, target, called, runs, tag, assumed=bundle is None and given is not None)
+
+
+def _bundle(bundle: str | None, image: Image | None) -> str | None:
+    """The full tag; None if it is not needed and there is none, as on a machine that only deploys."""
+    try:
+        return store.find(bundle)[0]
+    except BundleError:
+        if bundle is None and image is not None:
+            return None
+        raise
+
+
+def _image_of(bundle: str | None, bento: str | None) -> Image:
+    if bento is None:
+        raise CardError(
+            f"which image? No Bento here holds {bundle}: make one with `bentoml build` and `bentoml containerize`, "
+            "or name an image with --image REGISTRY/NAME:TAG"
+        )
+    return image_of(bento)
+
+
+def _words(name: str, image: Image, bundle: str | None, bento: str | None, workers: int) -> dict[str, str]:
+    """What stands in the templates."""
+    which = f'digest: "{image.digest}"' if image.digest else f'newTag: "{image.tag}"'
+    return {
+        "name": name,
+        "image": str(image),
+        "image_name": image.name,
+        "image_which": which,
+        "pushed": f"{image.name}:{image.tag or 'TAG'}",
+        "holds": f"the bundle `{bundle}`" if bundle else "a bundle, of which nothing was to be seen here",
+        # A Bento that is there need not be built again, and would then have another tag.
+        "build": "" if bento else f"{BUILD.format(bundle=bundle or 'NAME:VERSION')}\n",
+        "bento": bento or "runcard-service:latest",
+        "version": bundle.rpartition(":")[2] if bundle else image.version,
+        "workers": str(workers),
+        "half_cores": f"{500 * workers}m",
+        "cores": str(workers),
+        "memory": str(BASE_MB + WORKER_MB * workers),
+        "most_memory": str(BASE_MB + WORKER_MOST_MB * workers),
+        "processes": str(BASE_PROCESSES + WORKER_PROCESSES * workers),
+        "runcard": __version__,
+    }
+
+
+def _templates(target: str) -> Iterator[tuple[str, str]]:
+    """Place in the folder and text of each file."""
+    waiting = [("", resources.files("runcard.deploying") / "templates" / target)]
+    while waiting:
+        place, here = waiting.pop()
+        if here.is_dir():
+            waiting += [(f"{place}/{_real_name(item)}".lstrip("/"), item) for item in here.iterdir()]
+        else:
+            yield place, here.read_text(encoding="utf-8")
+
+
+def _real_name(item: Traversable) -> str:
+    return f".{GITIGNORE}" if item.name == GITIGNORE else item.name
+
+
+def _make_folders(draft: Path, folder: Path) -> None:
+    for part in (*reversed(folder.parents), folder):
+        (draft / part).mkdir(exist_ok=True, mode=0o700 if part.name == PRIVATE else 0o777)
+
+
+def _write_token(draft: Path, place: str, mode: int) -> None:
+    with open(os.open(draft / place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(f"{secrets.token_urlsafe(TOKEN_BYTES)}\n")
+        os.fchmod(file.fileno(), mode)  # whatever is masked here
+        file.flush()
+        os.fsync(file.fileno())
