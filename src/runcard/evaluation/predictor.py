@@ -19,14 +19,12 @@ from runcard.card.schema import Card
 from runcard.card.sections.data import TableData
 from runcard.data.frames import columns_of, read_frame
 from runcard.data.signature import Array, Columns, Signature, surprises
-from runcard.data.transforms import Transforms
+from runcard.data.transforms import Transforms, rows_at_once
 from runcard.errors import DataError, RunError
 from runcard.files import read_json
 from runcard.models.make import make_model, threads
 from runcard.runs import RunFolder
 from runcard.training.checkpoint import load as load_checkpoint
-
-ANSWER_BATCH = 1024
 
 
 @dataclass(frozen=True)
@@ -96,7 +94,7 @@ class Run:
     def outputs(self, inputs: Array) -> NDArray[np.float32]:
         """The network's raw outputs, ``(rows, outputs)``."""
         with torch.inference_mode(), threads(self.card.trainer.thread_count):
-            parts = [self.model(part) for part in torch.from_numpy(inputs).split(ANSWER_BATCH)]
+            parts = [self.model(part) for part in torch.from_numpy(inputs).split(rows_at_once(inputs.shape[1:]))]
         width = self.transforms.target.outputs
         return torch.cat(parts).numpy() if parts else np.empty((0, width), dtype=np.float32)
 

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from runcard.data.fields import Fields, to_columns
 from runcard.data.signature import Array, Columns, Signature
-from runcard.data.transforms import Transforms
+from runcard.data.transforms import Transforms, rows_at_once
 from runcard.errors import BundleError, CardError
 
 GRAPH, WEIGHTS = "model.onnx", "model.safetensors"
@@ -37,8 +37,6 @@ FILES = frozenset({GRAPH, WEIGHTS, SIGNATURE, TRANSFORMS, REFERENCE, ABOUT, CARD
 # How far an answer may be from the run's: a probability, or a number in deviations of the target; where that is
 # further from the mean than one deviation, as a share of that way.
 TOLERANCE = 1e-5
-# Rows at once; more would only take more memory.
-ANSWER_BATCH = 1024
 
 
 @dataclass(frozen=True)
@@ -68,8 +66,9 @@ class Bundle:
     def outputs(self, inputs: Array) -> NDArray[np.float32]:
         """The network's raw outputs, ``(rows, outputs)``."""
         name = self.session.get_inputs()[0].name
-        starts = range(0, len(inputs), ANSWER_BATCH)
-        parts = [self.session.run(None, {name: inputs[start : start + ANSWER_BATCH]})[0] for start in starts]
+        step = rows_at_once(inputs.shape[1:])
+        starts = range(0, len(inputs), step)
+        parts = [self.session.run(None, {name: inputs[start : start + step]})[0] for start in starts]
         width = self.transforms.target.outputs
         return np.concatenate(parts) if parts else np.empty((0, width), dtype=np.float32)
 
