@@ -14,9 +14,10 @@ import pytest
 
 import runcard
 from runcard.data.dataset import load_dataset, restore
-from runcard.data.frames import NULL_VALUES, column_names, columns_of, read_frame, text_values, write_frame
+from runcard.data.frames import NULL_VALUES, column_names, read_frame, write_frame
 from runcard.data.signature import Feature, Signature, Target
 from runcard.data.table import KindOrIgnore, Table, guess_kind
+from runcard.data.values import columns_of, text_values
 from runcard.errors import CardError, DataError, RunError
 from tests.conftest import customers
 

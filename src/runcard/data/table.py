@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import polars as pl
 
 from runcard.card.spelling import suggest
-from runcard.data.frames import column_names, is_plain, number_values, read_frame, text_values, values_of
+from runcard.data.frames import column_names, read_frame
 from runcard.data.signature import Array, Kind, Rows, TaskName, TaskOrAuto
 from runcard.data.truth import checked_classes, checked_numbers
+from runcard.data.values import is_plain, number_values, text_values, values_of
 from runcard.errors import CardError, DataError, Mistake
 from runcard.files import sha256
 
@@ -86,6 +87,17 @@ class Table:
             return sha256([self._frame().write_ipc(None).getvalue()])
         with Path(self.path).open("rb") as file:
             return sha256(iter(lambda: file.read(1 << 20), b""))
+
+
+def reading_of(data: Mapping[str, Any]) -> dict[str, Any]:
+    """How rows to answer are read: as the section ``data`` of a card had its own file read, for ``read_frame``.
+
+    Args:
+        data: The section as plain values.
+    """
+    if data.get("_target_") != f"{Table.__module__}.{Table.__qualname__}":
+        return {}
+    return {name: data[name] for name in ("separator", "null_values") if name in data}
 
 
 def compare_columns(names: Sequence[str], target: str, kinds: Collection[str], what: str) -> None:
