@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import io
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from runcard.errors import CardError, DataError
+from runcard.errors import DataError
 
 NULL_VALUES = ("", "NA", "N/A", "NaN", "nan", "null", "NULL")
 CSV = (".csv", ".tsv", ".txt")
@@ -63,32 +62,6 @@ def read_frame(
         if kind not in CSV:
             return pl.read_ndjson(path, infer_schema_length=None)
         return _guessed(pl.read_csv(path, **csv_settings(path, separator, null_values)), texts)
-
-
-def check_output(path: Path) -> None:
-    """Refuse a file of answers that could not be written, before any row is answered.
-
-    Raises:
-        CardError: If its ending names no format, or its folder is not there.
-    """
-    if path.suffix.lower() not in (".parquet", ".ndjson", ".jsonl", *CSV):
-        endings = ".csv, .tsv, .txt, .parquet or .ndjson"
-        raise CardError(f"{path}: files of answers end in {endings}, not {path.suffix or 'nothing'}")
-    if not path.parent.is_dir():
-        raise CardError(f"{path}: there is no folder {path.parent}")
-
-
-def write_frame(frame: pl.DataFrame, path: Path) -> bytes:
-    """The bytes of a table in the format that the file's ending names; see ``check_output``."""
-    kind = path.suffix.lower()
-    buffer = io.BytesIO()
-    if kind == ".parquet":
-        frame.write_parquet(buffer)
-    elif kind in CSV:
-        frame.write_csv(buffer, separator="\t" if kind == ".tsv" else ",")
-    else:
-        frame.write_ndjson(buffer)
-    return buffer.getvalue()
 
 
 def read_csv_text(

@@ -89,6 +89,11 @@ class Bundle:
         return math.inf if math.isnan(largest) else largest
 
 
+def is_bundle(path: Path) -> bool:
+    """Whether a folder is a bundle, be it a damaged one: any of three files tells."""
+    return any((path / name).is_file() for name in (MANIFEST, SEAL, TRANSFORMS))
+
+
 def open_bundle(path: Path) -> Bundle:
     """Verify a bundle, load it, and have it answer its reference rows as the run did.
 
