@@ -92,7 +92,15 @@ HEAVY = {"tokenizers", "torch", "pytorch_lightning", "torchmetrics", "sklearn", 
 NUMPY_ONLY = ["data.moments", "data.signature", "data.transforms", "data.fields"]
 # What the service may load of other rooms; the Bento holds these files and no others.
 SERVED = {"errors", "card.spelling", "card.wording", "card.sections.parts", "card.sections.serve"}
-SERVED |= {"data.tokens", "packaging.bundle", "packaging.store", *NUMPY_ONLY}
+SERVED |= {
+    "data.tokens",
+    "data.frames",
+    "data.values",
+    "data.answers",
+    "packaging.bundle",
+    "packaging.store",
+    *NUMPY_ONLY,
+}
 
 
 def module(path: Path) -> str:

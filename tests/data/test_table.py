@@ -14,9 +14,11 @@ import pytest
 
 import runcard
 from runcard.data.dataset import load_dataset, restore
-from runcard.data.frames import NULL_VALUES, column_names, columns_of, read_frame, text_values, write_frame
+from runcard.data.frames import NULL_VALUES, column_names, read_frame
+from runcard.data.output import writing_frames
 from runcard.data.signature import Feature, Signature, Target
 from runcard.data.table import KindOrIgnore, Table, guess_kind
+from runcard.data.values import columns_of, text_values
 from runcard.errors import CardError, DataError, RunError
 from tests.conftest import customers
 
@@ -28,6 +30,11 @@ def table(path: str | Path, **kinds: KindOrIgnore) -> Table:
 def write(text: str, name: str = "rows.csv") -> Path:
     Path(name).write_text(text)
     return Path(name)
+
+
+def written(frame: pl.DataFrame, name: str) -> None:
+    with writing_frames(Path(name)) as write_table:
+        write_table(frame)
 
 
 def test_kinds_are_guessed(table_path: Path) -> None:
@@ -45,7 +52,7 @@ def table_path(table: Path) -> Path:
 @pytest.mark.parametrize("name", ["rows.parquet", "rows.csv", "rows.tsv", "rows.ndjson"])
 def test_every_format_gives_the_same_rows(name: str) -> None:
     frame = customers(50)
-    Path(name).write_bytes(write_frame(frame, Path(name)))
+    written(frame, name)
     rows = table(name).read("churned", "auto")
     expected = frame["age"].cast(pl.Float64).fill_null(float("nan")).to_numpy()
     np.testing.assert_array_equal(rows.columns["age"], expected)
@@ -211,7 +218,7 @@ def test_a_number_as_text_does_not_depend_on_its_neighbours() -> None:
 def test_values_late_in_a_file_are_read_as_they_are() -> None:
     lines = [{"x": 0, "y": "a"}, {"x": 1, "y": "b"}] * 100 + [{"x": 0.9, "y": "a"}, {"x": -0.9, "y": "b"}]
     for name in ("rows.csv", "rows.ndjson"):
-        Path(name).write_bytes(write_frame(pl.DataFrame(lines, infer_schema_length=None), Path(name)))
+        written(pl.DataFrame(lines, infer_schema_length=None), name)
     Path("rows.json").write_text(json.dumps(lines))
     Path("rows.ndjson").write_text("".join(json.dumps(line) + "\n" for line in lines))
     for name in ("rows.csv", "rows.ndjson", "rows.json"):

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runcard.data import signature, transforms
-from runcard.data.frames import columns_of
 from runcard.data.signature import Rows, Signature
 from runcard.data.transforms import MAX_CATEGORIES, TargetStep, Transforms
+from runcard.data.values import columns_of
 
 TEXT = st.one_of(st.none(), st.text("abcß 字", min_size=1, max_size=3))
 NUMBER = st.one_of(st.none(), st.floats(-1e6, 1e6))

@@ -101,6 +101,7 @@ def malformed_json() -> Iterator[Case]:
 
 
 def wrong_values() -> Iterator[Case]:
+    value: Any
     for value in ("x", True, [], {}, [[1]], 1e31, 10**300):
         yield Case(f"age is {str(value)[:10]}", rows({"age": value}))
     yield Case("city is a number", rows({"city": {"$ne": None}}))

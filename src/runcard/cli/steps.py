@@ -177,23 +177,13 @@ def evaluate(arguments: argparse.Namespace) -> Result:
 
 def predict(arguments: argparse.Namespace) -> Result:
     """Rows file → answers file."""
-    from runcard import api
-    from runcard.data.frames import check_output, write_frame
-    from runcard.files import write_bytes
+    from runcard.cli.predicting import answer_file, answering
 
-    run = api.load_run(arguments.run)
-    output = Path(arguments.output).expanduser().absolute()
-    check_output(output)
-    same = output.exists() and Path(arguments.rows).exists() and output.samefile(arguments.rows)
-    if same or (output.exists() and run.path in output.resolve().parents):
-        raise CardError(f"--output {output}: this holds what the answers come from; name another file")
-    columns = run.columns(arguments.rows)
-    answers = run.table(run.answer(columns))
-    write_bytes(output, write_frame(answers, output))
-    warnings = run.warnings(columns)
-    lines = [*(f"warning: {warning}" for warning in warnings), f"{answers.height} answers in {output}"]
-    data = {"answers": str(output), "rows": answers.height, "warnings": warnings, "run": str(run.path)}
-    return Result(data, "\n".join(lines))
+    what, output = answering(arguments.run), Path(arguments.output).expanduser().absolute()
+    shown = not arguments.json and sys.stderr.isatty()
+    rows, warnings = answer_file(what, arguments.rows, output, shown=shown)
+    lines = [*(f"warning: {warning}" for warning in warnings), f"{rows} answers in {output}"]
+    return Result({"answers": str(output), "rows": rows, "warnings": warnings, **what.named}, "\n".join(lines))
 
 
 def package(arguments: argparse.Namespace) -> Result:

@@ -73,9 +73,13 @@ def _add_verify(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_predict(parser: argparse.ArgumentParser) -> None:
-    _add_run(parser)
-    parser.add_argument("rows", metavar="ROWS", help="a .csv, .tsv, .parquet, .json or .ndjson file")
-    parser.add_argument("-o", "--output", default="answers.csv", metavar="FILE", help="default: answers.csv")
+    what = "a run folder; or a bundle: name:version, name for its newest version, or its folder"
+    parser.add_argument("run", metavar="RUN|BUNDLE", help=what)
+    rows = "a .csv, .tsv, .txt, .parquet, .json or .ndjson file; all but .json may be larger than the memory"
+    parser.add_argument("rows", metavar="ROWS", help=rows)
+    output = "a .csv, .tsv, .txt, .parquet or .ndjson file; default: answers.csv"
+    parser.add_argument("-o", "--output", default="answers.csv", metavar="FILE", help=output)
+    _add_trust(parser)
 
 
 def _add_package(parser: argparse.ArgumentParser) -> None:
@@ -153,7 +157,7 @@ VERBS = (
     ),
     Verb(
         "predict",
-        "answer a file of rows with a run",
+        "answer a file of rows with a run or a bundle",
         "runcard predict runs/table-mlp/ID rows.csv -o answers.csv",
         _add_predict,
         steps.predict,

@@ -9,9 +9,9 @@ import numpy as np
 import polars as pl
 
 from runcard.data.arrays import KINDS, LARGEST
-from runcard.data.frames import values_of
 from runcard.data.signature import FORMS, Array, Kind, Rows, TaskOrAuto
 from runcard.data.table import KindOrIgnore, chosen_kinds, compare_columns, truth_of
+from runcard.data.values import values_of
 from runcard.errors import DataError
 from runcard.files import sha256
 

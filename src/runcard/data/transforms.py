@@ -30,6 +30,9 @@ MAX_CATEGORIES = 100
 # A value to answer that is further from the mean is a slip; without an end it would overflow. Among n training
 # values none can be further than the root of n, so up to 10^8 of them nothing that was learned from is changed.
 MAX_DEVIATIONS = 1e4
+# Rows that a network answers at once, and the most numbers in them: more would only take more memory.
+ANSWER_ROWS = 1024
+ANSWER_NUMBERS = 2**23
 # Images of no more pixels in all are learned from in one piece, which gives them a median too.
 MAX_PIXELS = 2**22
 Places = Mapping[str | None, int]
@@ -210,6 +213,20 @@ class TargetStep:
             return np.asarray(outputs[:, 0] * self.std + self.mean)
         powers = np.exp(outputs - outputs.max(axis=1, keepdims=True))
         return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+
+
+def rows_at_once(shape: Sequence[int]) -> int:
+    """How many rows a network is to answer at once.
+
+    Its rounding depends on it, so a run and its bundle go by the same number, whatever number of rows they are given.
+
+    Args:
+        shape: Of one row's input, as of ``Transforms.input_shape``.
+    """
+    rows, width = ANSWER_ROWS, math.prod(shape)
+    while rows > 1 and rows * width > ANSWER_NUMBERS:
+        rows //= 2
+    return rows
 
 
 def fit(

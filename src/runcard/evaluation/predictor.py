@@ -16,17 +16,16 @@ from torch import nn
 
 from runcard.card.check import load_saved
 from runcard.card.schema import Card
-from runcard.card.sections.data import TableData
-from runcard.data.frames import columns_of, read_frame
-from runcard.data.signature import Array, Columns, Signature, surprises
-from runcard.data.transforms import Transforms
+from runcard.data.answers import Unusual, answers_frame
+from runcard.data.frames import read_frame, reading_of
+from runcard.data.signature import Array, Columns, Signature
+from runcard.data.transforms import Transforms, rows_at_once
+from runcard.data.values import as_written, columns_of
 from runcard.errors import DataError, RunError
 from runcard.files import read_json
 from runcard.models.make import make_model, threads
 from runcard.runs import RunFolder
 from runcard.training.checkpoint import load as load_checkpoint
-
-ANSWER_BATCH = 1024
 
 
 @dataclass(frozen=True)
@@ -86,8 +85,8 @@ class Run:
         """The signature's features out of rows in any of the forms that ``predict`` takes."""
         if not isinstance(rows, str | Path):
             return columns_of(_frame(rows), self.signature)
-        texts = [feature.name for feature in self.signature.features if feature.kind in ("category", "text")]
-        return columns_of(read_frame(rows, **_as_in_training(self.card), texts=texts), self.signature)
+        frame = read_frame(rows, **reading_of(self.card.values()["data"]), texts=as_written(self.signature))
+        return columns_of(frame, self.signature)
 
     def answer(self, columns: Columns) -> NDArray[np.float64]:
         """Probabilities ``(rows, classes)``, or numbers ``(rows,)`` in the target's unit."""
@@ -96,23 +95,19 @@ class Run:
     def outputs(self, inputs: Array) -> NDArray[np.float32]:
         """The network's raw outputs, ``(rows, outputs)``."""
         with torch.inference_mode(), threads(self.card.trainer.thread_count):
-            parts = [self.model(part) for part in torch.from_numpy(inputs).split(ANSWER_BATCH)]
+            parts = [self.model(part) for part in torch.from_numpy(inputs).split(rows_at_once(inputs.shape[1:]))]
         width = self.transforms.target.outputs
         return torch.cat(parts).numpy() if parts else np.empty((0, width), dtype=np.float32)
 
     def table(self, answers: NDArray[np.float64]) -> pl.DataFrame:
         """Answers under the names that files of answers use."""
-        classes = self.signature.target.classes
-        if not classes:
-            return pl.DataFrame({"prediction": answers})
-        chosen = np.array(classes, dtype=object)[answers.argmax(axis=1)] if len(answers) else []
-        shares = {f"probability_{name}": answers[:, i] for i, name in enumerate(classes)}
-        return pl.DataFrame({"prediction": pl.Series(list(chosen), dtype=pl.String), **shares})
+        return answers_frame(self.signature.target, answers)
 
     def warnings(self, columns: Columns) -> list[str]:
         """What is unusual about rows, a line a feature."""
-        found = surprises(self.signature, columns)
-        return [f"{name}: {rows.sum()} of {len(rows)} rows {what}" for name, (rows, what) in found.items()]
+        unusual = Unusual(self.signature)
+        unusual.add(columns)
+        return unusual.lines()
 
 
 def open_trained(folder: RunFolder) -> Run:
@@ -146,13 +141,6 @@ def open_trained(folder: RunFolder) -> Run:
     except (RuntimeError, AttributeError, TypeError) as error:
         raise RunError(f"{folder.best} does not fit the run's card: {str(error).splitlines()[0]}") from error
     return Run(folder, card, signature, transforms, model.eval())
-
-
-def _as_in_training(card: Card) -> dict[str, Any]:
-    """How the card had its own file read; rows to answer are read the same way."""
-    if not isinstance(card.data, TableData):
-        return {}
-    return {"separator": card.data.separator, "null_values": card.data.null_values}
 
 
 def _frame(rows: Any) -> pl.DataFrame:

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from runcard.data.fields import Fields, to_columns
 from runcard.data.signature import Array, Columns, Signature
-from runcard.data.transforms import Transforms
+from runcard.data.transforms import Transforms, rows_at_once
 from runcard.errors import BundleError, CardError
 
 GRAPH, WEIGHTS = "model.onnx", "model.safetensors"
@@ -38,8 +38,6 @@ FILES = frozenset({GRAPH, WEIGHTS, SIGNATURE, TRANSFORMS, REFERENCE, ABOUT, CARD
 # How far an answer may be from the run's: a probability, or a number in deviations of the target; where that is
 # further from the mean than one deviation, as a share of that way.
 TOLERANCE = 1e-5
-# Rows at once; more would only take more memory.
-ANSWER_BATCH = 1024
 INPUT = "input"  # of the graph
 GPU_HINT = "it takes an NVIDIA GPU, and onnxruntime-gpu in place of onnxruntime"
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
@@ -67,20 +65,15 @@ class Bundle:
     rows: Sequence[Fields] = ()
     card: Mapping[str, Any] = field(default_factory=dict)
 
-    @property
-    def csv_settings(self) -> dict[str, Any]:
-        """How the run's training read its file, if it was one: ``separator`` and ``null_values``."""
-        data = self.card.get("data", {})
-        return {key: data[key] for key in ("separator", "null_values") if key in data}
-
     def answer(self, columns: Columns) -> NDArray[np.float64]:
         """Probabilities ``(rows, classes)``, or numbers ``(rows,)`` in the target's unit."""
         return self.transforms.target.decode(self.outputs(self.transforms.apply(columns)))
 
     def outputs(self, inputs: Array) -> NDArray[np.float32]:
         """The network's raw outputs, ``(rows, outputs)``."""
-        starts = range(0, len(inputs), ANSWER_BATCH)
-        parts = [self.session.run(None, {INPUT: inputs[start : start + ANSWER_BATCH]})[0] for start in starts]
+        step = rows_at_once(inputs.shape[1:])
+        starts = range(0, len(inputs), step)
+        parts = [self.session.run(None, {INPUT: inputs[start : start + step]})[0] for start in starts]
         if len(parts) == 1:
             found: NDArray[np.float32] = parts[0]
             return found
@@ -101,6 +94,11 @@ class Bundle:
             apart /= np.maximum(np.abs(expected - target.mean), target.std)
         largest = float(apart.max(initial=0.0))
         return math.inf if math.isnan(largest) else largest
+
+
+def is_bundle(path: Path) -> bool:
+    """Whether a folder is a bundle, be it a damaged one: any of three files tells."""
+    return any((path / name).is_file() for name in (MANIFEST, SEAL, TRANSFORMS))
 
 
 def open_bundle(path: Path, *, threads: int = 1, provider: str = "cpu") -> Bundle:

@@ -53,10 +53,7 @@ class App:
     def routes(self) -> Mapping[str, Mapping[str, Route]]:
         """Path → method → what answers."""
         fixed = {path: {"GET": _always(answer)} for path, answer in self._fixed.items()}
-        asked = {
-            path: {"POST": self._computed(compute, path in Requests.LONG)}
-            for path, compute in self._requests.routes().items()
-        }
+        asked = {path: {"POST": self._computed(path, compute)} for path, compute in self._requests.routes().items()}
         return {**fixed, **asked, "/metrics": {"GET": self._metrics}}
 
     def _computed(self, path: str, compute: Callable[[Asked], Answer]) -> Route:

@@ -70,13 +70,13 @@ class Batch:
         return Answer(encoded(said | {"warnings": self._warnings(columns)}))
 
     def _csv(self, body: bytes) -> Answer:
-        from runcard.data.frames import read_csv_text
+        from runcard.data.frames import read_csv_text, reading_of
         from runcard.data.values import as_written
 
         if body.count(b",") + body.count(b"\n") > MOST_CELLS:
             raise RefusedError(413, f"the CSV holds more than {MOST_CELLS:,} cells; send fewer rows at once")
         texts = as_written(self._bundle.signature)
-        frame = read_csv_text(body, texts=texts, **self._bundle.csv_settings)
+        frame = read_csv_text(body, texts=texts, **reading_of(self._bundle.card["data"]))
         return self._answered(frame, CSV, lambda answers: answers.write_csv().encode())
 
     def _arrow(self, body: bytes) -> Answer:

@@ -1,0 +1,99 @@
+"""A file of answers that is written while there are more to come."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import polars as pl
+
+from runcard.data.frames import CSV
+from runcard.errors import CardError, RunError
+from runcard.files import writing
+
+# Values in one piece of a Parquet file, 8 MB.
+PIECE = 2**20
+
+
+def check_output(path: Path) -> None:
+    """Refuse a file of answers that could not be written, before any row is answered.
+
+    Raises:
+        CardError: If its ending names no format, or its folder is not there.
+    """
+    if path.suffix.lower() not in (".parquet", ".ndjson", ".jsonl", *CSV):
+        endings = ".csv, .tsv, .txt, .parquet or .ndjson"
+        raise CardError(f"{path}: files of answers end in {endings}, not {path.suffix or 'nothing'}")
+    if not path.parent.is_dir():
+        raise CardError(f"{path}: there is no folder {path.parent}")
+
+
+@contextlib.contextmanager
+def writing_frames(path: Path) -> Iterator[Callable[[pl.DataFrame], None]]:
+    """Write a file table by table, in the format that its ending names; it is there when all of them are.
+
+    Yields:
+        What takes the next table; the first, which may have no rows, gives the columns.
+
+    Raises:
+        RunError: If the file cannot be written; what was there before is still there.
+    """
+    with writing(path) as file:
+        kind, begun = path.suffix.lower(), False
+        if kind == ".parquet":
+            with _in_pieces(path) as (write, gather):
+                yield write
+                gather(file.name)
+            return
+
+        def write_text(frame: pl.DataFrame) -> None:
+            nonlocal begun
+            if kind in CSV:
+                text = frame.write_csv(separator="\t" if kind == ".tsv" else ",", include_header=not begun)
+            else:
+                text = frame.write_ndjson()
+            file.write(text.encode())
+            begun = True
+
+        yield write_text
+
+
+@contextlib.contextmanager
+def _in_pieces(path: Path) -> Iterator[tuple[Callable[[pl.DataFrame], None], Callable[[str], None]]]:
+    """Files beside a Parquet file, and how they become one: polars begins one only when it has all the rows to come.
+
+    Yields:
+        What takes the next table, and what writes all of them to a file.
+    """
+    with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
+        waiting, pieces = list[pl.DataFrame](), list[Path]()
+
+        def close_piece() -> None:
+            if waiting:
+                pieces.append(Path(folder) / f"{len(pieces)}.parquet")
+                with _writable(path):
+                    pl.concat(waiting).write_parquet(pieces[-1])
+                waiting.clear()
+
+        def write(frame: pl.DataFrame) -> None:
+            waiting.append(frame)
+            if sum(each.height * each.width for each in waiting) >= PIECE:
+                close_piece()
+
+        def gather(name: str) -> None:
+            close_piece()
+            with _writable(path):
+                pl.scan_parquet(pieces, glob=False).sink_parquet(name)
+
+        yield write, gather
+
+
+@contextlib.contextmanager
+def _writable(path: Path) -> Iterator[None]:
+    """What polars makes of a full disk, as what it is."""
+    try:
+        yield
+    except pl.exceptions.PolarsError as error:
+        raise RunError(f"cannot write {path}: {str(error).splitlines()[0]}") from error

@@ -1,0 +1,165 @@
+"""Columns of a table → arrays in the forms that each kind of feature has."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from runcard.data.fields import by_value, number_text
+from runcard.data.signature import FORMS, Array, Feature, Kind, Signature
+from runcard.errors import DataError
+
+# What is larger is a slip or a mark for missing, and its square would soon not be a number.
+LARGEST = 1e30
+TRUTH = {"true": "1", "yes": "1", "false": "0", "no": "0"}
+
+
+def as_written(signature: Signature) -> list[str]:
+    """The columns to leave as they are written in a CSV of rows to answer: all that the model knows.
+
+    What a value means then depends neither on the rows beside it nor on where a batch of them ends.
+    """
+    return [feature.name for feature in signature.features]
+
+
+def columns_of(frame: pl.DataFrame, signature: Signature, before: int = 0) -> dict[str, Array]:
+    """The signature's features, from a table that has at least these columns.
+
+    Args:
+        frame: The table.
+        signature: What the features are.
+        before: How many rows stand before these in their file; an error names the row of the file.
+
+    Raises:
+        DataError: If a column is missing or holds values of another kind.
+    """
+    absent = [feature.name for feature in signature.features if feature.name not in frame.columns]
+    if absent:
+        listed = ", ".join(map(repr, absent[:5])) + (" …" if len(absent) > 5 else "")
+        raise DataError(f"the rows lack {len(absent)} of the model's {len(signature.features)} columns: {listed}")
+    return {feature.name: _feature_values(frame[feature.name], feature, before) for feature in signature.features}
+
+
+def _feature_values(column: pl.Series, feature: Feature, before: int) -> Array:
+    if feature.kind in FORMS:
+        return _array_values(column, feature, before)
+    values = values_of(column, feature.kind, before)
+    if feature.kind == "category" and column.dtype != pl.String:
+        # A file of texts may have been learned from, and a table of numbers is to be answered.
+        names = by_value(feature.categories)
+        values = np.array([names.get(value, value) for value in values], dtype=object)
+    return values
+
+
+def number_values(column: pl.Series, before: int = 0) -> NDArray[np.float64]:
+    """``(rows,)`` float64 with NaN for missing.
+
+    Args:
+        column: The values.
+        before: How many rows stand before them.
+
+    Raises:
+        DataError: If a value is no number, or infinite.
+    """
+    if column.dtype.is_temporal():
+        raise DataError(f"column {column.name!r} must hold numbers, not dates or times; {_quoted(column)} is none")
+    try:
+        values = column.cast(pl.Float64).fill_null(float("nan")).to_numpy()
+    except pl.exceptions.PolarsError:
+        wrong = column.cast(pl.Float64, strict=False).is_null() & column.is_not_null()
+        raise DataError(
+            f"column {column.name!r} must hold numbers; {_quoted(column.filter(wrong))} is none "
+            f"(row {before + wrong.to_list().index(True) + 1}). "
+            "Mend the rows; before training, data.kinds can name another kind for the column."
+        ) from None
+    large = np.flatnonzero(np.abs(values) > LARGEST)
+    if len(large):
+        row = large[0]
+        text = "is infinite" if np.isinf(values[row]) else f"holds {values[row]:g}, more than can be computed with,"
+        raise DataError(f"column {column.name!r} {text} in row {before + row + 1}; leave it empty if it is unknown")
+    return values
+
+
+def boolean_values(column: pl.Series, before: int = 0) -> NDArray[np.float64]:
+    """``(rows,)`` float64: 1 for true, yes and 1, 0 for false, no and 0, NaN for missing.
+
+    Args:
+        column: The values; a text may also be a number that is 1 or 0, such as 1.0.
+        before: How many rows stand before them.
+
+    Raises:
+        DataError: If a value is none of these.
+    """
+    texts = column.cast(pl.String).str.to_lowercase()
+    numbers = texts.replace(TRUTH).cast(pl.Float64, strict=False)
+    wrong = texts.is_not_null() & ~((numbers == 0) | (numbers == 1) | numbers.is_nan()).fill_null(value=False)
+    if wrong.any():
+        row = wrong.to_list().index(True)
+        raise DataError(f"column {column.name!r} must hold true or false; row {before + row + 1} holds {texts[row]!r}")
+    return numbers.fill_null(float("nan")).to_numpy()
+
+
+def text_values(column: pl.Series) -> NDArray[Any]:
+    """``(rows,)`` texts, None for missing; 3.0 is written as 3, whatever the other rows hold."""
+    if column.dtype.is_float():
+        if column.dtype == pl.Float32:
+            column = column.cast(pl.String).cast(pl.Float64)  # 0.1, and not 0.10000000149011612
+        values = column.fill_nan(None).to_list()
+        return np.array([None if value is None else number_text(value) for value in values], dtype=object)
+    return np.array(column.cast(pl.String).to_list(), dtype=object)
+
+
+def is_plain(column: pl.Series) -> bool:
+    """Whether each value is one number, text, truth value, date or time."""
+    return not (column.dtype.is_nested() or column.dtype in (pl.Binary, pl.Duration, pl.Object))
+
+
+def values_of(column: pl.Series, kind: Kind, before: int = 0) -> Array:
+    """A column's values as its kind wants them; see ``Columns`` for the forms.
+
+    Args:
+        column: The values.
+        kind: Of the feature.
+        before: How many rows stand before them.
+
+    Raises:
+        DataError: If a value is of another kind.
+    """
+    if not is_plain(column):
+        raise DataError(f"column {column.name!r} holds values of type {column.dtype}, which cannot be a {kind}")
+    if kind == "number":
+        return number_values(column, before)
+    return boolean_values(column, before) if kind == "boolean" else text_values(column)
+
+
+def _array_values(column: pl.Series, feature: Feature, before: int) -> Array:
+    """Images, vectors or sequences given as lists of numbers, flat or nested, or as the JSON of such lists."""
+    gaps = feature.kind != "image"
+    try:
+        cells = column.to_list()
+        if column.dtype == pl.String:
+            cells = [cell if cell is None else json.loads(cell) for cell in cells]
+        if gaps:
+            cells = [np.full(feature.shape, np.nan) if cell is None else cell for cell in cells]
+        rows = [np.asarray(cell, dtype=FORMS[feature.kind]).reshape(feature.shape) for cell in cells]
+        values = np.array(rows, dtype=FORMS[feature.kind]).reshape(len(column), *feature.shape)
+    except (ValueError, TypeError, OverflowError, RecursionError):
+        shape = "×".join(map(str, feature.shape))
+        raise DataError(
+            f"column {feature.name!r} must hold {feature.kind}s of {shape} numbers each, as lists"
+        ) from None
+    wrong = ~(np.abs(values) <= LARGEST) if gaps else ~np.isfinite(values)
+    wrong &= ~(gaps & np.isnan(values))
+    odd = np.flatnonzero(wrong.any(axis=tuple(range(1, wrong.ndim))))
+    if len(odd):
+        what = f"a number above {LARGEST:g}" if gaps else "a pixel that is no finite number"
+        raise DataError(f"column {feature.name!r}: the {feature.kind} in row {before + odd[0] + 1} has {what}")
+    return values
+
+
+def _quoted(values: pl.Series) -> str:
+    return ", ".join(repr(value) for value in values.unique(maintain_order=True).head(3).to_list())
