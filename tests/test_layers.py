@@ -78,6 +78,7 @@ ONLY_IN = {
     "safetensors": {"packaging.export"},
     "bentoml": {"packaging.bentos", "packaging.store", "serving.service", "serving.meter"},
     "orjson": {"serving.http"},
+    "uvicorn": {"serving.protocol"},
     "flatbuffers": {"serving.arrow"},
     "python_multipart": {"serving.uploads"},
     "PIL": {"serving.images"},

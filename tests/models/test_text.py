@@ -19,10 +19,10 @@ from runcard.data.dataset import Datasets
 from runcard.models import hub
 from runcard.models.pretrained import Pretrained
 from runcard.packaging.bundle import open_bundle
+from runcard.serving.mistakes import RowsError
 from runcard.serving.openapi import openapi
 from runcard.serving.page import page
 from runcard.serving.predictor import Predictor
-from runcard.serving.rows import RowsError
 from runcard.training.checkpoint import load
 from runcard.training.differences import equal
 from runcard.training.saving import Saving

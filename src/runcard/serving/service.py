@@ -27,6 +27,7 @@ from runcard.serving.guard import Guard
 from runcard.serving.http import App as AsgiApp
 from runcard.serving.meter import Meter
 from runcard.serving.predictor import Predictor
+from runcard.serving.protocol import install
 from runcard.serving.settings import read
 from runcard.serving.warm import warm
 
@@ -66,6 +67,7 @@ class Guarded(BentomlService):  # type: ignore[misc]  # BentoML says no types th
 
     def to_asgi(self, is_main: bool = True) -> AsgiApp:
         """BentoML's application within the guard."""
+        install()
         Guarded.guard = Guard(super().to_asgi(is_main=is_main))
         return Guarded.guard
 
