@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
+import subprocess
 from pathlib import Path
 
 import bentoml
@@ -62,6 +64,28 @@ def test_it_holds_what_was_promised_and_no_pickle(made: Made) -> None:
         assert not content.startswith((b"\x80", b"PK"))  # a pickle, or a zip as torch makes them
     assert (folder / "card.yaml").read_bytes() == made.run.folder.card.read_bytes()
     assert json.loads((folder / "metrics.json").read_text()) == made.run.metrics
+
+
+def test_it_knows_what_it_was_made_from(made: Made) -> None:
+    about = json.loads((made.bundle.path / "bundle.json").read_text())
+    assert about["fingerprint"] == json.loads(made.run.folder.data.read_text())["fingerprint"]
+    assert re.fullmatch(r"[0-9a-f]{64}", about["fingerprint"])
+    assert (about["commit"], about["uncommitted_changes"]) == (None, None)  # tests run outside of any checkout
+
+
+@pytest.mark.parametrize("changed", [False, True])
+def test_it_knows_the_projects_commit(changed: bool, away: Path, command: Command) -> None:
+    git = ["git", "-c", "user.name=a", "-c", "user.email=a@b.example"]
+    (away / "notes.txt").write_text("one")
+    for words in (["init", "-q"], ["add", "notes.txt"], ["commit", "-q", "-m", "one"]):
+        subprocess.run([*git, *words], check=True)
+    if changed:
+        (away / "notes.txt").write_text("two")
+    run = command("fit", "data=wine", *TINY, "--json").json["run"]
+    subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "a later one"], check=True)
+    about = json.loads((Path(command("package", run, "--json").json["path"]) / "bundle.json").read_text())
+    said = subprocess.run(["git", "rev-parse", "HEAD~1"], check=True, capture_output=True, text=True)
+    assert (about["commit"], about["uncommitted_changes"]) == (said.stdout.strip(), changed)
 
 
 def test_the_weights_are_the_runs(made: Made) -> None:
@@ -272,7 +296,9 @@ def test_what_onnx_cannot_express_is_said() -> None:
         to_onnx(_Sorted().eval(), (3,))
 
 
-@pytest.mark.parametrize("missing", ["checkpoints/best.ckpt", "metrics.json", "predictions.parquet", "data.json"])
+@pytest.mark.parametrize(
+    "missing", ["checkpoints/best.ckpt", "metrics.json", "predictions.parquet", "data.json", "environment.json"]
+)
 def test_a_run_that_lacks_a_file(missing: str, table_made: Made, away: Path, command: Command) -> None:
     shutil.copytree(table_made.run.path, away / "run")
     (away / "run" / missing).unlink()

@@ -2,7 +2,7 @@
 
     model.onnx          the network, weights inside             model.safetensors  the weights alone
     signature.json      what goes in and comes out              transforms.json    rows to numbers, numbers to answers
-    reference.json      rows, and how the run answered them     bundle.json        name, problem, time, versions
+    reference.json      rows, and how the run answered them     bundle.json        name, problem, data, commit, versions
     card.yaml           the card                                metrics.json       its scores
     manifest.json       SHA-256 of each file                    manifest.sha256    SHA-256 of the manifest
 

@@ -19,6 +19,7 @@ from runcard.data.signature import Array, Columns
 from runcard.errors import ParityError, RunError
 from runcard.evaluation.evaluate import read_predictions
 from runcard.evaluation.predictor import Run
+from runcard.files import read_json
 from runcard.packaging import bundle as layout
 from runcard.packaging import store
 from runcard.packaging.bundle import TOLERANCE, Bundle, load_graph
@@ -81,7 +82,7 @@ def package(run: Run, data: Dataset) -> Packaged:
             (layout.SIGNATURE, run.signature.to_dict()),
             (layout.TRANSFORMS, run.transforms.to_dict()),
             (layout.METRICS, run.metrics),
-            (layout.ABOUT, _about(run)),
+            (layout.ABOUT, _about(run, data)),
             (layout.REFERENCE, reference),
         ):
             text = json.dumps(content, ensure_ascii=False, allow_nan=False)
@@ -144,15 +145,27 @@ def _reference(run: Run, parts: list[tuple[dict[str, Array], NDArray[np.float64]
     return {"rows": rows, "answers": answers}
 
 
-def _about(run: Run) -> dict[str, Any]:
+def _about(run: Run, data: Dataset) -> dict[str, Any]:
     problem = run.card.problem
     return {
         "name": run.card.name,
         "run": str(run.path),
         "created": datetime.datetime.now(datetime.UTC).isoformat(),
+        "fingerprint": data.rows.fingerprint,
+        **_checkout(run),
         "metric": problem.metric,
         "problem": run.card.to_dict()["problem"],
         "versions": environment.versions(),
         # Of packages that not every service has.
         "needs": ["tokenizers"] if run.transforms.text is not None else [],
+    }
+
+
+def _checkout(run: Run) -> dict[str, Any]:
+    """The commit of the project that the run was made in, and whether there were changes beside it; None: unknown."""
+    known = read_json(run.folder.environment)
+    commit, changes = known.get("commit"), known.get("uncommitted_diff")
+    return {
+        "commit": commit if isinstance(commit, str) else None,
+        "uncommitted_changes": bool(changes) if isinstance(changes, str) else None,
     }
