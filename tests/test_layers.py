@@ -67,7 +67,7 @@ ONLY_IN = {
     "polars": {"data", "evaluation"},
     "sklearn": {"data.builtin", "evaluation.baselines"},
     "matplotlib": {"evaluation.plots", "tuning.plots", "tuning.timeline"},
-    "jinja2": {"evaluation.page", "serving.page"},
+    "jinja2": {"evaluation.page", "packaging.modelcard", "serving.page"},
     "rich": {"training.progress", "tuning.live", "cli"},
     "optuna": {"tuning"},
     "sqlalchemy": {"tuning.storage", "tuning.leases"},

@@ -32,6 +32,7 @@ from runcard.packaging.export import to_onnx
 from tests.conftest import TINY, Command, Made
 
 FILES = {
+    "README.md",
     "bundle.json",
     "card.yaml",
     "manifest.json",

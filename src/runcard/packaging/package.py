@@ -24,6 +24,7 @@ from runcard.packaging import bundle as layout
 from runcard.packaging import store
 from runcard.packaging.bundle import TOLERANCE, Bundle, load_graph
 from runcard.packaging.export import to_onnx, to_safetensors
+from runcard.packaging.modelcard import model_card
 
 MAX_ODD = 200
 # Rows of each sort; they are answered at every start of the service, and what holds many numbers is long as JSON.
@@ -74,7 +75,9 @@ def package(run: Run, data: Dataset) -> Packaged:
     few = min(REFERENCE_ROWS, max(2, REFERENCE_NUMBERS // math.prod(run.transforms.input_shape(run.signature))))
     reference = _reference(run, [(data.rows.pick(rows[:few]), expected[:few]), (_first(odd, few), odd_answers[:few])])
 
-    def write(folder: Path) -> None:
+    about = _about(run, data)
+
+    def write(folder: Path, tag: str) -> None:
         (folder / layout.GRAPH).write_bytes(graph)
         (folder / layout.WEIGHTS).write_bytes(to_safetensors(run.model))
         (folder / layout.CARD).write_bytes(run.folder.card.read_bytes())
@@ -82,11 +85,14 @@ def package(run: Run, data: Dataset) -> Packaged:
             (layout.SIGNATURE, run.signature.to_dict()),
             (layout.TRANSFORMS, run.transforms.to_dict()),
             (layout.METRICS, run.metrics),
-            (layout.ABOUT, _about(run, data)),
+            (layout.ABOUT, about),
             (layout.REFERENCE, reference),
         ):
             text = json.dumps(content, ensure_ascii=False, allow_nan=False)
             (folder / name).write_text(text, encoding="utf-8")
+        # Whole rows make good examples.
+        row = min(reference["rows"], key=lambda row: sum(value is None for value in row.values()))
+        (folder / layout.MODEL_CARD).write_text(model_card(run, data, about, tag, row), encoding="utf-8")
 
     tag, path = store.add(run.card.name, write, labels={"task": run.signature.target.task})
     return Packaged(tag, path, len(expected) + len(odd_answers), apart)
