@@ -273,16 +273,19 @@ def evaluate(path: str | Path) -> Run:
     return run
 
 
-def package(path: str | Path) -> Packaged:
+def package(path: str | Path, *, http: bool = True) -> Packaged:
     """Put a run, or the winner of a study, into BentoML's model store as a bundle that answers without torch.
 
     Args:
         path: The run folder, or the study folder.
+        http: Whether to start the service with it on a free port of this machine and compare what it answers too;
+            without, where no port can be opened.
 
     Returns:
         The bundle's tag and folder.
 
     Raises:
+        BundleError: If the service does not start, or the store cannot be written.
         DataError: If the data is gone or is no longer that of the run.
         ParityError: If the bundle would not answer as the run did.
         RunError: If there is no such run or study, or a file of it is damaged.
@@ -291,7 +294,7 @@ def package(path: str | Path) -> Packaged:
 
     run = load_run(studies.winner(path).path if studies.is_study(path) else path)
     _say_what_is_short(run, path)
-    return package_run(run, _restored(run))
+    return package_run(run, _restored(run), http=http)
 
 
 def _say_what_is_short(run: Run, path: str | Path) -> None:

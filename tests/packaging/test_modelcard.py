@@ -90,7 +90,7 @@ def test_the_example_is_a_row_that_can_be_sent(table_made: Made, digits_made: Ma
 
 def test_baselines_and_numbers(command: Command) -> None:
     run = command("fit", "data=diabetes", *TINY[:2], "--json").json["run"]
-    head, body = parts(Path(command("package", run, "--json").json["path"]))
+    head, body = parts(Path(command("package", "--no-http", run, "--json").json["path"]))
     assert head["pipeline_tag"] == "tabular-regression"
     assert set(head["metrics"]) == {"r_squared", "rmse", "mae"}
     html = shown(body)
@@ -110,7 +110,7 @@ def test_what_users_wrote_stays_text(away: Path, command: Command) -> None:
     words = ["data=table", "data.path=rows.parquet", "problem=mine", "--config-dir", "conf", *TINY]
     fitted = command("fit", *words, "--json")
     assert fitted.code == 0, fitted.err
-    head, body = parts(Path(command("package", fitted.json["run"], "--json").json["path"]))
+    head, body = parts(Path(command("package", "--no-http", fitted.json["run"], "--json").json["path"]))
     assert head["model-index"][0]["results"][0]["dataset"]["name"] == "rows.parquet"
     # With HTML let through, as the hub does: there is none.
     html = str(MarkdownIt("commonmark", {"html": True}).enable("table").render(body))
@@ -145,7 +145,7 @@ def test_a_row_too_long_for_an_example_is_taken_from_a_file(
     table_made: Made, monkeypatch: pytest.MonkeyPatch, command: Command
 ) -> None:
     monkeypatch.setattr(modelcard, "MAX_EXAMPLE", 10)
-    folder = Path(command("package", str(table_made.run.path), "--json").json["path"])
+    folder = Path(command("package", "--no-http", str(table_made.run.path), "--json").json["path"])
     lines = parts(folder)[1].splitlines()
     assert any(line.startswith("curl ") and line.endswith(" -d @row.json") for line in lines)
     (make,) = [shlex.split(line) for line in lines if line.startswith("python ")]
