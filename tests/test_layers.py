@@ -74,6 +74,7 @@ ONLY_IN = {
     "ray": {"tuning.rays"},
     "onnxruntime": {"packaging.bundle"},
     "safetensors": {"packaging.export"},
+    "model_signing": {"packaging.signing"},
     "bentoml": {"packaging.store", "serving.service"},
     "starlette": {"serving.app"},
     "PIL": {"serving.images"},

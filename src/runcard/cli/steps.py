@@ -202,9 +202,10 @@ def package(arguments: argparse.Namespace) -> Result:
     from runcard.cli.text import packaged_text, said_to_people
 
     with said_to_people():
-        packaged = api.package(arguments.run, http=arguments.http)
+        packaged = api.package(arguments.run, http=arguments.http, sign=arguments.sign)
     data = {"bundle": packaged.tag, "path": str(packaged.path), "rows_compared": packaged.compared}
     data |= {"rows_one_by_one": packaged.again, "rows_over_http": packaged.http, "deviation": packaged.deviation}
+    data["signed"] = packaged.signed
     return Result(data, packaged_text(packaged))
 
 

@@ -6,6 +6,7 @@
     card.yaml           the card                                metrics.json       its scores
     manifest.json       SHA-256 of each file                    manifest.sha256    SHA-256 of the manifest
     README.md           the model card, for people and the Hugging Face hub
+    model.sig           if it is signed: by whom, over all other files; no manifest names it
 
 Serving reads it, so this file imports neither torch nor anything of the card. No file of it is a pickle.
 """

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from runcard import environment
 from runcard.data.dataset import Dataset
@@ -21,6 +21,9 @@ from runcard.packaging.modelcard import model_card
 from runcard.packaging.parity import Compared, compare
 from runcard.packaging.proof import prove
 
+if TYPE_CHECKING:
+    from runcard.packaging.signing import Signer
+
 
 @dataclass(frozen=True)
 class Packaged:
@@ -33,6 +36,7 @@ class Packaged:
         again: How many of them one at a time too.
         http: How many of them over HTTP too, one by one and in arrays; 0: the service was not tried out.
         deviation: The largest difference, in the unit of ``TOLERANCE``.
+        signed: Whether it holds a signature.
     """
 
     tag: str
@@ -41,15 +45,17 @@ class Packaged:
     again: int
     http: int
     deviation: float
+    signed: bool
 
 
-def package(run: Run, data: Dataset, *, http: bool = True) -> Packaged:
+def package(run: Run, data: Dataset, *, http: bool = True, signer: Signer | None = None) -> Packaged:
     """Put a run into BentoML's model store as a bundle.
 
     Args:
         run: A finished run.
         data: Its rows with its split.
         http: Whether to start the service and compare its answers too.
+        signer: Signs it; None: it is not signed.
 
     Raises:
         BundleError: If the service does not start, or the store cannot be written.
@@ -63,13 +69,15 @@ def package(run: Run, data: Dataset, *, http: bool = True) -> Packaged:
 
     def finish(folder: Path, tag: str) -> None:
         nonlocal apart
+        if signer:
+            signer.sign(folder)
         if http:
             apart = max(apart, prove(folder, tag, bundle, compared))
 
     write = _writer(run, data, graph, compared)
     tag, path = store.add(run.card.name, write, finish, labels={"task": run.signature.target.task})
     again = len(compared.rows)
-    return Packaged(tag, path, compared.count, again, again if http else 0, apart)
+    return Packaged(tag, path, compared.count, again, again if http else 0, apart, signer is not None)
 
 
 def _writer(run: Run, data: Dataset, graph: bytes, compared: Compared) -> Callable[[Path, str], None]:
