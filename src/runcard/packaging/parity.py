@@ -67,7 +67,9 @@ def compare(bundle: Bundle, run: Run, data: Dataset) -> Compared:
     one, other = (_part(bundle, batches, few, again) for batches in (_ordinary(run, data), _odd(run, data)))
     apart = max(one.deviation, other.deviation)
     if apart > TOLERANCE:
-        raise ParityError(f"the bundle would not answer as the run {run.path} did: {differs(apart)}")
+        raise ParityError(
+            f"the bundle would not answer as the run {run.path} did: {differs(apart)}. Nothing was packaged."
+        )
     return Compared(
         one.count + other.count,
         apart,
@@ -80,8 +82,7 @@ def compare(bundle: Bundle, run: Run, data: Dataset) -> Compared:
 def differs(apart: float) -> str:
     """What to say of a deviation that is too large."""
     further = f"answers up to {apart:.2g} apart, and {TOLERANCE:g} is the most"
-    what = "another class, or an answer that is no number" if math.isinf(apart) else further
-    return f"{what}. Nothing was packaged."
+    return "another class, or an answer that is no number" if math.isinf(apart) else further
 
 
 def _part(bundle: Bundle, batches: Iterable[Batch], few: int, again: int) -> Compared:

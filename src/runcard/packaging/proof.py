@@ -40,6 +40,7 @@ LOOK_EVERY_S = 0.05
 # In one request; the service takes longer ones too.
 MAX_ROWS, MAX_BYTES = 256, 1 << 20
 LOG_LINES = 15
+REQUEST = "(scheme=http,"
 
 
 def prove(folder: Path, tag: str, bundle: Bundle, compared: Compared) -> float:
@@ -112,11 +113,10 @@ class _Service:
         return json.loads(content)
 
     def failed(self, what: str) -> str:
-        """A text that ends with the last lines of the log."""
-        with suppress(OSError):
-            lines = self._written.read_text(encoding="utf-8", errors="replace").splitlines()[-LOG_LINES:]
-            return "\n  ".join([f"{what}. Nothing was packaged. Its log ends so:", *lines])
-        return f"{what}. Nothing was packaged."
+        """A text that ends with the last lines of the log; one for each request would say nothing."""
+        lines = self._written.read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = [line for line in lines if REQUEST not in line][-LOG_LINES:]
+        return "\n  ".join([f"{what}. Nothing was packaged. Its log ends so:", *lines])
 
     def end(self) -> None:
         """End it as an operator would.
@@ -124,13 +124,19 @@ class _Service:
         Raises:
             BundleError: If it does not end well.
         """
+        self.stop()
+        if self.process.returncode != 0:
+            raise BundleError(self.failed(f"the service ends with {self.process.returncode} after SIGTERM"))
+
+    def stop(self) -> None:
+        """End it in any case; asked first, for a server that is killed leaves its worker behind."""
+        self.connection.close()
         self.process.send_signal(signal.SIGTERM)
         try:
-            code = self.process.wait(END_S)
+            self.process.wait(END_S)
         except subprocess.TimeoutExpired:
-            raise BundleError(self.failed(f"the service does not end {END_S:g} s after SIGTERM")) from None
-        if code != 0:
-            raise BundleError(self.failed(f"the service ends with {code} after SIGTERM"))
+            self.process.kill()
+            self.process.wait()
 
     def _said(self, method: str, path: str, body: bytes | None = None) -> tuple[int, bytes]:
         try:
@@ -150,7 +156,7 @@ def _free_port() -> int:
 
 @contextmanager
 def _serving(folder: Path, tag: str) -> Iterator[_Service]:
-    """The service, ready, with the one bundle in a store of its own; ended well, or else killed."""
+    """The service, ready, with the one bundle in a store of its own; ended however this goes."""
     with tempfile.TemporaryDirectory(prefix="runcard-proof-", ignore_cleanup_errors=True) as home:
         name, _, version = tag.partition(":")
         place = Path(home, "models", name, version)
@@ -174,10 +180,7 @@ def _serving(folder: Path, tag: str) -> Iterator[_Service]:
             yield service
             service.end()
         finally:
-            service.connection.close()
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+            service.stop()
 
 
 def _asked(service: _Service, tag: str, bundle: Bundle, compared: Compared) -> float:
@@ -193,7 +196,8 @@ def _asked(service: _Service, tag: str, bundle: Bundle, compared: Compared) -> f
     for how, answers in (("one by one", one_by_one), ("in arrays", in_arrays)):
         apart = _deviation(answers, tag, bundle, compared)
         if apart > TOLERANCE:
-            raise ParityError(f"the service, asked {how}, would not answer as the run did: {differs(apart)}")
+            what = f"the service, asked {how}, would not answer as the run did: {differs(apart)}"
+            raise ParityError(service.failed(what))
         largest = max(largest, apart)
     return largest
 
