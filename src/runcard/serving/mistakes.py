@@ -59,14 +59,14 @@ def explained(error: ValidationError, body: bytes, form: Form, names: Collection
     if details[0]["type"] == "json_invalid":
         return RowsError(f"the body is no JSON: {details[0]['ctx']['error']}", [])
     content = from_json(body)
-    mistakes = []
+    mistakes: list[Mistake] = []
     for detail in details[:MAX_NAMED]:
         row, field = _place(detail["loc"], form)
         message = _message(detail["type"], detail, form, _at(content, row, field, form))
         mistakes.append({"row": row, "field": field, "message": message})
-    row = mistakes[0]["row"] if form == "rows" else None
-    extra = extra_names(content if row is None else content[row], names)
-    return refused([*mistakes, *unknown(extra, row, names)], len(details) + len(extra))
+    place = mistakes[0]["row"] if form == "rows" else None
+    extra = extra_names(content if place is None else content[place], names)
+    return refused([*mistakes, *unknown(extra, place, names)], len(details) + len(extra))
 
 
 def extra_names(content: Any, names: Collection[str]) -> list[str]:
