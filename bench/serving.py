@@ -29,7 +29,7 @@ def bundle(folder: str) -> tuple[str, list[dict[str, object]]]:
     card = runcard.load_card(["experiment=digits_mlp", "trainer.max_epochs=3", "report=false", f"runs_dir={folder}"])
     run = runcard.fit(card)
     rows, _ = runcard.tested_rows(run.path)
-    return runcard.package(run.path).tag, rows
+    return runcard.package(run.path, http=False).tag, rows
 
 
 def started(tag: str, port: int) -> tuple[subprocess.Popen[bytes], float]:

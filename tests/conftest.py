@@ -264,7 +264,7 @@ def sequence_made(tmp_path_factory: pytest.TempPathFactory) -> Made:
 
 def _made(words: list[str]) -> Made:
     run = runcard.fit(runcard.load_card([*words, "report=false"]))
-    return Made(run, runcard.package(run.path))
+    return Made(run, runcard.package(run.path, http=False))
 
 
 def customers(count: int = 300, seed: int = 0) -> pl.DataFrame:

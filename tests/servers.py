@@ -76,10 +76,10 @@ def starting(words: Sequence[str], folder: Path, port: int, **variables: str) ->
 
 
 @contextlib.contextmanager
-def bentoml_serve(folder: Path, *, target: str = ".", **variables: str) -> Iterator[Service]:
+def bentoml_serve(folder: Path, *, target: str = ".", host: str = "127.0.0.1", **variables: str) -> Iterator[Service]:
     """``bentoml serve`` in a folder, ready to answer."""
     port = free_port()
-    words = [str(BIN / "bentoml"), "serve", target, "--host", "127.0.0.1", "--port", str(port)]
+    words = [str(BIN / "bentoml"), "serve", target, "--host", host, "--port", str(port)]
     with starting(words, folder, port, **variables) as service:
         wait_until_ready(service)
         yield service

@@ -69,7 +69,7 @@ ONLY_IN = {
     "polars": {"data", "evaluation", "serving.batch"},
     "sklearn": {"data.builtin", "evaluation.baselines"},
     "matplotlib": {"evaluation.plots", "tuning.plots", "tuning.timeline"},
-    "jinja2": {"evaluation.page", "serving.page"},
+    "jinja2": {"evaluation.page", "packaging.modelcard", "serving.page"},
     "rich": {"training.progress", "tuning.live", "cli"},
     "optuna": {"tuning"},
     "sqlalchemy": {"tuning.storage", "tuning.leases"},
@@ -78,8 +78,10 @@ ONLY_IN = {
     "safetensors": {"packaging.export"},
     "bentoml": {"packaging.bentos", "packaging.store", "serving.service", "serving.meter"},
     "orjson": {"serving.http"},
+    "uvicorn": {"serving.protocol"},
     "flatbuffers": {"serving.arrow"},
     "python_multipart": {"serving.uploads"},
+    "model_signing": {"packaging.signing"},
     "PIL": {"serving.images"},
     "transformers": {"models.hub"},
     "tokenizers": {"data.tokens"},
@@ -99,6 +101,7 @@ SERVED |= {
     "data.answers",
     "packaging.bundle",
     "packaging.store",
+    "packaging.signing",
     *NUMPY_ONLY,
 }
 

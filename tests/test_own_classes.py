@@ -258,7 +258,7 @@ def test_a_card_of_nothing_but_own_classes_goes_the_whole_way(project: str, comm
     assert run.metrics["test/accuracy"] > 0.5
     assert command("verify", str(run.path)).code == 0
     assert command("evaluate", str(run.path)).code == 0
-    packaged = runcard.package(run.path)
+    packaged = runcard.package(run.path, http=False)
     assert onnxruntime.InferenceSession(packaged.path / "model.onnx").get_inputs()
 
 

@@ -273,25 +273,35 @@ def evaluate(path: str | Path) -> Run:
     return run
 
 
-def package(path: str | Path) -> Packaged:
+def package(path: str | Path, *, http: bool = True, sign: str | Path | None = None) -> Packaged:
     """Put a run, or the winner of a study, into BentoML's model store as a bundle that answers without torch.
 
     Args:
         path: The run folder, or the study folder.
+        http: Whether to start the service with it on a free port of this machine and compare what it answers too;
+            without, where no port can be opened.
+        sign: A PEM file with the elliptic-curve key to sign it with; None: it is not signed.
 
     Returns:
         The bundle's tag and folder.
 
     Raises:
+        BundleError: If the service does not start, or the store cannot be written.
+        CardError: If the key cannot be read; nothing was done.
         DataError: If the data is gone or is no longer that of the run.
         ParityError: If the bundle would not answer as the run did.
         RunError: If there is no such run or study, or a file of it is damaged.
     """
     from runcard.packaging.package import package as package_run
 
+    signer = None
+    if sign is not None:
+        from runcard.packaging.signing import Signer
+
+        signer = Signer(sign)
     run = load_run(studies.winner(path).path if studies.is_study(path) else path)
     _say_what_is_short(run, path)
-    return package_run(run, _restored(run))
+    return package_run(run, _restored(run), http=http, signer=signer)
 
 
 def _say_what_is_short(run: Run, path: str | Path) -> None:

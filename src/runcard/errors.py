@@ -82,6 +82,17 @@ class DataError(RuncardError):
 
     exit_code = 4
 
+    def __init__(self, message: str, *quoted: str) -> None:
+        self._quoted = quoted
+        super().__init__(message)
+
+    def without_values(self) -> str:
+        """The message without what stands in the data: for whom it may be too much, or a stranger's."""
+        message = str(self)
+        for text in self._quoted:
+            message = message.replace(text, "…")
+        return message
+
 
 class Stopped(BaseException):
     """A signal asked the process to end.

@@ -96,7 +96,7 @@ def test_what_the_environment_holds_is_in_no_file(monkeypatch: pytest.MonkeyPatc
     assert run.card.problem.goal == "hunter2hunter2"
     assert run.card.problem.risk == "pre hunter2hunter2"
     assert run.card.problem.impact == "${x}"
-    package = runcard.package(folder).path
+    package = runcard.package(folder, http=False).path
     files = [path for place in (folder, package) for path in place.rglob("*") if path.is_file()]
     assert len(files) > 10
     assert not [path for path in files if b"hunter2" in path.read_bytes() and path.name != "report.html"]

@@ -19,10 +19,10 @@ from runcard.data.dataset import Datasets
 from runcard.models import hub
 from runcard.models.pretrained import Pretrained
 from runcard.packaging.bundle import open_bundle
+from runcard.serving.mistakes import RowsError
 from runcard.serving.openapi import openapi
 from runcard.serving.page import page
 from runcard.serving.predictor import Predictor
-from runcard.serving.rows import RowsError
 from runcard.training.checkpoint import load
 from runcard.training.differences import equal
 from runcard.training.saving import Saving
@@ -64,8 +64,8 @@ def test_a_run_needs_neither_the_folder_nor_the_hub(card: list[str], command: Co
     said = command("evaluate", run, "--json")
     assert said.code == 0, said.err
     assert said.json["metrics"]["baseline/linear/accuracy"] > 0.9
-    assert command("package", run).code == 0
-    about = json.loads((Path(command("package", run, "--json").json["path"]) / "bundle.json").read_text())
+    assert command("package", "--no-http", run).code == 0
+    about = json.loads((Path(command("package", "--no-http", run, "--json").json["path"]) / "bundle.json").read_text())
     assert about["needs"] == ["tokenizers"]
     assert "tokenizers" in about["versions"]
 
@@ -109,7 +109,7 @@ def test_from_card_to_bundle(network: str, task: str, tiny_texts: Path, command:
     assert first["metrics"]["test/accuracy" if task == "classes" else "test/r2"] > 0.8
     weights = [runcard.load_run(one["run"]).model.state_dict() for one in (first, second)]
     assert all(torch.equal(tensor, weights[1][name]) for name, tensor in weights[0].items())
-    said = command("package", first["run"], "--json")
+    said = command("package", "--no-http", first["run"], "--json")
     assert said.code == 0, said.err
     assert said.json["deviation"] <= 1e-5
 

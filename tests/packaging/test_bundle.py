@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
+import subprocess
 from pathlib import Path
 
 import bentoml
@@ -24,12 +26,13 @@ from runcard.data.fields import to_columns, to_fields
 from runcard.data.signature import Columns, Feature, Signature, Target
 from runcard.errors import BundleError, ParityError
 from runcard.packaging import package as packaging
-from runcard.packaging import store
+from runcard.packaging import parity, store
 from runcard.packaging.bundle import GRAPH, Bundle, open_bundle, seal, verify
 from runcard.packaging.export import to_onnx
 from tests.conftest import TINY, Command, Made
 
 FILES = {
+    "README.md",
     "bundle.json",
     "card.yaml",
     "manifest.json",
@@ -62,6 +65,28 @@ def test_it_holds_what_was_promised_and_no_pickle(made: Made) -> None:
         assert not content.startswith((b"\x80", b"PK"))  # a pickle, or a zip as torch makes them
     assert (folder / "card.yaml").read_bytes() == made.run.folder.card.read_bytes()
     assert json.loads((folder / "metrics.json").read_text()) == made.run.metrics
+
+
+def test_it_knows_what_it_was_made_from(made: Made) -> None:
+    about = json.loads((made.bundle.path / "bundle.json").read_text())
+    assert about["fingerprint"] == json.loads(made.run.folder.data.read_text())["fingerprint"]
+    assert re.fullmatch(r"[0-9a-f]{64}", about["fingerprint"])
+    assert (about["commit"], about["uncommitted_changes"]) == (None, None)  # tests run outside of any checkout
+
+
+@pytest.mark.parametrize("changed", [False, True])
+def test_it_knows_the_projects_commit(changed: bool, away: Path, command: Command) -> None:
+    git = ["git", "-c", "user.name=a", "-c", "user.email=a@b.example"]
+    (away / "notes.txt").write_text("one")
+    for words in (["init", "-q"], ["add", "notes.txt"], ["commit", "-q", "-m", "one"]):
+        subprocess.run([*git, *words], check=True)
+    if changed:
+        (away / "notes.txt").write_text("two")
+    run = command("fit", "data=wine", *TINY, "--json").json["run"]
+    subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "a later one"], check=True)
+    about = json.loads((Path(command("package", "--no-http", run, "--json").json["path"]) / "bundle.json").read_text())
+    said = subprocess.run(["git", "rev-parse", "HEAD~1"], check=True, capture_output=True, text=True)
+    assert (about["commit"], about["uncommitted_changes"]) == (said.stdout.strip(), changed)
 
 
 def test_the_weights_are_the_runs(made: Made) -> None:
@@ -98,7 +123,7 @@ def test_it_answers_the_test_rows_as_the_run_did(made: Made) -> None:
 def test_odd_rows_are_compared_too(table_made: Made) -> None:
     reference = json.loads((table_made.bundle.path / "reference.json").read_text())
     rows = reference["rows"]
-    assert any(row["city"] == packaging.UNSEEN for row in rows)
+    assert any(row["city"] == parity.UNSEEN for row in rows)
     assert any(all(value is None for value in row.values()) for row in rows)
     for name in ("age", "city", "member", "spent"):
         assert any(row[name] is None for row in rows)
@@ -107,7 +132,7 @@ def test_odd_rows_are_compared_too(table_made: Made) -> None:
 
 def test_regression(command: Command) -> None:
     run = command("fit", "data=diabetes", *TINY, "--json").json["run"]
-    said = command("package", run, "--json")
+    said = command("package", "--no-http", run, "--json")
     assert said.code == 0, said.err
     bundle = open_bundle(Path(said.json["path"]))
     rows, _ = runcard.tested_rows(run)
@@ -118,7 +143,7 @@ def test_regression(command: Command) -> None:
 
 def test_the_winner_of_a_study(command: Command) -> None:
     study = command("fit", "-m", "data=wine", *TINY[:2], "seed=1,2", "--json").json
-    said = command("package", study["study"], "--json")
+    said = command("package", "--no-http", study["study"], "--json")
     assert said.code == 0, said.err
     about = json.loads((Path(said.json["path"]) / "bundle.json").read_text())
     assert about["run"] == study["best"]["run"]
@@ -194,7 +219,7 @@ def test_a_bundle_that_would_answer_otherwise_is_not_packaged(
 
     before = {str(model.tag) for model in bentoml.models.list()}
     monkeypatch.setattr(packaging, "to_onnx", shifted)
-    said = command("package", str(table_made.run.path))
+    said = command("package", "--no-http", str(table_made.run.path))
     assert (said.code, "Nothing was packaged" in said.err) == (3, True), said.err
     assert {str(model.tag) for model in bentoml.models.list()} == before
 
@@ -211,7 +236,7 @@ def test_an_answer_that_is_no_number_is_not_packaged(
         return answers
 
     monkeypatch.setattr(Bundle, "answer", odd_ones_are_lost)
-    said = command("package", str(table_made.run.path))
+    said = command("package", "--no-http", str(table_made.run.path))
     assert (said.code, "Nothing was packaged" in said.err) == (3, True), said.err
 
 
@@ -227,7 +252,7 @@ def test_predictions_that_are_not_the_runs(change: str, table_made: Made, away: 
         "nan": frame.with_columns(pl.lit(np.nan).alias("probability_yes")),
     }
     changed[change].write_parquet(path)
-    said = command("package", "run")
+    said = command("package", "--no-http", "run")
     assert (said.code, "predictions.parquet is damaged" in said.err) == (2, True), said.err
 
 
@@ -241,7 +266,7 @@ def test_an_outlier_in_the_test_rows_is_no_reason_to_refuse(away: Path, command:
     run = command("fit", *words).json["run"]
     split = pl.read_parquet(Path(run) / "split.parquet")
     assert split.row(3)[-1] == "test"
-    said = command("package", run, "--json")
+    said = command("package", "--no-http", run, "--json")
     assert said.code == 0, said.err
     assert said.json["deviation"] <= 1e-5
 
@@ -251,7 +276,7 @@ def test_what_is_short_is_said(command: Command) -> None:
     study = command("fit", "-m", *words, "--json").json["study"]
     summary = json.loads((Path(study) / "study.json").read_text())
     (Path(study) / "study.json").write_text(json.dumps(summary | {"n_trials": 200}))
-    said = command("package", study)
+    said = command("package", "--no-http", study)
     assert said.code == 0
     assert "the least acceptable is 1.0000" in said.err
     assert "stopped after 2 of 200 trials" in said.err
@@ -272,11 +297,13 @@ def test_what_onnx_cannot_express_is_said() -> None:
         to_onnx(_Sorted().eval(), (3,))
 
 
-@pytest.mark.parametrize("missing", ["checkpoints/best.ckpt", "metrics.json", "predictions.parquet", "data.json"])
+@pytest.mark.parametrize(
+    "missing", ["checkpoints/best.ckpt", "metrics.json", "predictions.parquet", "data.json", "environment.json"]
+)
 def test_a_run_that_lacks_a_file(missing: str, table_made: Made, away: Path, command: Command) -> None:
     shutil.copytree(table_made.run.path, away / "run")
     (away / "run" / missing).unlink()
-    said = command("package", "run")
+    said = command("package", "--no-http", "run")
     assert (said.code, Path(missing).name in said.err) == (2, True), said.err
 
 
@@ -297,16 +324,16 @@ def test_what_is_no_run_and_no_study(path: str, says: str, away: Path, command: 
         (away / folder / "study.json").write_text(text)
     (away / "empty").mkdir()
     (away / "empty/file").touch()
-    said = command("package", path)
+    said = command("package", "--no-http", path)
     assert (said.code, says in said.err) == (2, True), said.err
 
 
 def test_the_data_of_the_run_is_gone(table: Path, command: Command) -> None:
     run = command("fit", "data=table", f"data.path={table}", "problem.target=churned", *TINY, "--json").json["run"]
     table.write_text(table.read_text().replace("Ulm", "Rom"))
-    assert command("package", run).code == 4
+    assert command("package", "--no-http", run).code == 4
     table.unlink()
-    assert command("package", run).code == 4
+    assert command("package", "--no-http", run).code == 4
 
 
 FEATURES = (

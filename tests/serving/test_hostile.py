@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import pytest
 from tests.conftest import HANG_S, Made
 from tests.servers import ROOT, Service, bentoml_serve
 from tests.serving.hostile import GOOD, Case, cases, pictures
+from tests.waiting import wait_for
 
 TIMEOUT_S = 1.0
 MOST_MB = 50
@@ -83,12 +85,11 @@ def check(service: Service, each: Iterator[Case]) -> None:
         Path(f"/proc/{process.pid}/clear_refs").write_text("5")
         before = process.memory_info().rss / 2**20
         status, said = sent(service, case.content)
-        assert 400 <= status < 500, f"{case.name}: {status} {said[:300]!r}"
+        assert 400 <= status < 500 or (case.harmless and status == 200), f"{case.name}: {status} {said[:300]!r}"
         body = said.partition(b"\r\n\r\n")[2]
         assert b"Traceback" not in body, case.name
         assert len(body) < 20_000, case.name
         grown = peak_mb(process) - before
-        print(f"{grown:6.1f} MB  {status}  {case.name}: {body[:150]!r}")
         assert grown <= MOST_MB, f"{case.name} took {grown:.0f} MB"
         assert worker(service) == process, f"{case.name} ended the worker"
     assert "Traceback" not in service.log.read_text()
@@ -102,3 +103,36 @@ def test_hostile_requests_to_a_table(service: Service) -> None:
 
 def test_hostile_pictures(images: Service) -> None:
     check(images, pictures())
+
+
+def test_a_body_that_does_not_come_ends_with_408(service: Service) -> None:
+    head = b"POST /predict HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100\r\n\r\n"
+    with connected(service) as connection:
+        started = time.monotonic()
+        connection.sendall(head + b"{")
+        status, said = answered(connection)
+    assert (status, time.monotonic() - started >= TIMEOUT_S) == (408, True)
+    assert b"did not come within 1 s" in said
+
+
+def test_others_are_answered_beside_slow_ones(service: Service) -> None:
+    """As many slow bodies and heads as there may be requests at once, twice."""
+    with contextlib.ExitStack() as stack:
+        connections = [stack.enter_context(connected(service)) for _ in range(128)]
+        for number, connection in enumerate(connections):
+            length = b"content-length: 1000\r\n\r\n{" if number % 2 else b"x: "
+            connection.sendall(b"POST /predict HTTP/1.1\r\nhost: localhost\r\n" + length)
+        assert [service.post(GOOD)[0] for _ in range(20)] == [200] * 20
+        assert {answered(connection)[0] for connection in connections[1::2]} == {408}
+
+
+def test_a_broken_off_request_is_not_counted_as_running(service: Service) -> None:
+    for _ in range(5):
+        with connected(service) as connection:
+            connection.sendall(b"POST /predict HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1000\r\n\r\n{")
+    wait_for(lambda: running(service) <= 1)  # the one that asks
+
+
+def running(service: Service) -> float:
+    (line,) = [line for line in service.get("/metrics")[1].splitlines() if "request_in_progress{" in line]
+    return float(line.split()[-1])

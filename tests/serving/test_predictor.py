@@ -16,10 +16,11 @@ from PIL import Image
 import runcard
 from runcard.data.signature import Feature, Signature, Target
 from runcard.packaging.bundle import open_bundle
+from runcard.serving.mistakes import RowsError
 from runcard.serving.openapi import openapi
 from runcard.serving.page import page
 from runcard.serving.predictor import Predictor
-from runcard.serving.rows import Reader, RowsError
+from runcard.serving.rows import Reader
 from tests.conftest import Made
 
 GOOD: dict[str, Any] = {"age": 45.0, "city": "Ulm", "member": True, "spent": 100.0}

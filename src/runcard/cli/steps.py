@@ -189,17 +189,14 @@ def predict(arguments: argparse.Namespace) -> Result:
 def package(arguments: argparse.Namespace) -> Result:
     """Run or study → bundle."""
     from runcard import api
-    from runcard.cli.text import said_to_people
+    from runcard.cli.text import packaged_text, said_to_people
 
     with said_to_people():
-        packaged = api.package(arguments.run)
+        packaged = api.package(arguments.run, http=arguments.http, sign=arguments.sign)
     data = {"bundle": packaged.tag, "path": str(packaged.path), "rows_compared": packaged.compared}
-    text = (
-        f"bundle  {packaged.tag}\nfolder  {packaged.path}\n"
-        f"answers as the run did on {packaged.compared} rows, to {packaged.deviation:.1e}\n"
-        "next    runcard serve, or bentoml serve in the project's folder"
-    )
-    return Result(data | {"deviation": packaged.deviation}, text)
+    data |= {"rows_one_by_one": packaged.again, "rows_over_http": packaged.http, "deviation": packaged.deviation}
+    data["signed"] = packaged.signed
+    return Result(data, packaged_text(packaged))
 
 
 def serve(arguments: argparse.Namespace) -> Result:

@@ -18,6 +18,7 @@ from runcard.leaves import shown
 if TYPE_CHECKING:
     from runcard.card.plan import Plan
     from runcard.evaluation.predictor import Run
+    from runcard.packaging.package import Packaged
     from runcard.verifying import Verdict
 
 
@@ -35,6 +36,17 @@ def run_text(run: Run) -> str:
     if run.folder.report.is_file():
         lines.append(f"report  {shown_path(run.folder.report)}")
     return "\n".join(lines)
+
+
+def packaged_text(packaged: Packaged) -> str:
+    """Where a bundle is and what was done to prove it."""
+    http = f"and {packaged.http} over HTTP" if packaged.http else "and none over HTTP (--no-http)"
+    return (
+        f"bundle  {packaged.tag}{', signed' if packaged.signed else ''}\nfolder  {packaged.path}\n"
+        f"answers as the run did, to {packaged.deviation:.1e}: "
+        f"{packaged.compared} rows, {packaged.again} of them one by one too, {http}\n"
+        "next    runcard serve, or bentoml serve in the project's folder"
+    )
 
 
 def verdict_text(verdict: Verdict) -> str:

@@ -84,6 +84,10 @@ def _add_predict(parser: argparse.ArgumentParser) -> None:
 
 def _add_package(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", metavar="RUN|STUDY", help="a run folder, or a study folder for its winner")
+    http = "do not start the service to compare its answers over HTTP too; for places where no port can be opened"
+    parser.add_argument("--no-http", dest="http", action="store_false", help=http)
+    sign = "sign the bundle with the elliptic-curve key in this PEM file, as model.sig; needs runcard[signing]"
+    parser.add_argument("--sign", metavar="KEY.pem", help=sign)
     _add_trust(parser)
 
 

@@ -162,4 +162,5 @@ def readable(path: str | Path) -> Iterator[None]:
     try:
         yield
     except (pl.exceptions.PolarsError, OSError, ValueError) as error:
-        raise DataError(f"cannot read {path}: {str(error).splitlines()[0]}") from error
+        reason = str(error).splitlines()[0]
+        raise DataError(f"cannot read {path}: {reason}", reason) from error

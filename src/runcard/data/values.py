@@ -66,15 +66,18 @@ def number_values(column: pl.Series, before: int = 0) -> NDArray[np.float64]:
         DataError: If a value is no number, or infinite.
     """
     if column.dtype.is_temporal():
-        raise DataError(f"column {column.name!r} must hold numbers, not dates or times; {_quoted(column)} is none")
+        quoted = _quoted(column)
+        raise DataError(f"column {column.name!r} must hold numbers, not dates or times; {quoted} is none", quoted)
     try:
         values = column.cast(pl.Float64).fill_null(float("nan")).to_numpy()
     except pl.exceptions.PolarsError:
         wrong = column.cast(pl.Float64, strict=False).is_null() & column.is_not_null()
+        quoted = _quoted(column.filter(wrong))
         raise DataError(
-            f"column {column.name!r} must hold numbers; {_quoted(column.filter(wrong))} is none "
+            f"column {column.name!r} must hold numbers; {quoted} is none "
             f"(row {before + wrong.to_list().index(True) + 1}). "
-            "Mend the rows; before training, data.kinds can name another kind for the column."
+            "Mend the rows; before training, data.kinds can name another kind for the column.",
+            quoted,
         ) from None
     large = np.flatnonzero(np.abs(values) > LARGEST)
     if len(large):
@@ -99,7 +102,8 @@ def boolean_values(column: pl.Series, before: int = 0) -> NDArray[np.float64]:
     wrong = texts.is_not_null() & ~((numbers == 0) | (numbers == 1) | numbers.is_nan()).fill_null(value=False)
     if wrong.any():
         row = wrong.to_list().index(True)
-        raise DataError(f"column {column.name!r} must hold true or false; row {before + row + 1} holds {texts[row]!r}")
+        message = f"column {column.name!r} must hold true or false; row {before + row + 1} holds {texts[row]!r}"
+        raise DataError(message, repr(texts[row]))
     return numbers.fill_null(float("nan")).to_numpy()
 
 

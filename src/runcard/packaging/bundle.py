@@ -2,9 +2,11 @@
 
     model.onnx          the network, weights inside             model.safetensors  the weights alone
     signature.json      what goes in and comes out              transforms.json    rows to numbers, numbers to answers
-    reference.json      rows, and how the run answered them     bundle.json        name, problem, time, versions
+    reference.json      rows, and how the run answered them     bundle.json        name, problem, data, commit, versions
     card.yaml           the card                                metrics.json       its scores
     manifest.json       SHA-256 of each file                    manifest.sha256    SHA-256 of the manifest
+    README.md           the model card, for people and the Hugging Face hub
+    model.sig           if it is signed: by whom, over all other files; no manifest names it
 
 Serving reads it, so this file imports neither torch nor anything of the card. No file of it is a pickle.
 """
@@ -33,7 +35,8 @@ GRAPH, WEIGHTS = "model.onnx", "model.safetensors"
 SIGNATURE, TRANSFORMS, REFERENCE = "signature.json", "transforms.json", "reference.json"
 ABOUT, CARD, METRICS = "bundle.json", "card.yaml", "metrics.json"
 MANIFEST, SEAL = "manifest.json", "manifest.sha256"
-# What a manifest has to name; BentoML adds its own description.
+MODEL_CARD = "README.md"
+# What a manifest has to name, for nothing is answered without them; BentoML adds its own description.
 FILES = frozenset({GRAPH, WEIGHTS, SIGNATURE, TRANSFORMS, REFERENCE, ABOUT, CARD, METRICS})
 # How far an answer may be from the run's: a probability, or a number in deviations of the target; where that is
 # further from the mean than one deviation, as a share of that way.

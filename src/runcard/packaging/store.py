@@ -27,12 +27,15 @@ DESCRIPTION = "model.yaml"  # BentoML's own, of every model
 MAX_NAME = 63  # of a name in BentoML's store
 
 
-def add(name: str, write: Callable[[Path], None], *, labels: dict[str, str]) -> tuple[str, Path]:
+def add(
+    name: str, write: Callable[[Path, str], None], finish: Callable[[Path, str], None], *, labels: dict[str, str]
+) -> tuple[str, Path]:
     """Put a bundle into the store, sealed and opened once.
 
     Args:
         name: The card's name; the store adds a version.
-        write: Writes the bundle's files into a folder; if it raises, nothing is stored.
+        write: Writes the files of the bundle of a tag into a folder; if it raises, nothing is stored.
+        finish: What has to be done with the sealed folder before it is in the store; likewise.
         labels: Shown by ``bentoml models list``.
 
     Returns:
@@ -43,14 +46,14 @@ def add(name: str, write: Callable[[Path], None], *, labels: dict[str, str]) -> 
     """
     try:
         with bentoml.models.create(_stored_name(name), labels={"made_by": "runcard", **labels}) as model:
-            folder = Path(model.path_of(""))
-            write(folder)
+            folder, tag = Path(model.path_of("")), str(model.tag)
+            write(folder, tag)
             model.flush()  # type: ignore[no-untyped-call]  # the description has to be there to be sealed; leaving writes the same once more
             seal(folder)
             open_bundle(folder)
+            finish(folder, tag)
     except OSError as error:
         raise BundleError(f"cannot write into BentoML's model store {_folder()}: {error.strerror or error}") from error
-    tag = str(model.tag)
     return tag, Path(bentoml.models.get(tag).path)
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 TYPES = "application/json, text/csv or application/vnd.apache.arrow.stream"
 FEW = 10  # rows that a warning names
 # Cells of a CSV; as values they take ten times the memory that they may take as text.
-MOST_CELLS = 4_000_000
+MOST_CELLS, MOST_COLUMNS = 4_000_000, 1_000
 
 
 class Batch:
@@ -54,7 +54,7 @@ class Batch:
         try:
             return form(asked.body)
         except DataError as error:
-            raise RefusedError(400, str(error)) from None
+            raise RefusedError(400, error.without_values()) from None
 
     def _json(self, body: bytes) -> Answer:
         columns = self._predictor.reader.read_columns(body)
@@ -73,11 +73,18 @@ class Batch:
         from runcard.data.frames import read_csv_text, reading_of
         from runcard.data.values import as_written
 
-        if body.count(b",") + body.count(b"\n") > MOST_CELLS:
-            raise RefusedError(413, f"the CSV holds more than {MOST_CELLS:,} cells; send fewer rows at once")
+        self._weigh(body)
         texts = as_written(self._bundle.signature)
         frame = read_csv_text(body, texts=texts, **reading_of(self._bundle.card["data"]))
         return self._answered(frame, CSV, lambda answers: answers.write_csv().encode())
+
+    def _weigh(self, body: bytes) -> None:
+        """Refuse what would take much more memory or time than its length tells."""
+        head, cells = body[: body.find(b"\n")].count(b","), body.count(b",") + body.count(b"\n")
+        if head > MOST_COLUMNS + len(self._bundle.signature.features):
+            raise RefusedError(400, "the CSV has thousands of columns that the model does not know")
+        if cells > MOST_CELLS:
+            raise RefusedError(413, f"the CSV holds more than {MOST_CELLS:,} cells; send fewer rows at once")
 
     def _arrow(self, body: bytes) -> Answer:
         import polars as pl
@@ -85,7 +92,7 @@ class Batch:
         check_stream(body, self._predictor.max_rows)
         try:
             frame = pl.read_ipc_stream(io.BytesIO(body))
-        except Exception as error:  # polars lets through what its parts stumble over
+        except (Exception, pl.exceptions.PanicException) as error:  # polars lets through what its parts stumble over
             raise RefusedError(400, "the body is no Arrow stream that can be read") from error
 
         def write(answers: pl.DataFrame) -> bytes:

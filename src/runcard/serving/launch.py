@@ -16,7 +16,7 @@ from runcard.errors import CardError
 from runcard.packaging.bundle import CARD, open_bundle, verify
 from runcard.packaging.store import BUNDLE, find
 from runcard.serving.access import TOKEN, is_loopback, read_token
-from runcard.serving.settings import CHANGES, changed, read
+from runcard.serving.settings import CHANGES, changed, check_signature, read
 
 # By name: importing the service would choose a bundle.
 SERVICE = "runcard.serving.service:Service"
@@ -68,6 +68,7 @@ def prepare(words: Sequence[str], host: str, port: int) -> Start:
     before = read(verify(path, CARD)[CARD], environment)
     changes = changed((word for word in words if "=" in word), before.model_dump())
     settings = before.model_copy(update=changes)
+    check_signature(path, settings)
     open_bundle(path, threads=settings.threads, provider=settings.provider)
     token = read_token(settings.token_file)
     _check_address(host, port)

@@ -19,7 +19,7 @@ from _bentoml_sdk import Service as BentomlService
 from bentoml.exceptions import BentoMLException
 
 from runcard.card.sections.serve import Serve
-from runcard.errors import BundleError
+from runcard.errors import CardError
 from runcard.packaging.bundle import CARD, open_bundle, verify
 from runcard.serving.access import Access, read_token
 from runcard.serving.app import App
@@ -27,7 +27,8 @@ from runcard.serving.guard import Guard
 from runcard.serving.http import App as AsgiApp
 from runcard.serving.meter import Meter
 from runcard.serving.predictor import Predictor
-from runcard.serving.settings import read
+from runcard.serving.protocol import install
+from runcard.serving.settings import check_signature, read
 from runcard.serving.warm import warm
 
 # Not the package's: BentoML would take `runcard:latest` for the installed module and leave the Bento's code aside.
@@ -43,8 +44,9 @@ def _chosen() -> tuple[str, Serve]:
     try:
         tag, path = store.find(_packed() or os.environ.get(store.BUNDLE) or None)
         settings = read(verify(path)[CARD])
+        check_signature(path, settings)
         read_token(settings.token_file)
-    except BundleError as error:
+    except CardError as error:
         raise BentoMLException(str(error)) from None
     os.environ[store.BUNDLE] = tag
     return tag, settings
@@ -66,6 +68,7 @@ class Guarded(BentomlService):  # type: ignore[misc]  # BentoML says no types th
 
     def to_asgi(self, is_main: bool = True) -> AsgiApp:
         """BentoML's application within the guard."""
+        install()
         Guarded.guard = Guard(super().to_asgi(is_main=is_main))
         return Guarded.guard
 

@@ -75,6 +75,19 @@ def changed(typed: Iterable[str], content: Mapping[str, Any] = DEFAULTS) -> dict
     return changes
 
 
+def check_signature(path: Path, settings: Serve) -> None:
+    """Look who has signed a bundle, if that is asked for.
+
+    Raises:
+        BundleError: If the owner of the key ``public_key`` has not.
+        CardError: If the key cannot be read.
+    """
+    if settings.public_key is not None:
+        from runcard.packaging.signing import verify_signature
+
+        verify_signature(path, Path(settings.public_key).expanduser())
+
+
 def said(error: ValidationError) -> str:
     """The first mistake, in one line."""
     found = error.errors(include_url=False)[0]

@@ -13,7 +13,7 @@ from python_multipart.multipart import parse_form
 from runcard.data.signature import Feature, Signature
 from runcard.serving.http import Asked, RefusedError
 from runcard.serving.images import read_png
-from runcard.serving.rows import RowsError
+from runcard.serving.mistakes import RowsError
 
 PNG, FORM = b"image/png", b"multipart/form-data"
 
