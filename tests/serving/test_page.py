@@ -221,7 +221,7 @@ def test_a_wrong_csv_is_refused_in_words(table_service: Service, browser: Browse
     browser.click("#tab-many")
     for text, says in (
         ("age,city\n1,Ulm\n", "the rows lack 2 of the model's 4 columns: 'member', 'spent'"),
-        ("age,city,member,spent\nold,Ulm,true,1\n", "column 'age' must hold numbers; 'old' is none (row 1)"),
+        ("age,city,member,spent\nold,Ulm,true,1\n", "column 'age' must hold numbers; … is none (row 1)"),
         ("", "the CSV is empty"),
     ):
         (away / "wrong.csv").write_text(text)
