@@ -17,6 +17,8 @@ from typing import Any
 from tests.servers import HANG_S, free_port
 
 ELEMENT = "element-6066-11e4-a52e-4f735466cecf"  # the protocol's own word
+KEYS = {"Tab": "\ue004", "Enter": "\ue007", "Shift": "\ue008", "Home": "\ue011", "End": "\ue010", "Space": " "}
+KEYS |= {"Left": "\ue012", "Up": "\ue013", "Right": "\ue014", "Down": "\ue015"}
 ARGUMENTS = [
     "--headless=new",
     "--no-sandbox",
@@ -53,6 +55,30 @@ class Browser:
         self._call("POST", f"/element/{found}/clear", {})
         self._call("POST", f"/element/{found}/value", {"text": text})
 
+    def choose(self, selector: str, file: Path) -> None:
+        """Give a file to an input of files, as its dialogue does."""
+        self._call("POST", f"/element/{self._find(selector)}/value", {"text": str(file)})
+
+    def saving(self, folder: Path) -> None:
+        """Save what is downloaded from now on into a folder, and ask nobody."""
+        self._command("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(folder)})
+
+    def press(self, *keys: str, holding: str = "") -> None:
+        """Press keys one after the other, wherever the focus is; names are those of ``KEYS``."""
+        held = [KEYS[holding]] if holding else []
+        pressed = [{"type": kind, "value": KEYS.get(key, key)} for key in keys for kind in ("keyDown", "keyUp")]
+        downs = [{"type": "keyDown", "value": key} for key in held]
+        ups = [{"type": "keyUp", "value": key} for key in held]
+        actions = [{"type": "key", "id": "keyboard", "actions": [*downs, *pressed, *ups]}]
+        self._call("POST", "/actions", {"actions": actions})
+
+    def look(self, *, width: int = 900, height: int = 1100, dark: bool = False) -> None:
+        """Show the page on a screen of so many pixels, in light or dark colours."""
+        screen = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
+        self._command("Emulation.setDeviceMetricsOverride", screen)
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        self._command("Emulation.setEmulatedMedia", {"features": [scheme]})
+
     def draw(self, selector: str, points: list[tuple[int, int]]) -> None:
         """Move the pressed pointer over an element; points are pixels from its middle."""
         origin = {ELEMENT: self._find(selector)}
@@ -70,8 +96,9 @@ class Browser:
         return found
 
     def screenshot(self, path: Path) -> None:
-        """A picture of the window."""
-        path.write_bytes(base64.b64decode(self._call("GET", "/screenshot")))
+        """A picture of the whole page."""
+        taken = self._command("Page.captureScreenshot", {"captureBeyondViewport": True})
+        path.write_bytes(base64.b64decode(taken["data"]))
 
     def complaints(self) -> list[str]:
         """What the browser's console says of the page's own faults, since it was last asked."""
@@ -79,7 +106,8 @@ class Browser:
         return [
             entry["message"]
             for entry in found
-            if entry["level"] == "SEVERE" and "status of 400" not in entry["message"]
+            # A request that was refused is told of, too.
+            if entry["level"] == "SEVERE" and "responded with a status of 4" not in entry["message"]
         ]
 
     def close(self) -> None:
@@ -88,6 +116,10 @@ class Browser:
 
     def _find(self, selector: str) -> str:
         return str(self._call("POST", "/element", {"using": "css selector", "value": selector})[ELEMENT])
+
+    def _command(self, name: str, parameters: dict[str, Any]) -> Any:
+        """What the browser's own protocol has and WebDriver has not."""
+        return self._call("POST", "/goog/cdp/execute", {"cmd": name, "params": parameters})
 
     def _call(self, method: str, path: str, body: Any = None) -> Any:
         data = None if body is None else json.dumps(body).encode()

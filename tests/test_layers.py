@@ -93,7 +93,7 @@ HEAVY = {"tokenizers", "torch", "pytorch_lightning", "torchmetrics", "sklearn", 
 # Shared by training and serving, so NumPy only.
 NUMPY_ONLY = ["data.moments", "data.signature", "data.transforms", "data.fields"]
 # What the service may load of other rooms; the Bento holds these files and no others.
-SERVED = {"errors", "card.spelling", "card.wording", "card.sections.parts", "card.sections.serve"}
+SERVED = {"errors", "card.metrics", "card.spelling", "card.wording", "card.sections.parts", "card.sections.serve"}
 SERVED |= {
     "data.tokens",
     "data.frames",

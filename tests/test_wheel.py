@@ -33,6 +33,8 @@ def test_wheel_holds_all_of_conf_and_no_tests(wheel: Path) -> None:
     assert shipped <= names
     assert {"runcard/evaluation/report.html", "runcard/evaluation/style.css", "runcard/tuning/report.html"} <= names
     assert "runcard/card/naming/arguments.json" in names
+    web = (ROOT / "src" / "runcard" / "serving" / "web").iterdir()
+    assert {f"runcard/serving/web/{file.name}" for file in web} <= names
     templates = (ROOT / "src" / "runcard" / "starting" / "templates").iterdir()
     assert {f"runcard/starting/templates/{file.name}" for file in templates} <= names
     templates = (ROOT / "src" / "runcard" / "deploying" / "templates").rglob("*")
