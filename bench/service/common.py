@@ -6,6 +6,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +16,36 @@ BIN = Path(sys.executable).parent
 Found = dict[str, Any]
 
 
-def packed(name: str, *words: str) -> tuple[str, Path, list[dict[str, Any]]]:
-    """Fit and package a model; the tag, the folder, and rows to ask."""
+@dataclass(frozen=True)
+class Packed:
+    """A model that can be served.
+
+    Attributes:
+        tag: Of its bundle.
+        bundle: The bundle's folder.
+        run: The run's.
+        rows: Its test rows, to ask.
+    """
+
+    tag: str
+    bundle: Path
+    run: Path
+    rows: list[dict[str, Any]]
+
+
+def digits() -> Packed:
+    """A perceptron that reads digits."""
+    return packed("digits", "experiment=digits_mlp", "trainer.max_epochs=3")
+
+
+def packed(name: str, *words: str) -> Packed:
+    """Fit and package a model."""
     import runcard
 
     card = runcard.load_card([*words, f"name={name}", "report=false", f"runs_dir={os.environ['BENTOML_HOME']}"])
     run = runcard.fit(card)
     bundle = runcard.package(run.path, http=False)
-    return bundle.tag, bundle.path, runcard.tested_rows(run.path)[0]
+    return Packed(bundle.tag, bundle.path, run.path, runcard.tested_rows(run.path)[0])
 
 
 @contextlib.contextmanager
@@ -34,13 +57,13 @@ def ours(tag: str, *words: str) -> Iterator[Running]:
 
 
 @contextlib.contextmanager
-def others(folder: Path) -> Iterator[dict[str, Running]]:
+def others(model: Packed) -> Iterator[dict[str, Running]]:
     """The bare route and the stock service."""
     bare, stock = free_port(), free_port()
     bento = [sys.executable, "-m", "bentoml", "serve", "bench.service.stock:Stock", "--host", "127.0.0.1"]
     with (
-        running([sys.executable, "-m", "bench.service.bare", str(folder), str(bare)], bare) as one,
-        running([*bento, "--port", str(stock)], stock, BUNDLE=str(folder)) as other,
+        running([sys.executable, "-m", "bench.service.bare", str(model.bundle), str(bare)], bare) as one,
+        running([*bento, "--port", str(stock)], stock, RUN=str(model.run)) as other,
     ):
         yield {"bare": one, "stock": other}
 

@@ -12,17 +12,17 @@ import threading
 import time
 from collections.abc import Iterator
 
-from bench.service.common import Found, judged, ours, packed
+from bench.service.common import Found, judged, ours
 from bench.service.load import loaded, paced
 from bench.service.running import HANG_S, Running, is_ready
 
 
 def overload(arguments: argparse.Namespace) -> Found:
     """Four times what can be answered: short answers over too many connections, long ones at too high a rate."""
-    tag, _, rows = packed("digits", "experiment=digits_mlp", "trainer.max_epochs=3")
-    body, seconds = json.dumps(rows[0]), 2 if arguments.quick else 10
+    model = digits()
+    body, seconds = json.dumps(model.rows[0]), 2 if arguments.quick else 10
     values: dict[str, tuple[float, str, float]] = {}
-    with ours(tag) as service:
+    with ours(model.tag) as service:
         calm = loaded(service.port, body, 1, 2)
         with readiness(service.port) as asked:
             load = loaded(service.port, body, 512, seconds)
@@ -31,9 +31,9 @@ def overload(arguments: argparse.Namespace) -> Found:
         values["wrong answers at 512 connections"] = (load.wrong, "<=", 0.0)
         values["p50 a second later : before"] = (after.p50 / calm.p50, "<=", 2.0)
         values["probes that failed"] = (asked.count(False), "<=", 0.0)
-        sustained = _sustained(service.port, rows[0])
+        sustained = _sustained(service.port, model.rows[0])
         with readiness(service.port) as asked:
-            found = asyncio.run(paced(service.port, "/explain", rows[0], 4 * sustained, seconds))
+            found = asyncio.run(paced(service.port, "/explain", model.rows[0], 4 * sustained, seconds))
         time.sleep(1)
         later = loaded(service.port, body, 1, 2)
     print(f"/explain: {sustained:.0f}/s can be answered; at four times as many: {dict(found.statuses)}")
@@ -84,10 +84,10 @@ def readiness(port: int) -> Iterator[list[bool]]:
 
 def killed(arguments: argparse.Namespace) -> Found:
     """The worker killed; SIGTERM under load."""
-    tag, _, rows = packed("digits", "experiment=digits_mlp", "trainer.max_epochs=3")
+    model = digits()
     seconds = []
     for _ in range(1 if arguments.quick else 3):
-        with ours(tag) as service:
+        with ours(model.tag) as service:
             worker = service.worker
             began = time.perf_counter()
             worker.kill()
@@ -95,8 +95,8 @@ def killed(arguments: argparse.Namespace) -> Found:
             while not is_ready(service.port):
                 time.sleep(0.01)
             seconds.append(time.perf_counter() - began)
-    with ours(tag) as service:
-        load = asyncio.run(_ended(service, rows[0]))
+    with ours(model.tag) as service:
+        load = asyncio.run(_ended(service, model.rows[0]))
         code = service.process.wait(HANG_S)
     values = {
         "seconds to ready after kill -9": (max(seconds), "<=", 12.0),
@@ -120,9 +120,9 @@ def hostile(arguments: argparse.Namespace) -> Found:
     """A well-behaved client beside one that means harm."""
     from tests.serving.hostile import cases
 
-    tag, _, rows = packed("digits", "experiment=digits_mlp", "trainer.max_epochs=3")
-    body, seconds = json.dumps(rows[0]), 3 if arguments.quick else 15
-    with ours(tag) as service:
+    model = digits()
+    body, seconds = json.dumps(model.rows[0]), 3 if arguments.quick else 15
+    with ours(model.tag) as service:
         alone = loaded(service.port, body, 1, seconds)
         before = service.worker_mb
         with sending(service.port, [case.content for case in cases()]) as sent:

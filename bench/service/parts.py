@@ -14,20 +14,20 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-from bench.service.common import Found, judged, others, ours, packed
+from bench.service.common import Found, digits, judged, others, ours, packed
 from bench.service.load import Load, loaded
 from bench.service.running import HANG_S
 
 
 def race(arguments: argparse.Namespace) -> Found:
     """Requests of one row, against the least that answers and against BentoML's own way."""
-    tag, folder, rows = packed("digits", "experiment=digits_mlp", "trainer.max_epochs=3")
-    body, seconds = json.dumps(rows[0]), 1 if arguments.quick else 5
+    model = digits()
+    body, seconds = json.dumps(model.rows[0]), 1 if arguments.quick else 5
     found: dict[str, dict[int, list[Load]]] = {}
-    with ours(tag) as service, others(folder) as them:
+    with ours(model.tag) as service, others(model) as them:
         services = {"ours": service, **them}
-        for name, each in services.items():
-            loaded(each.port, body, 32, 1)
+        for name, contender in services.items():
+            loaded(contender.port, body, 32, 1)
             found[name] = {1: [], 32: []}
         for number in range(arguments.rounds):
             names = list(services)
@@ -50,10 +50,10 @@ def race(arguments: argparse.Namespace) -> Found:
 
 def _judged(found: dict[str, dict[int, list[Load]]]) -> Found:
     def mean(name: str, connections: int, what: str) -> float:
-        return statistics.mean(getattr(load, what) for load in found[name][connections])
+        return float(statistics.mean(getattr(load, what) for load in found[name][connections]))
 
     def middle(name: str, connections: int, what: str) -> float:
-        return statistics.median(getattr(load, what) for load in found[name][connections])
+        return float(statistics.median(getattr(load, what) for load in found[name][connections]))
 
     wrong = sum(load.wrong for each in found["ours"].values() for load in each)
     ratios = {
@@ -69,16 +69,16 @@ def _judged(found: dict[str, dict[int, list[Load]]]) -> Found:
 
 def start(arguments: argparse.Namespace) -> Found:
     """From the command to ready, and what a worker takes; then a minute of load."""
-    tag, _, rows = packed("digits", "experiment=digits_mlp", "trainer.max_epochs=3")
+    model = digits()
     seconds = []
     for _ in range(2 if arguments.quick else 5):
-        with ours(tag) as service:
+        with ours(model.tag) as service:
             seconds.append(service.ready_s)
             resident = service.worker_mb
-    with ours(tag) as service:
-        loaded(service.port, json.dumps(rows[0]), 32, 5)
+    with ours(model.tag) as service:
+        loaded(service.port, json.dumps(model.rows[0]), 32, 5)
         before = service.worker_mb
-        loaded(service.port, json.dumps(rows[0]), 32, 5 if arguments.quick else 60)
+        loaded(service.port, json.dumps(model.rows[0]), 32, 5 if arguments.quick else 60)
         grown = service.worker_mb - before
     values = {"seconds to ready": (statistics.median(seconds), "<=", 3.0), "MB a worker": (resident, "<=", 200.0)}
     return judged({**values, "MB grown in a minute of load": (grown, "<=", 20.0)})
@@ -92,11 +92,11 @@ def batch(arguments: argparse.Namespace) -> Found:
     sums = table.sum_horizontal()
     table.with_columns(y=pl.when(sums > 0).then(pl.lit("up")).otherwise(pl.lit("down"))).write_csv(path)
     card = ["data=table", f"data.path={path}", "data.target=y", "model=mlp", "trainer.max_epochs=2"]
-    tag, _, _ = packed("numbers", *card)
+    model = packed("numbers", *card)
     buffer = io.BytesIO()
-    table.clip(-3, 3).write_ipc_stream(buffer)
-    text = table.clip(-3, 3).write_csv().encode()
-    with ours(tag) as service:
+    table.select(pl.all().clip(-3, 3)).write_ipc_stream(buffer)
+    text = table.select(pl.all().clip(-3, 3)).write_csv().encode()
+    with ours(model.tag) as service:
         rates = {
             kind: _rate(service.port, content, kind, len(table), 3 if arguments.quick else 20)
             for kind, content in (("application/vnd.apache.arrow.stream", buffer.getvalue()), ("text/csv", text))

@@ -27,7 +27,7 @@ MOST_ROWS = 32  # others that a feature is taken from
 MOST_NUMBERS, LEAST_VARIANTS, MOST_VARIANTS = 2**24, 64, 2048
 MOST_CELLS = 16  # along an axis
 MOST_WORDS = 200
-METHOD = "So much of the answer goes when the field, all others staying as they are, is as in other rows, on average."
+METHOD = "An effect is how much less the answer would be, on average, if that field alone were as in other rows."
 
 
 class Explainer:
