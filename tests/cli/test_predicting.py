@@ -105,7 +105,7 @@ def test_a_bundle_needs_no_torch_and_reads_as_its_run_did(away: Path, command: C
     reading = ["data.separator=';'", "data.null_values=['', '?']", "data.kinds={customer: ignore}"]
     words = ["fit", "data=table", "data.path=rows.csv", "problem.target=churned", "report=false", *reading]
     run = command(*words, "trainer.max_epochs=2", "--json").json["run"]
-    path = command("package", run, "--json").json["path"]
+    path = command("package", "--no-http", run, "--json").json["path"]
     script = "import sys\nfrom runcard.cli.main import run\nassert run(sys.argv[1:]) == 0\n"
     script += "print(sorted({'torch', 'pytorch_lightning', 'hydra', 'optuna'} & set(sys.modules)))"
     done = subprocess.run(

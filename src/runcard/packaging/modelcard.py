@@ -61,7 +61,7 @@ def model_card(run: Run, data: Dataset, about: Mapping[str, Any], tag: str, row:
         tag=tag,
         **_of_data(data),
         **_of_run(run),
-        **_example(run, row),
+        **_example(row),
     )
     return f"---\n{header}---\n\n{body.rstrip()}\n"
 
@@ -158,14 +158,13 @@ def _versions(run: Run) -> Iterator[str]:
             yield f"{title} {packages[name]}"
 
 
-def _example(run: Run, row: Fields) -> dict[str, Any]:
-    """Commands, to be shown as they are, and a fence that nothing in them closes."""
+def _example(row: Fields) -> dict[str, Any]:
+    """A row for a shell, to be shown as it is, and a fence that nothing in it closes."""
     text = json.dumps(row, ensure_ascii=False)
     text = text if text.isprintable() else json.dumps(row)
     shown = shlex.quote(text) if len(text) <= MAX_EXAMPLE else None
-    path = visible(shlex.quote(str(run.path)))
-    longest = max(map(len, re.findall("`+", f"{shown}{path}")), default=0)
-    return {"row_json": shown, "run": path, "fence": "`" * max(3, longest + 1)}
+    longest = max(map(len, re.findall("`+", shown or "")), default=0)
+    return {"row_json": shown, "fence": "`" * max(3, longest + 1)}
 
 
 def _seen(feature: Feature) -> str:

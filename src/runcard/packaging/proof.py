@@ -42,7 +42,6 @@ LOOK_EVERY_S = 0.05
 # In one request; the service takes longer ones too.
 MAX_ROWS, MAX_BYTES = 256, 1 << 18
 LOG_LINES = 15
-REQUEST = "(scheme=http,"
 
 
 def prove(folder: Path, tag: str, bundle: Bundle, compared: Compared) -> float:
@@ -115,9 +114,8 @@ class _Service:
         return json.loads(content)
 
     def failed(self, what: str) -> str:
-        """A text that ends with the last lines of the log; one for each request would say nothing."""
-        lines = self._written.read_text(encoding="utf-8", errors="replace").splitlines()
-        lines = [line for line in lines if REQUEST not in line][-LOG_LINES:]
+        """A text that ends with the last lines of the log."""
+        lines = self._written.read_text(encoding="utf-8", errors="replace").splitlines()[-LOG_LINES:]
         return "\n  ".join([f"{what}. Nothing was packaged. Its log ends so:", *lines])
 
     def end(self) -> None:
