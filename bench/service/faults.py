@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Iterator
 
-from bench.service.common import Found, judged, ours
+from bench.service.common import Found, digits, judged, ours
 from bench.service.load import loaded, paced
 from bench.service.running import HANG_S, Running, is_ready
 

@@ -91,7 +91,7 @@ def batch(arguments: argparse.Namespace) -> Found:
     path = Path(os.environ["BENTOML_HOME"]) / "numbers.csv"
     sums = table.sum_horizontal()
     table.with_columns(y=pl.when(sums > 0).then(pl.lit("up")).otherwise(pl.lit("down"))).write_csv(path)
-    card = ["data=table", f"data.path={path}", "data.target=y", "model=mlp", "trainer.max_epochs=2"]
+    card = ["data=table", f"data.path={path}", "problem.target=y", "model=mlp", "trainer.max_epochs=2"]
     model = packed("numbers", *card)
     buffer = io.BytesIO()
     table.select(pl.all().clip(-3, 3)).write_ipc_stream(buffer)

@@ -86,7 +86,7 @@ class Step:
         # In place from here on: a batch of images is large.
         scaled = filled - self.mean if self.std else np.zeros_like(filled)
         scaled /= self.std or 1.0
-        np.clip(scaled, -MAX_DEVIATIONS, MAX_DEVIATIONS, out=scaled)
+        _clip(scaled)
         if self.kind == "image":
             return scaled.astype(np.float32, copy=False)
         return np.stack([scaled, gaps] if self.gap else [scaled], axis=1).astype(np.float32)
@@ -98,7 +98,7 @@ class Step:
         repeats = flat.shape[1] // len(mean)
         scaled: NDArray[np.float64] = flat - np.tile(mean, repeats)
         scaled /= np.tile(divisor, repeats)
-        np.clip(scaled, -MAX_DEVIATIONS, MAX_DEVIATIONS, out=scaled)
+        _clip(scaled)
         np.copyto(scaled, 0.0, where=np.isnan(scaled))
         return scaled.astype(np.float32).reshape(values.shape)
 
@@ -295,6 +295,12 @@ def _fit_target(target: Target, truth: Array) -> TargetStep:
         return TargetStep(classes=target.classes)
     std = float(truth.std()) if truth.max() > truth.min() else 1.0
     return TargetStep(mean=float(truth.mean()), std=std)
+
+
+def _clip(scaled: NDArray[Any]) -> None:
+    """In place; of few numbers in a fifth of the time that ``np.clip`` takes."""
+    np.maximum(scaled, -MAX_DEVIATIONS, out=scaled)
+    np.minimum(scaled, MAX_DEVIATIONS, out=scaled)
 
 
 def _known(signature: Signature) -> tuple[frozenset[str], ...]:

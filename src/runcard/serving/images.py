@@ -15,6 +15,8 @@ from runcard.data.signature import Feature
 from runcard.serving.lists import NUMBERS, flattened, list_schema, shape_of, size_text
 
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}
+NOT_FINITE = "must hold finite numbers"
+LARGEST_PIXEL = float(np.finfo(np.float32).max)
 NO_NUMBERS = "must be nested lists of numbers, all rows of one length"
 
 
@@ -60,13 +62,13 @@ def _from_lists(value: Any, feature: Feature) -> NDArray[np.float32]:
     if numbers is None:
         raise ValueError(NO_NUMBERS)
     try:
-        with np.errstate(over="ignore"):  # to infinity
-            pixels = np.array(numbers, dtype=np.float64).astype(np.float32).reshape(feature.shape)
+        pixels = np.array(numbers, dtype=np.float64)
     except OverflowError:
-        raise ValueError("must hold finite numbers") from None
-    if not np.isfinite(pixels).all():
-        raise ValueError("must hold finite numbers")
-    return pixels
+        raise ValueError(NOT_FINITE) from None
+    # What is no number is not below either.
+    if not (pixels.min() >= -LARGEST_PIXEL and pixels.max() <= LARGEST_PIXEL):
+        raise ValueError(NOT_FINITE)
+    return pixels.astype(np.float32).reshape(feature.shape)
 
 
 def read_png(content: bytes, feature: Feature) -> NDArray[np.float32]:

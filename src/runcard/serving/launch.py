@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import secrets
+import signal
 import socket
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from runcard.errors import CardError
+from runcard.interrupts import SIGNALS
 from runcard.packaging.bundle import CARD, open_bundle, verify
 from runcard.packaging.store import BUNDLE, find
 from runcard.serving.access import TOKEN, is_loopback, read_token
@@ -80,13 +83,29 @@ def prepare(words: Sequence[str], host: str, port: int) -> Start:
 
 
 def become_server(start: Start) -> NoReturn:
-    """Replace this process by BentoML, so that signals and the exit code are its own."""
+    """Be BentoML's command from here on, so that signals and the exit code are its own.
+
+    In this process, which has imported most of it: another would take half a second longer to be ready.
+    """
+    from bentoml_cli.cli import cli
+
     os.environ.update(start.environment)
-    # Python and BentoML would import from the working directory, where a jinja2.py may lie; a bundle holds no code.
+    # Its workers would import from the working directory, where a jinja2.py may lie; a bundle holds no code.
     os.environ["PYTHONSAFEPATH"] = "1"
     os.dup2(2, 1)  # BentoML writes its log to stdout, which is for the one JSON object
-    words = [sys.executable, "-m", "bentoml", "serve", SERVICE, "--working-dir", str(start.path)]
-    os.execv(sys.executable, [*words, "--host", start.host, "--port", str(start.port)])
+    for signum in SIGNALS:
+        signal.signal(signum, signal.default_int_handler if signum == signal.SIGINT else signal.SIG_DFL)
+    words = ["serve", SERVICE, "--working-dir", str(start.path), "--host", start.host, "--port", str(start.port)]
+    code: Any = 1
+    try:
+        code = cli.main(words, prog_name="bentoml", standalone_mode=True)
+    except SystemExit as end:
+        code = end.code
+    finally:
+        atexit._run_exitfuncs()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code if isinstance(code, int) else bool(code))
 
 
 def _check_address(host: str, port: int) -> None:

@@ -22,14 +22,9 @@ from runcard.card.sections.serve import Serve
 from runcard.errors import CardError
 from runcard.packaging.bundle import CARD, open_bundle, verify
 from runcard.serving.access import Access, read_token
-from runcard.serving.app import App
 from runcard.serving.guard import Guard
 from runcard.serving.http import App as AsgiApp
-from runcard.serving.meter import Meter
-from runcard.serving.predictor import Predictor
-from runcard.serving.protocol import install
 from runcard.serving.settings import check_signature, read
-from runcard.serving.warm import warm
 
 # Not the package's: BentoML would take `runcard:latest` for the installed module and leave the Bento's code aside.
 NAME = "runcard-service"
@@ -68,6 +63,8 @@ class Guarded(BentomlService):  # type: ignore[misc]  # BentoML says no types th
 
     def to_asgi(self, is_main: bool = True) -> AsgiApp:
         """BentoML's application within the guard."""
+        from runcard.serving.protocol import install
+
         install()
         Guarded.guard = Guard(super().to_asgi(is_main=is_main))
         return Guarded.guard
@@ -90,6 +87,12 @@ class Service:
     bundle = bentoml.models.BentoModel(TAG)
 
     def __init__(self) -> None:
+        # Only here: the process that watches over those that answer needs none of it.
+        from runcard.serving.app import App
+        from runcard.serving.meter import Meter
+        from runcard.serving.predictor import Predictor
+        from runcard.serving.warm import warm
+
         tag, path = store.find(os.environ[store.BUNDLE])
         bundle = open_bundle(path, threads=SETTINGS.threads, provider=SETTINGS.provider)
         predictor = Predictor(bundle, tag, SETTINGS.max_rows)
