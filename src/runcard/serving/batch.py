@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 TYPES = "application/json, text/csv or application/vnd.apache.arrow.stream"
 FEW = 10  # rows that a warning names
 # Cells of a CSV; as values they take ten times the memory that they may take as text.
-MOST_CELLS, MOST_COLUMNS = 4_000_000, 1_000
+MOST_CELLS, MOST_COLUMNS = 2_000_000, 1_000
 
 
 class Batch:
@@ -108,6 +108,7 @@ class Batch:
         from runcard.data.answers import answers_frame
         from runcard.data.values import columns_of
 
+        self._predictor.check_count(frame.height)
         columns = columns_of(frame, self._bundle.signature)
         table = answers_frame(self._bundle.signature.target, self._answers(columns))
         odd = pl.Series("unusual", self._unusual(columns), dtype=pl.String)

@@ -10,6 +10,10 @@ import os
 from pathlib import Path
 from typing import Any
 
+# For the workers that are started after this: what long bodies took goes back when they are answered.
+os.environ.setdefault("MALLOC_ARENA_MAX", "2")
+os.environ.setdefault("MALLOC_TRIM_THRESHOLD_", str(2**20))
+
 # First of all, for it says that BentoML reports nothing.
 from runcard.packaging import store  # isort: skip
 
