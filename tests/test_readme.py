@@ -34,7 +34,7 @@ def test_commands_are_found_and_cover_every_verb() -> None:
 
 
 @pytest.mark.parametrize("line", [line for line in COMMANDS if not line.startswith("runcard serve")])
-def test_command_runs(line: str, command: Command) -> None:
+def test_command_runs(line: str, command: Command, request: pytest.FixtureRequest) -> None:
     customers(100).write_csv("customers.csv")
     write_arrays(Path())
     words = shlex.split(line)[1:]
@@ -42,6 +42,9 @@ def test_command_runs(line: str, command: Command) -> None:
         table = ["data=table", "data.path=customers.csv", "problem.target=churned"]
         run = command("fit", *table, *TINY, "--json").json["run"]
         words = [word.replace("$RUN", run) for word in words]
+    if "$BUNDLE" in line:
+        made: Made = request.getfixturevalue("table_made")
+        words = [word.replace("$BUNDLE", made.bundle.tag) for word in words]
     if "$OTHER" in line:
         other = command("fit", "data=wine", *TINY, "--json").json["run"]
         words = [word.replace("$OTHER", other) for word in words]
