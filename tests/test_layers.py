@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 
 import pytest
@@ -200,12 +199,6 @@ def test_the_bento_holds_what_the_service_reads() -> None:
     packages = {name.rpartition(".")[0] for name in SERVED if "." in name}
     served = {module(path) for path in (ROOT / "runcard" / "serving").glob("*.py")}
     assert held == {"__init__"} | SERVED | packages | served
-
-
-def test_the_bento_asks_for_the_versions_that_are_tested() -> None:
-    asked = set(yaml.safe_load((ROOT.parent / "bentofile.yaml").read_text(encoding="utf-8"))["python"]["packages"])
-    project = tomllib.loads((ROOT.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    assert asked <= {*project["dependencies"], *project["optional-dependencies"]["transformers"]}
 
 
 @pytest.mark.parametrize("path", [file for file in FILES if file.name == "__init__.py"], ids=module)
