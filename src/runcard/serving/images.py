@@ -14,7 +14,9 @@ from PIL import Image
 from runcard.data.signature import Feature
 from runcard.serving.lists import NUMBERS, flattened, list_schema, shape_of, size_text
 
+LARGEST_PIXEL = float(np.finfo(np.float32).max)
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}
+PIXEL = {"type": "number", "minimum": -LARGEST_PIXEL, "maximum": LARGEST_PIXEL}
 NO_NUMBERS = "must be nested lists of numbers, all rows of one length"
 
 
@@ -41,7 +43,7 @@ def read_image(value: Any, feature: Feature) -> NDArray[np.float32]:
 
 def image_schema(feature: Feature) -> dict[str, Any]:
     """The JSON Schema of both forms."""
-    schema = list_schema(feature.shape if feature.shape[0] > 1 else feature.shape[1:], {"type": "number"})
+    schema = list_schema(feature.shape if feature.shape[0] > 1 else feature.shape[1:], PIXEL)
     png = {"type": "string", "contentEncoding": "base64", "contentMediaType": "image/png"}
     return {"anyOf": [schema, png, {"type": "null"}]}
 
@@ -60,13 +62,12 @@ def _from_lists(value: Any, feature: Feature) -> NDArray[np.float32]:
     if numbers is None:
         raise ValueError(NO_NUMBERS)
     try:
-        with np.errstate(over="ignore"):  # to infinity
-            pixels = np.array(numbers, dtype=np.float64).astype(np.float32).reshape(feature.shape)
+        pixels = np.array(numbers, dtype=np.float64).reshape(feature.shape)
     except OverflowError:
         raise ValueError("must hold finite numbers") from None
-    if not np.isfinite(pixels).all():
+    if not (np.abs(pixels) <= LARGEST_PIXEL).all():
         raise ValueError("must hold finite numbers")
-    return pixels
+    return pixels.astype(np.float32)
 
 
 def read_png(content: bytes, feature: Feature) -> NDArray[np.float32]:
