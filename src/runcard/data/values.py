@@ -147,9 +147,9 @@ def _array_values(column: pl.Series, feature: Feature, before: int) -> Array:
         cells = column.to_list()
         if column.dtype == pl.String:
             cells = [cell if cell is None else json.loads(cell) for cell in cells]
-        if gaps:
-            cells = [np.full(feature.shape, np.nan) if cell is None else cell for cell in cells]
-        rows = [np.asarray(cell, dtype=FORMS[feature.kind]).reshape(feature.shape) for cell in cells]
+        cells = [np.full(feature.shape, np.nan) if cell is None else cell for cell in cells]
+        with np.errstate(over="ignore"):  # to infinity, which is refused below
+            rows = [np.asarray(cell, dtype=FORMS[feature.kind]).reshape(feature.shape) for cell in cells]
         values = np.array(rows, dtype=FORMS[feature.kind]).reshape(len(column), *feature.shape)
     except (ValueError, TypeError, OverflowError, RecursionError):
         shape = "×".join(map(str, feature.shape))
@@ -158,6 +158,7 @@ def _array_values(column: pl.Series, feature: Feature, before: int) -> Array:
         ) from None
     wrong = ~(np.abs(values) <= LARGEST) if gaps else ~np.isfinite(values)
     wrong &= ~(gaps & np.isnan(values))
+    wrong[column.is_null().to_numpy()] = False
     odd = np.flatnonzero(wrong.any(axis=tuple(range(1, wrong.ndim))))
     if len(odd):
         what = f"a number above {LARGEST:g}" if gaps else "a pixel that is no finite number"

@@ -31,9 +31,10 @@ class App:
         settings: Limits.
         meter: What has been counted.
         seconds: How long the answer to one row takes.
+        token: Whether requests have to bring one.
     """
 
-    def __init__(self, predictor: Predictor, settings: Serve, meter: Meter, seconds: float) -> None:
+    def __init__(self, predictor: Predictor, settings: Serve, meter: Meter, seconds: float, *, token: bool) -> None:
         self._requests = Requests(predictor)
         self._timeout_s = settings.timeout_s
         self._meter = meter
@@ -41,7 +42,7 @@ class App:
         self._pool = ThreadPoolExecutor(LONG_AT_ONCE)
         # Whole rows make good examples.
         rows = sorted(map(dict, predictor.bundle.rows), key=lambda row: sum(value is None for value in row.values()))
-        described = Answer(encoded(openapi(predictor, rows)))
+        described = Answer(encoded(openapi(predictor, rows, token=token)))
         self._fixed = {
             "/": page(predictor, rows),
             "/docs": docs_page(predictor),

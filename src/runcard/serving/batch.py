@@ -60,14 +60,15 @@ class Batch:
         columns = self._predictor.reader.read_columns(body)
         answers = self._answers(columns)
         target = self._bundle.signature.target
-        said: dict[str, Any] = {"prediction_id": secrets.token_hex(16), "model_version": self._predictor.version}
+        number = secrets.token_hex(16)
+        said: dict[str, Any] = {"prediction_id": number, "model_version": self._predictor.version}
         if target.classes:
             said["class"] = [target.classes[place] for place in answers.argmax(axis=1).tolist()] if len(answers) else []
             shares = zip(target.classes, answers.T.tolist(), strict=True)
             said["probabilities"] = dict(shares) if len(answers) else {name: [] for name in target.classes}
         else:
             said["value"] = answers.tolist()
-        return Answer(encoded(said | {"warnings": self._warnings(columns)}))
+        return Answer(encoded(said | {"warnings": self._warnings(columns)}), headers=self._headers(number))
 
     def _csv(self, body: bytes) -> Answer:
         from runcard.data.frames import read_csv_text, reading_of
@@ -112,13 +113,10 @@ class Batch:
         columns = columns_of(frame, self._bundle.signature)
         table = answers_frame(self._bundle.signature.target, self._answers(columns))
         odd = pl.Series("unusual", self._unusual(columns), dtype=pl.String)
-        return Answer(write(table.with_columns(odd)), kind=kind, headers=self._headers())
+        return Answer(write(table.with_columns(odd)), kind=kind, headers=self._headers(secrets.token_hex(16)))
 
-    def _headers(self) -> tuple[Header, ...]:
-        return (
-            (b"x-prediction-id", secrets.token_hex(16).encode()),
-            (b"x-model-version", self._predictor.version.encode()),
-        )
+    def _headers(self, number: str) -> tuple[Header, ...]:
+        return ((b"x-prediction-id", number.encode()), (b"x-model-version", self._predictor.version.encode()))
 
     def _answers(self, columns: Columns) -> Array:
         self._predictor.check_count(len(next(iter(columns.values()))))

@@ -83,7 +83,8 @@ def annotation(feature: Feature) -> Any:
         text: Any = Annotated[str, Field(strict=True, examples=examples)]
         names = by_value(feature.categories)
         if names.keys() - {"true", "false"}:
-            schema = WithJsonSchema({"type": ["string", "number"], "examples": examples})
+            number = {"type": "number", "minimum": -LARGEST, "maximum": LARGEST}
+            schema = WithJsonSchema({"anyOf": [{"type": "string"}, number], "examples": examples})
             text = Annotated[text, BeforeValidator(lambda value: _as_text(value, names)), schema]
         return text | None
     if feature.kind == "text":

@@ -111,7 +111,7 @@ class Guard:
             raise RefusedError(404, "there is no such address; /docs lists those that there are")
         route = methods.get("GET" if asked.method == "HEAD" else asked.method)
         if route is None:
-            allowed = ", ".join(methods)
+            allowed = ", ".join([*methods, "HEAD"] if "GET" in methods else methods)
             raise RefusedError(405, f"this address takes {allowed}", headers=((b"allow", allowed.encode()),))
         return route
 

@@ -14,9 +14,10 @@ from PIL import Image
 from runcard.data.signature import Feature
 from runcard.serving.lists import NUMBERS, flattened, list_schema, shape_of, size_text
 
+LARGEST_PIXEL = float(np.finfo(np.float32).max)
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 NOT_FINITE = "must hold finite numbers"
-LARGEST_PIXEL = float(np.finfo(np.float32).max)
+PIXEL = {"type": "number", "minimum": -LARGEST_PIXEL, "maximum": LARGEST_PIXEL}
 NO_NUMBERS = "must be nested lists of numbers, all rows of one length"
 
 
@@ -43,7 +44,7 @@ def read_image(value: Any, feature: Feature) -> NDArray[np.float32]:
 
 def image_schema(feature: Feature) -> dict[str, Any]:
     """The JSON Schema of both forms."""
-    schema = list_schema(feature.shape if feature.shape[0] > 1 else feature.shape[1:], {"type": "number"})
+    schema = list_schema(feature.shape if feature.shape[0] > 1 else feature.shape[1:], PIXEL)
     png = {"type": "string", "contentEncoding": "base64", "contentMediaType": "image/png"}
     return {"anyOf": [schema, png, {"type": "null"}]}
 

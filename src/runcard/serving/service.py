@@ -101,8 +101,9 @@ class Service:
         bundle = open_bundle(path, threads=SETTINGS.threads, provider=SETTINGS.provider)
         predictor = Predictor(bundle, tag, SETTINGS.max_rows)
         meter = Meter(NAME, tag)
-        app = App(predictor, SETTINGS, meter, warm(predictor))
-        access = Access(read_token(SETTINGS.token_file), open_to_all=SETTINGS.open_to_all)
+        token = read_token(SETTINGS.token_file)
+        app = App(predictor, SETTINGS, meter, warm(predictor), token=token is not None)
+        access = Access(token, open_to_all=SETTINGS.open_to_all)
         Guarded.guard.open(app.routes(), SETTINGS, access, meter)
         # All that is there now stays: a look for garbage need not walk it.
         gc.collect()
