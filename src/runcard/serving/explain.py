@@ -22,9 +22,10 @@ from runcard.data.signature import FORMS, Array, Columns, Feature
 from runcard.packaging.bundle import Bundle
 
 MOST_ROWS = 32  # others that a feature is taken from
-# Numbers that the network is given for one explanation, and rows of them, at the most; what is larger gets a coarser
-# grid and fewer others.
+# Numbers that the network is given for one grid, and rows of them, at the most; what is larger gets a coarser grid and
+# fewer others, but not fewer than so many cells.
 MOST_NUMBERS, LEAST_VARIANTS, MOST_VARIANTS = 2**24, 64, 2048
+AT_ONCE = 2**21  # of these numbers, those that are in memory together, if one row does not hold more
 MOST_CELLS = 16  # along an axis
 MOST_WORDS = 200
 METHOD = "An effect is how much less the answer would be, on average, if that field alone were as in other rows."
@@ -39,6 +40,7 @@ class Explainer:
 
     def __init__(self, bundle: Bundle) -> None:
         self._bundle = bundle
+        self._size = sum(math.prod(feature.shape) for feature in bundle.signature.features)
         columns = to_columns(bundle.signature, bundle.rows)
         # The first are ordinary rows; those that lack something come last.
         self._others = {name: values[:MOST_ROWS] for name, values in columns.items()}
@@ -64,11 +66,10 @@ class Explainer:
     def _field(self, feature: Feature, row: Columns, place: int | None) -> dict[str, Any]:
         if feature.kind == "text":
             return {"field": feature.name, **self._words(feature, row, place)}
-        others = self._others[feature.name]
-        (effect,) = self._effects(feature, row, place, [()], others)
+        others, variants = self._others[feature.name], MOST_NUMBERS // self._size
+        (effect,) = self._effects(feature, row, place, [()], others[: max(1, variants)])
         if feature.kind not in FORMS:
             return {"field": feature.name, "effect": effect}
-        variants = MOST_NUMBERS // math.prod(feature.shape)
         grid = _grid(feature, min(MOST_VARIANTS, max(LEAST_VARIANTS, variants)))
         cells = list(_cells(feature, grid))
         count = max(1, min(len(others), variants // len(cells)))
@@ -79,26 +80,31 @@ class Explainer:
         self, feature: Feature, row: Columns, place: int | None, cells: list[tuple[slice, ...]], others: Array
     ) -> list[float]:
         """Of each cell of the feature, taken from the others."""
-        values = np.repeat(row[feature.name], len(cells) * len(others), axis=0)
-        for number, cell in enumerate(cells):
-            part = slice(number * len(others), (number + 1) * len(others))
-            values[(part, *cell)] = others[(slice(None), *cell)]
-        return self._lost(feature.name, values, row, place, len(cells))
+        pairs = list(itertools.product(cells, range(len(others))))
+        at_once = max(1, AT_ONCE // self._size)
+        parts = []
+        for start in range(0, len(pairs), at_once):
+            some = pairs[start : start + at_once]
+            values = np.repeat(row[feature.name], len(some), axis=0)
+            for number, (cell, other) in enumerate(some):
+                values[(number, *cell)] = others[(other, *cell)]
+            parts.append(self._lost(feature.name, values, row, place))
+        found: list[float] = np.concatenate(parts).reshape(len(cells), -1).mean(axis=1).tolist()
+        return found
 
     def _words(self, feature: Feature, row: Columns, place: int | None) -> dict[str, Any]:
         text = row[feature.name][0]
         spans = [found.span() for found in itertools.islice(re.finditer(r"\S+", text or ""), MOST_WORDS)]
         values = np.array(["", *(text[:start] + text[end:] for start, end in spans)], dtype=object)
-        whole, *each = self._lost(feature.name, values, row, place, len(values))
+        whole, *each = self._lost(feature.name, values, row, place).tolist()
         pairs = zip(spans, each, strict=True)
         return {"effect": whole, "words": [{"start": span[0], "end": span[1], "effect": lost} for span, lost in pairs]}
 
-    def _lost(self, name: str, values: Array, row: Columns, place: int | None, groups: int) -> list[float]:
-        """How much less the answer is, on average over each group of so many of the values."""
+    def _lost(self, name: str, values: Array, row: Columns, place: int | None) -> NDArray[np.float64]:
+        """How much less the answer is with each of the values."""
         columns = {other: np.repeat(one, len(values), axis=0) for other, one in row.items()}
         answers = self._of_class(self._bundle.answer(columns | {name: values}), place)
-        lost = self._of_class(self._bundle.answer(row), place) - answers.reshape(groups, -1).mean(axis=1)
-        return [float(effect) for effect in lost]
+        return self._of_class(self._bundle.answer(row), place) - answers
 
     @staticmethod
     def _of_class(answers: NDArray[np.float64], place: int | None) -> NDArray[np.float64]:
