@@ -67,7 +67,7 @@ WRONG = {
     "~seed": ("seed", "is missing"),
     "seed=${nowhere}": ("seed", "nowhere"),
     "hydra.searchpath=[pkg://evil]": ("hydra.searchpath", "nothing of Hydra's own"),
-    "version=3": ("version", "must be 2"),
+    "version=4": ("version", "must be 3"),
     "logger.project=x": ("logger.project", "there is no such key"),
 }
 

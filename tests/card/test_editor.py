@@ -40,6 +40,7 @@ WRONG: dict[str, tuple[Any, ...]] = {
     "scheduler": ("cosine", {"warmup": 0.1}, {"warmup_fraction": "0.1"}, {"final_fraction": 1.5}),
     "trainer": ("cpu", {"max_epoch": 5}, {"max_epochs": 1.5}, {"threads": 0}, {"precision": 16}, {"average": None}),
     "logger": ("wandb", {"projct": "x"}, {"offline": "yes"}, {"project": ""}),
+    "serve": ("cpu", {"worker": 1}, {"workers": 0}, {"provider": "tpu"}, {"token_file": "token.txt"}, {"timeout_s": 0}),
     "sweep": ("tpe", {"swep": {}}, {"hydra": {"mode": "MANY"}}, {"sweep": {"sampler": "tep", "space": {}}}),
     "experiment": (
         "wine",

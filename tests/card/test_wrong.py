@@ -178,7 +178,7 @@ TYPED = [
     typed("seed=01x", "seed", "must be a whole number"),
     typed("name='my run'", "name", "letters, digits"),
     typed("name=.hidden", "name", "letters, digits"),
-    typed("version=0", "version", "must be 2"),
+    typed("version=0", "version", "must be 3"),
     typed("data.split.test=1", "data.split.test", "must be below 1"),
     typed("data.split.validation=0.85", "data.split.validation", "no rows for training"),
     typed("data.workers=-1", "data.workers", "must be 0 or more"),
@@ -276,7 +276,7 @@ STORED = [
     stored("optimizer.lr", "lr: 0", "optimizer.lr", "must be above 0"),
     stored("trainer.max_epochs", "max_epoch: 3", "trainer.max_epoch", "Did you mean trainer.max_epochs?"),
     stored("trainer.monitor", "monitor: val/r2", "trainer.monitor", "nobody logs 'val/r2'"),
-    stored("version", "version: 99", "version", "2 is the newest known here"),
+    stored("version", "version: 99", "version", "3 is the newest known here"),
 ]
 
 

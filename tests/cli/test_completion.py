@@ -334,7 +334,7 @@ def test_a_real_bash(bash: Bash) -> None:
         "runcard fit trainer.early_stopping.p": "runcard fit trainer.early_stopping.patience=",
         "runcard fit -m model=mlp,cn": "runcard fit -m model=mlp,cnn ",
         "runcard fit 'optimizer.lr=tag(log,": "runcard fit 'optimizer.lr=tag(log,",
-        "runcard fit -m 'optimizer.lr=tag(log,interval(1e-4,1e-1))' se": "runcard fit -m "
+        "runcard fit -m 'optimizer.lr=tag(log,interval(1e-4,1e-1))' see": "runcard fit -m "
         "'optimizer.lr=tag(log,interval(1e-4,1e-1))' seed=",
         "runcard fit 'model.hid": "runcard fit 'model.hidden=",
         'runcard fit "trainer.accelerator=g': 'runcard fit "trainer.accelerator=gpu" ',

@@ -76,7 +76,7 @@ def test_origin_lists_every_value_with_its_place(command: Command) -> None:
     (rate,) = [line for line in lines if "optimizer.lr" in line]
     assert rate.split(maxsplit=3) == ["*", "optimizer.lr", "0.01", "override optimizer.lr=1e-2"]
     seed = next(line for line in lines if line.startswith("  seed"))
-    assert seed.index("conf/config.yaml:21") == rate.index("override")
+    assert seed.index("conf/config.yaml:22") == rate.index("override")
     assert said.out.endswith("/conf\nthe card is right\n")
 
 

@@ -71,7 +71,7 @@ def test_it_knows_what_it_was_made_from(made: Made) -> None:
     about = json.loads((made.bundle.path / "bundle.json").read_text())
     assert about["fingerprint"] == json.loads(made.run.folder.data.read_text())["fingerprint"]
     assert re.fullmatch(r"[0-9a-f]{64}", about["fingerprint"])
-    assert (about["commit"], about["uncommitted_changes"]) == (None, None)  # tests run outside of any checkout
+    assert about["commit"] == json.loads(made.run.folder.environment.read_text())["commit"]
 
 
 @pytest.mark.parametrize("changed", [False, True])

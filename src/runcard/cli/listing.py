@@ -14,8 +14,8 @@ from runcard.cli.terminal import rendered, width_of
 from runcard.errors import RunError
 from runcard.visible import visible
 
-# Where a run lies says nothing about what it is, and the problem's texts would drown the numbers.
-NOT_COMPARED = ("runs_dir", "name", "problem.")
+# Where a run lies and how it is served say nothing about what it is, and the problem's texts would drown the numbers.
+NOT_COMPARED = ("runs_dir", "name", "problem.", "serve.")
 
 
 def listing(runs_dir: str, *, name: str | None, best_first: bool) -> list[dict[str, Any]]:
