@@ -404,7 +404,7 @@ def test_openapi_and_page_describe_a_sequence(sequence: Predictor) -> None:
     assert (steps["minItems"], steps["items"]["maxItems"]) == (6, 2)
     assert steps["items"]["items"] == {"type": ["number", "null"]}
     assert field["description"].startswith("a list of 6 steps, each a list of 2 numbers, null for one that is unknown")
-    assert re.search('<textarea [^>]*data-name="sequence"', page(sequence, [row]).body.decode()
+    assert re.search('<textarea [^>]*data-name="sequence"', page(sequence, [row]).body.decode())
 
 
 def test_openapi_names_the_fields(table: Predictor, digits: Predictor) -> None:

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from runcard.errors import CardError
-from runcard.interrupts import SIGNALS
 from runcard.packaging.bundle import CARD, open_bundle, verify
 from runcard.packaging.store import BUNDLE, find
 from runcard.serving.access import TOKEN, is_loopback, read_token
@@ -23,6 +22,8 @@ from runcard.serving.settings import CHANGES, changed, check_signature, read
 
 # By name: importing the service would choose a bundle.
 SERVICE = "runcard.serving.service:Service"
+# What the command may have taken for itself.
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 
 
 @dataclass(frozen=True)
