@@ -12,7 +12,7 @@ import struct
 from flatbuffers import number_types
 from flatbuffers.table import Table
 
-from runcard.serving.http import RefusedError
+from runcard.serving.http import RefusedError, check_count
 
 CONTINUATION = 0xFFFFFFFF
 DICTIONARY, RECORDS = 2, 3  # kinds of message, beside the schema
@@ -39,8 +39,7 @@ def check_stream(body: bytes, max_rows: int) -> None:
             rows += count
     except (struct.error, IndexError, ValueError, TypeError, OverflowError) as error:
         raise RefusedError(400, "the body is no Arrow stream") from error
-    if rows > max_rows:
-        raise RefusedError(413, f"{rows} rows are more than the {max_rows} of one request; send fewer at once")
+    check_count(rows, max_rows)
 
 
 def _message(body: bytes, place: int, max_rows: int) -> tuple[int, int]:
@@ -74,8 +73,7 @@ def _records(records: Table, size: int, max_rows: int) -> int:
     rows = _number(records, ROWS, number_types.Int64Flags)
     if rows < 0:
         raise ValueError("a negative length")
-    if rows > max_rows:
-        raise RefusedError(413, f"{rows} rows are more than the {max_rows} of one request; send fewer at once")
+    check_count(rows, max_rows)
     for length, gaps in _pairs(records, NODES):
         if not 0 <= gaps <= length <= size * 8 + rows:
             raise ValueError("a column is longer than its buffers")

@@ -13,7 +13,7 @@ from runcard.data.fields import missing
 from runcard.data.signature import Array, Columns, surprises
 from runcard.errors import DataError
 from runcard.serving.arrow import check_stream
-from runcard.serving.http import ARROW, CSV, JSON, Answer, Asked, Header, RefusedError, encoded
+from runcard.serving.http import ARROW, CSV, JSON, Answer, Asked, Header, RefusedError, check_count, encoded
 from runcard.serving.predictor import Predictor
 
 if TYPE_CHECKING:
@@ -58,7 +58,8 @@ class Batch:
 
     def _json(self, body: bytes) -> Answer:
         columns = self._predictor.reader.read_columns(body)
-        answers = self._answers(columns)
+        check_count(len(next(iter(columns.values()))), self._predictor.max_rows)
+        answers = self._bundle.answer(columns)
         target = self._bundle.signature.target
         number = secrets.token_hex(16)
         said: dict[str, Any] = {"prediction_id": number, "model_version": self._predictor.version}
@@ -109,18 +110,14 @@ class Batch:
         from runcard.data.answers import answers_frame
         from runcard.data.values import columns_of
 
-        self._predictor.check_count(frame.height)
+        check_count(frame.height, self._predictor.max_rows)
         columns = columns_of(frame, self._bundle.signature)
-        table = answers_frame(self._bundle.signature.target, self._answers(columns))
+        table = answers_frame(self._bundle.signature.target, self._bundle.answer(columns))
         odd = pl.Series("unusual", self._unusual(columns), dtype=pl.String)
         return Answer(write(table.with_columns(odd)), kind=kind, headers=self._headers(secrets.token_hex(16)))
 
     def _headers(self, number: str) -> tuple[Header, ...]:
         return ((b"x-prediction-id", number.encode()), (b"x-model-version", self._predictor.version.encode()))
-
-    def _answers(self, columns: Columns) -> Array:
-        self._predictor.check_count(len(next(iter(columns.values()))))
-        return self._bundle.answer(columns)
 
     def _odd(self, columns: Columns) -> dict[str, list[tuple[Array, str]]]:
         """For each feature the rows, ``(rows,)``, in which it is unusual, and how."""

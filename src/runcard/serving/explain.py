@@ -12,6 +12,7 @@ import itertools
 import math
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,15 @@ AT_ONCE = 2**21  # of these numbers, those that are in memory together, if one r
 MOST_CELLS = 16  # along an axis
 MOST_WORDS = 200
 METHOD = "An effect is how much less the answer would be, on average, if that field alone were as in other rows."
+
+
+@dataclass(frozen=True)
+class _Answered:
+    """A row, the place of its class among the answers (None: a number), and its answer there."""
+
+    columns: Columns
+    place: int | None
+    value: float
 
 
 class Explainer:
@@ -55,73 +65,73 @@ class Explainer:
         answers = self._bundle.answer(row)
         classes = self._bundle.signature.target.classes
         place = int(answers[0].argmax()) if classes else None
+        answered = _Answered(row, place, float(answers[0] if place is None else answers[0, place]))
         if place is None:
-            said: dict[str, Any] = {"value": float(answers[0])}
+            said: dict[str, Any] = {"value": answered.value}
         else:
-            said = {"class": classes[place], "probability": float(answers[0, place])}
-        fields = [self._field(feature, row, place) for feature in self._bundle.signature.features]
+            said = {"class": classes[place], "probability": answered.value}
+        fields = [self._field(feature, answered) for feature in self._bundle.signature.features]
         fields.sort(key=lambda field: -abs(field["effect"]))
         return {**said, "method": METHOD, "fields": fields}
 
-    def _field(self, feature: Feature, row: Columns, place: int | None) -> dict[str, Any]:
+    def _field(self, feature: Feature, row: _Answered) -> dict[str, Any]:
         if feature.kind == "text":
-            return {"field": feature.name, **self._words(feature, row, place)}
+            return {"field": feature.name, **self._words(feature, row)}
         others, variants = self._others[feature.name], MOST_NUMBERS // self._size
-        (effect,) = self._effects(feature, row, place, [()], others[: max(1, variants)])
+        (effect,) = self._effects(feature, row, [()], others[: max(1, variants)])
         if feature.kind not in FORMS:
             return {"field": feature.name, "effect": effect}
         grid = _grid(feature, min(MOST_VARIANTS, max(LEAST_VARIANTS, variants)))
         cells = list(_cells(feature, grid))
         count = max(1, min(len(others), variants // len(cells)))
-        effects = self._effects(feature, row, place, cells, others[:count])
+        effects = self._effects(feature, row, cells, others[:count])
         return {"field": feature.name, "effect": effect, "cells": np.reshape(effects, grid).tolist()}
 
-    def _effects(
-        self, feature: Feature, row: Columns, place: int | None, cells: list[tuple[slice, ...]], others: Array
-    ) -> list[float]:
+    def _effects(self, feature: Feature, row: _Answered, cells: list[tuple[slice, ...]], others: Array) -> list[float]:
         """Of each cell of the feature, taken from the others."""
         pairs = list(itertools.product(cells, range(len(others))))
         at_once = max(1, AT_ONCE // self._size)
         parts = []
         for start in range(0, len(pairs), at_once):
             some = pairs[start : start + at_once]
-            values = np.repeat(row[feature.name], len(some), axis=0)
+            values = np.repeat(row.columns[feature.name], len(some), axis=0)
             for number, (cell, other) in enumerate(some):
                 values[(number, *cell)] = others[(other, *cell)]
-            parts.append(self._lost(feature.name, values, row, place))
+            parts.append(self._lost(feature.name, values, row))
         found: list[float] = np.concatenate(parts).reshape(len(cells), -1).mean(axis=1).tolist()
         return found
 
-    def _words(self, feature: Feature, row: Columns, place: int | None) -> dict[str, Any]:
-        text = row[feature.name][0]
+    def _words(self, feature: Feature, row: _Answered) -> dict[str, Any]:
+        text = row.columns[feature.name][0]
         spans = [found.span() for found in itertools.islice(re.finditer(r"\S+", text or ""), MOST_WORDS)]
         values = np.array(["", *(text[:start] + text[end:] for start, end in spans)], dtype=object)
-        whole, *each = self._lost(feature.name, values, row, place).tolist()
+        whole, *each = self._lost(feature.name, values, row).tolist()
         pairs = zip(spans, each, strict=True)
         return {"effect": whole, "words": [{"start": span[0], "end": span[1], "effect": lost} for span, lost in pairs]}
 
-    def _lost(self, name: str, values: Array, row: Columns, place: int | None) -> NDArray[np.float64]:
+    def _lost(self, name: str, values: Array, row: _Answered) -> NDArray[np.float64]:
         """How much less the answer is with each of the values."""
-        columns = {other: np.repeat(one, len(values), axis=0) for other, one in row.items()}
-        answers = self._of_class(self._bundle.answer(columns | {name: values}), place)
-        return self._of_class(self._bundle.answer(row), place) - answers
+        columns = {other: np.repeat(one, len(values), axis=0) for other, one in row.columns.items()}
+        answers = self._bundle.answer(columns | {name: values})
+        return row.value - (answers if row.place is None else answers[:, row.place])
 
-    @staticmethod
-    def _of_class(answers: NDArray[np.float64], place: int | None) -> NDArray[np.float64]:
-        return answers if place is None else answers[:, place]
+
+def _axes(feature: Feature) -> tuple[int, ...]:
+    """The axes that have cells: height and width of an image, whose channels change together."""
+    return feature.shape[1:] if feature.kind == "image" else feature.shape
 
 
 def _grid(feature: Feature, variants: int) -> tuple[int, ...]:
-    """The cells along each axis that has any: height and width of an image, whose channels change together."""
-    axes = feature.shape[1:] if feature.kind == "image" else feature.shape
+    """How many cells there are along each axis."""
+    axes = _axes(feature)
     most = min(MOST_CELLS, int(variants ** (1 / len(axes)))) if len(axes) > 1 else variants
     return tuple(min(size, most) for size in axes)
 
 
 def _cells(feature: Feature, grid: tuple[int, ...]) -> Iterator[tuple[slice, ...]]:
-    axes = feature.shape[1:] if feature.kind == "image" else feature.shape
-    edges = [np.linspace(0, size, count + 1).round().astype(int) for size, count in zip(axes, grid, strict=True)]
-    channels = [(slice(None),)] if feature.kind == "image" else [()]
-    for places in itertools.product(*(range(count) for count in grid)):
-        cell = tuple(slice(ends[place], ends[place + 1]) for ends, place in zip(edges, places, strict=True))
-        yield (*channels[0], *cell)
+    pairs = zip(_axes(feature), grid, strict=True)
+    edges = [np.linspace(0, size, count + 1).round().astype(int) for size, count in pairs]
+    channels = (slice(None),) if feature.kind == "image" else ()
+    for places in itertools.product(*map(range, grid)):
+        cell = (slice(ends[place], ends[place + 1]) for ends, place in zip(edges, places, strict=True))
+        yield (*channels, *cell)

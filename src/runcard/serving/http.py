@@ -82,6 +82,12 @@ class RefusedError(Exception):
         return Answer(encoded({"error": self.message, "mistakes": self.mistakes}), self.status, headers=self.headers)
 
 
+def check_count(rows: int, most: int) -> None:
+    """Refuse more rows than one request may have."""
+    if rows > most:
+        raise RefusedError(413, f"{rows} rows are more than the {most} of one request; send fewer at once")
+
+
 def encoded(content: Any) -> bytes:
     """JSON. Half of a surrogate pair, which is no text and cannot be sent as UTF-8, is written as JSON can."""
     try:

@@ -68,8 +68,7 @@ def prepare(words: Sequence[str], host: str, port: int) -> Start:
     if len(named) > 1:
         raise CardError(f"{named[1]}: one bundle is served at a time, and {named[0]} is named before")
     tag, path = find(named[0] if named else None)
-    environment = dict(os.environ)
-    before = read(verify(path, CARD)[CARD], environment)
+    before = read(verify(path, CARD)[CARD])
     changes = changed((word for word in words if "=" in word), before.model_dump())
     settings = before.model_copy(update=changes)
     check_signature(path, settings)

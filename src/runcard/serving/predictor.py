@@ -10,7 +10,7 @@ from runcard.card.sections.serve import DEFAULTS
 from runcard.data.fields import Fields, to_columns, warnings
 from runcard.data.signature import Columns
 from runcard.packaging.bundle import Bundle
-from runcard.serving.http import RefusedError
+from runcard.serving.http import check_count
 from runcard.serving.rows import Reader
 
 Answer = dict[str, Any]
@@ -51,18 +51,13 @@ class Predictor:
         Raises:
             RefusedError: If there are too many.
         """
-        self.check_count(len(rows))
+        check_count(len(rows), self.max_rows)
         columns = to_columns(self.bundle.signature, rows)
         found = warnings(self.bundle.signature, columns, len(rows))
         return [
             {"prediction_id": secrets.token_hex(16), "model_version": self.version, **answer, "warnings": noted}
             for answer, noted in zip(self._answers(columns), found, strict=True)
         ]
-
-    def check_count(self, rows: int) -> None:
-        """Refuse more rows than one request may have."""
-        if rows > self.max_rows:
-            raise RefusedError(413, f"{rows} rows are more than the {self.max_rows} of one request; send fewer at once")
 
     def _answers(self, columns: Columns) -> list[Answer]:
         answers, classes = self.bundle.answer(columns), self.bundle.signature.target.classes

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from runcard.data.fields import to_columns
-from runcard.data.signature import Columns
+from runcard.data.fields import Fields, to_columns
 from runcard.serving.batch import Batch
 from runcard.serving.explain import Explainer
 from runcard.serving.http import JSON, Answer, Asked, RefusedError, encoded
@@ -34,28 +33,24 @@ class Requests:
         return {"/predict": self.predict, "/predict/batch": self._batch.answer, "/explain": self.explain}
 
     def predict(self, asked: Asked) -> Answer:
-        """Rows as named fields; or an image as a file, if that is what the model takes."""
-        if self._image is not None and asked.kind() in (PNG, FORM):
-            row = {self._image.name: read_upload(asked, self._image)}
-            return Answer(encoded(self._predictor.answer([row])[0]))
-        self._check_json(asked)
-        return Answer(encoded(self._predictor.predict(asked.body)))
+        """One row as named fields, or many; or an image as a file, if that is what the model takes."""
+        rows, many = self._rows(asked)
+        said = self._predictor.answer(rows)
+        return Answer(encoded(said if many else said[0]))
 
     def explain(self, asked: Asked) -> Answer:
         """What the answer to one row hangs on."""
-        said = self._explainer.explain(self._row(asked))
-        return Answer(encoded({"model_version": self._predictor.version, **said}))
-
-    def _row(self, asked: Asked) -> Columns:
-        if self._image is not None and asked.kind() in (PNG, FORM):
-            return to_columns(self._predictor.bundle.signature, [{self._image.name: read_upload(asked, self._image)}])
-        self._check_json(asked)
-        rows, many = self._predictor.reader.read(asked.body)
+        rows, many = self._rows(asked)
         if many:
             raise RefusedError(400, "send one row, an object; the answers to many are explained one by one")
-        return to_columns(self._predictor.bundle.signature, rows)
+        said = self._explainer.explain(to_columns(self._predictor.bundle.signature, rows))
+        return Answer(encoded({"model_version": self._predictor.version, **said}))
 
-    def _check_json(self, asked: Asked) -> None:
+    def _rows(self, asked: Asked) -> tuple[list[Fields], bool]:
+        """The rows, and whether there was an array of them."""
+        if self._image is not None and asked.kind() in (PNG, FORM):
+            return [{self._image.name: read_upload(asked, self._image)}], False
         if asked.kind() not in (b"", JSON):
             more = " (or an image as image/png or multipart/form-data)" if self._image is not None else ""
             raise RefusedError(415, f"send JSON, with content-type: application/json{more}")
+        return self._predictor.reader.read(asked.body)

@@ -13,7 +13,7 @@ from python_multipart.multipart import parse_form
 from runcard.data.signature import Feature, Signature
 from runcard.serving.http import Asked, RefusedError
 from runcard.serving.images import read_png
-from runcard.serving.mistakes import RowsError
+from runcard.serving.mistakes import RowsError, refused
 
 PNG, FORM = b"image/png", b"multipart/form-data"
 
@@ -69,8 +69,4 @@ def _text(name: bytes | None) -> str:
 
 
 def _wrong(name: str, message: str) -> RowsError:
-    return RowsError(f"field {name!r}: {message}", [_mistake(name, message)])
-
-
-def _mistake(name: str, message: str) -> dict[str, Any]:
-    return {"row": None, "field": name, "message": message}
+    return refused([{"row": None, "field": name, "message": message}], 1)
