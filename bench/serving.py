@@ -13,21 +13,18 @@ It takes `apt install wrk`.
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import sys
 import tempfile
 from pathlib import Path
-from typing import Any
+
+from bench.reporting import add_arguments, measure
 
 
 def main() -> None:
     """Run the parts that are named, each with a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("parts", nargs="*", help="all if none is named")
+    add_arguments(parser)
     parser.add_argument("--rounds", type=int, default=4, help="of race; an even number is fair")
-    parser.add_argument("--quick", action="store_true", help="short: shows that all runs, not how fast")
-    parser.add_argument("--json", metavar="FILE", help="what was measured")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         os.environ["BENTOML_HOME"] = folder  # before BentoML is imported
@@ -36,19 +33,7 @@ def main() -> None:
         from bench.service.parts import batch, race, start
 
         parts = {each.__name__: each for each in (race, start, batch, overload, killed, hostile)}
-
-        unknown = [part for part in arguments.parts if part not in parts]
-        if unknown:
-            parser.error(f"there is no part {unknown[0]}; there are {', '.join(parts)}")
-        found: dict[str, Any] = {"cores": len(os.sched_getaffinity(0)), "load_before": os.getloadavg()[0]}
-        for part in arguments.parts or parts:
-            print(f"\n{part}", flush=True)
-            found[part] = parts[part](arguments)
-            if arguments.json:
-                Path(arguments.json).write_text(json.dumps(found, indent=2) + "\n")
-    measured = [part for part in found.values() if isinstance(part, dict)]
-    missed = [line for part in measured for line in part["missed"] if not arguments.quick]
-    sys.exit(f"missed: {'; '.join(missed)}" if missed else 0)
+        measure(parser, arguments, parts)
 
 
 if __name__ == "__main__":

@@ -16,18 +16,12 @@ processes have by then imported all, read card and rows, and fitted a little; th
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import sys
-import time
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
+from bench.reporting import Part, add_arguments, measure
 from bench.sweeping.parts import ask, overhead, pruning
 from bench.sweeping.racing import race
 
-PARTS: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
+PARTS: dict[str, Part] = {
     "race": race,
     "overhead": overhead,
     "pruning": pruning,
@@ -38,26 +32,11 @@ PARTS: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
 def main() -> None:
     """Run the parts that are named, each with a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("parts", nargs="*", help=f"of {', '.join(PARTS)}; all if none is named")
+    add_arguments(parser)
     parser.add_argument("--rounds", type=int, default=1, help="of race (2 or 4 are fair: there and back) and overhead")
     parser.add_argument("--pruner", default="median", help="what prunes in race and pruning")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0], help="of the sampler in pruning")
-    parser.add_argument("--quick", action="store_true", help="few and short trials: shows that all runs, not how fast")
-    parser.add_argument("--json", metavar="FILE", help="what was measured")
-    arguments = parser.parse_args()
-    unknown = [part for part in arguments.parts if part not in PARTS]
-    if unknown:
-        parser.error(f"there is no part {unknown[0]}; there are {', '.join(PARTS)}")
-    found: dict[str, Any] = {"cores": len(os.sched_getaffinity(0)), "load_before": os.getloadavg()[0]}
-    for part in arguments.parts or PARTS:
-        print(f"\n{part}", flush=True)
-        started = time.perf_counter()
-        found[part] = PARTS[part](arguments)
-        print(f"({time.perf_counter() - started:.0f} s)", flush=True)
-        if arguments.json:
-            Path(arguments.json).write_text(json.dumps(found, indent=2) + "\n")
-    missed = [line for part in PARTS for line in found.get(part, {}).get("missed", []) if not arguments.quick]
-    sys.exit(f"missed: {'; '.join(missed)}" if missed else 0)
+    measure(parser, parser.parse_args(), PARTS)
 
 
 if __name__ == "__main__":

@@ -6,11 +6,13 @@ import argparse
 import asyncio
 import contextlib
 import http.client
+import itertools
 import json
 import signal
+import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from bench.service.common import Found, digits, judged, ours
 from bench.service.load import loaded, paced
@@ -67,22 +69,29 @@ def _sustained(port: int, row: object) -> float:
 
 
 @contextlib.contextmanager
-def readiness(port: int) -> Iterator[list[bool]]:
-    """Ask every tenth of a second whether a service is ready."""
-    found: list[bool] = []
+def beside(work: Callable[[threading.Event], None]) -> Iterator[None]:
+    """Have a thread do something until this ends, which sets the event that it is given."""
     over = threading.Event()
-
-    def look() -> None:
-        while not over.wait(0.1):
-            found.append(is_ready(port))
-
-    thread = threading.Thread(target=look)
+    thread = threading.Thread(target=work, args=(over,))
     thread.start()
     try:
-        yield found
+        yield
     finally:
         over.set()
         thread.join()
+
+
+@contextlib.contextmanager
+def readiness(port: int) -> Iterator[list[bool]]:
+    """Ask every tenth of a second whether a service is ready."""
+    found: list[bool] = []
+
+    def look(over: threading.Event) -> None:
+        while not over.wait(0.1):
+            found.append(is_ready(port))
+
+    with beside(look):
+        yield found
 
 
 def killed(arguments: argparse.Namespace) -> Found:
@@ -129,38 +138,29 @@ def hostile(arguments: argparse.Namespace) -> Found:
         alone = loaded(service.port, body, 1, seconds)
         before = service.worker_mb
         with sending(service.port, [case.content for case in cases()]) as sent:
-            beside = loaded(service.port, body, 1, seconds)
+            disturbed = loaded(service.port, body, 1, seconds)
         grown = service.worker_mb - before
     print(
         f"p99 alone {alone.p99:.2f} ms; beside {len(sent)} hostile requests, {A_SECOND} a second at most, "
-        f"{beside.p99:.2f} ms"
+        f"{disturbed.p99:.2f} ms"
     )
-    values = {"p99 : alone": (beside.p99 / alone.p99, "<=", 2.0), "MB grown": (grown, "<=", 50.0)}
-    return judged({**values, "wrong answers": (beside.wrong, "<=", 0.0)})
+    values = {"p99 : alone": (disturbed.p99 / alone.p99, "<=", 2.0), "MB grown": (grown, "<=", 50.0)}
+    return judged({**values, "wrong answers": (disturbed.wrong, "<=", 0.0)})
 
 
 @contextlib.contextmanager
-def sending(port: int, requests: list[bytes]) -> Iterator[list[bytes]]:
-    """Send requests, one after the other and over and over, at most so many a second."""
-    import socket
+def sending(port: int, requests: list[bytes]) -> Iterator[list[int]]:
+    """Send requests over and over, at most so many a second; yields their lengths, as they are sent."""
+    sent: list[int] = []
 
-    sent: list[bytes] = []
-    over = threading.Event()
+    def send(over: threading.Event) -> None:
+        for request in itertools.cycle(requests):
+            if over.wait(1 / A_SECOND):
+                return
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 30) as connection:
+                connection.sendall(request)
+                connection.recv(1000)
+            sent.append(len(request))
 
-    def send() -> None:
-        while not over.is_set():
-            for request in requests:
-                if over.wait(1 / A_SECOND):
-                    return
-                with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 30) as connection:
-                    connection.sendall(request)
-                    connection.recv(1000)
-                sent.append(request[:0])
-
-    thread = threading.Thread(target=send)
-    thread.start()
-    try:
+    with beside(send):
         yield sent
-    finally:
-        over.set()
-        thread.join()
