@@ -23,6 +23,7 @@ from runcard.data.signature import Array, Feature, Signature, Target
 from runcard.data.transforms import ANSWER_ROWS, rows_at_once
 from runcard.data.values import as_written, columns_of
 from runcard.errors import DataError, RunError
+from tests.memory import WATCH
 
 SIGNATURE = Signature(
     (
@@ -250,24 +251,19 @@ except output.RunError as error:
     assert not list(Path.cwd().iterdir())
 
 
-SCRIPT = """
-import re, sys, threading, time
+SCRIPT = (
+    WATCH
+    + """
+import sys
 from runcard.data.output import writing_frames
 from runcard.data.batches import read_batches
 from pathlib import Path
-
-peak = [0]
-def watch():
-    while True:
-        with open("/proc/self/status") as file:
-            peak[0] = max(peak[0], int(re.search(r"RssAnon:\\s+(\\d+)", file.read())[1]))
-        time.sleep(0.001)
-threading.Thread(target=watch, daemon=True).start()
 with writing_frames(Path(sys.argv[2])) as write:
     for batch in read_batches(sys.argv[1], ["x0", "x1", "x2"], 10240):
         write(batch)
 print(peak[0])
 """
+)
 
 
 def peak_mb(rows: str, answers: str) -> float:

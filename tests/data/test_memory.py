@@ -12,22 +12,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.memory import WATCH
+
 MB = 2**20
 HANG_S = 300
-SCRIPT = """
-import re, threading, time
+SCRIPT = (
+    WATCH
+    + """
 import numpy as np
 from runcard.data.arrays import Arrays
 from runcard.data.dataset import learn
 from runcard.data.split import split
-
-peak = [0]
-def watch():
-    while True:
-        with open("/proc/self/status") as file:
-            peak[0] = max(peak[0], int(re.search(r"RssAnon:\\s+(\\d+)", file.read())[1]))
-        time.sleep(0.001)
-threading.Thread(target=watch, daemon=True).start()
 rows = Arrays("inputs.npy", "targets.npy").read("target", "auto")
 data = learn(rows, split(rows, seed=0, validation=0.15, test=0.2))
 order = np.random.default_rng(0).permutation(data.indices("train"))
@@ -37,6 +32,7 @@ for part in data.stretches(data.indices("test")):
     data.take(part)
 print(peak[0])
 """
+)
 
 
 def peak_mb(size_mb: int, shape: tuple[int, ...]) -> float:
