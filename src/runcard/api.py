@@ -274,7 +274,9 @@ def evaluate(path: str | Path) -> Run:
 
 
 def package(path: str | Path, *, http: bool = True, sign: str | Path | None = None) -> Packaged:
-    """Put a run, or the winner of a study, into BentoML's model store as a bundle that answers without torch.
+    """Put a run, or the winner of a study, into BentoML's model store as a bundle.
+
+    It answers without torch, unless ONNX cannot express its network.
 
     Args:
         path: The run folder, or the study folder.

@@ -17,8 +17,8 @@ from runcard.models.mobilenet import MobileNet
 from runcard.models.pretrained import Pretrained
 from runcard.models.resnet import ResNet
 from runcard.models.transformer import Transformer, sinusoids
-from runcard.packaging.bundle import load_graph
 from runcard.packaging.export import to_onnx
+from runcard.packaging.onnx_graph import load_graph
 from tests.conftest import TINY_VIT
 
 IMAGES = ((1, 8, 8), (3, 9, 12))

@@ -38,7 +38,7 @@ def write(*_):
 signal.signal(signal.SIGUSR1, write)
 """
 HEAVY = {"torch", "pytorch_lightning", "lightning_fabric", "torchmetrics", "hydra", "omegaconf", "optuna", "sklearn"}
-HEAVY |= {"polars", "matplotlib", "onnx", "onnxscript"}
+HEAVY |= {"polars", "matplotlib", "onnx", "onnxscript", "runcard.packaging.torch_graph"}
 INSTALLED_MB = 450  # of a Bento's image; torch alone is more
 GOOD = {"age": 45.0, "city": "Ulm", "member": True, "spent": 100.0}
 

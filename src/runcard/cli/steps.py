@@ -195,7 +195,7 @@ def package(arguments: argparse.Namespace) -> Result:
         packaged = api.package(arguments.run, http=arguments.http, sign=arguments.sign)
     data = {"bundle": packaged.tag, "path": str(packaged.path), "rows_compared": packaged.compared}
     data |= {"rows_one_by_one": packaged.again, "rows_over_http": packaged.http, "deviation": packaged.deviation}
-    data["signed"] = packaged.signed
+    data |= {"signed": packaged.signed, "runtime": packaged.runtime}
     return Result(data, packaged_text(packaged))
 
 

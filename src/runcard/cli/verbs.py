@@ -103,6 +103,7 @@ def _add_serve(parser: argparse.ArgumentParser) -> None:
     host = "the address to listen on; default: 127.0.0.1, this machine only; with any other a token is asked for"
     parser.add_argument("--host", default="127.0.0.1", help=host)
     parser.add_argument("--port", type=int, default=3000, help="default: 3000")
+    _add_trust(parser)
 
 
 def _add_ls(parser: argparse.ArgumentParser) -> None:

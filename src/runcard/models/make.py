@@ -12,16 +12,22 @@ from torch import nn
 from runcard.card.naming.targets import build, named
 from runcard.card.naming.trust import said
 from runcard.card.schema import Card
+from runcard.card.sections.networks import Network
 from runcard.data.signature import Signature
 from runcard.data.transforms import Transforms
 from runcard.errors import CardError
 
 
 def make_model(card: Card, signature: Signature, transforms: Transforms, *, fresh: bool = True) -> nn.Module:
-    """The card's network, its shapes taken from the data's signature.
+    """The card's network, as ``make_network`` makes it."""
+    return make_network(card.model, signature, transforms, fresh=fresh)
+
+
+def make_network(section: Network, signature: Signature, transforms: Transforms, *, fresh: bool = True) -> nn.Module:
+    """A network, its shapes taken from the data's signature.
 
     Args:
-        card: The card.
+        section: The card's section ``model``.
         signature: What the network takes and gives.
         transforms: How rows become its inputs.
         fresh: Whether training is to begin with it, from ready-made weights where the card asks for them. False:
@@ -31,7 +37,7 @@ def make_model(card: Card, signature: Signature, transforms: Transforms, *, fres
         CardError: If the network cannot take inputs of this shape, or what it needs cannot be had.
     """
     shape = transforms.input_shape(signature)
-    part = card.model if fresh else card.model.bare()
+    part = section if fresh else section.bare()
     # Who reads no text need not know of it.
     more = {} if transforms.text is None else {"pad": transforms.text.pad}
     model = build(part, section="model", input_shape=shape, outputs=transforms.target.outputs, **more)

@@ -8,21 +8,22 @@
     README.md           the model card, for people and the Hugging Face hub
     model.sig           if it is signed: by whom, over all other files; no manifest names it
 
-Serving reads it, so this file imports neither torch nor anything of the card. No file of it is a pickle.
+A network that ONNX cannot express has no model.onnx, and bundle.json says that it is served with torch. Serving reads
+bundles, so this file imports neither torch nor anything of the card, but for such a one. No file of it is a pickle.
 """
 
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
-import onnxruntime
 import yaml
 from numpy.typing import NDArray
 
@@ -30,6 +31,7 @@ from runcard.data.fields import Fields, to_columns
 from runcard.data.signature import Array, Columns, Signature
 from runcard.data.transforms import Transforms, rows_at_once
 from runcard.errors import BundleError, CardError
+from runcard.packaging.onnx_graph import load_graph
 
 GRAPH, WEIGHTS = "model.onnx", "model.safetensors"
 SIGNATURE, TRANSFORMS, REFERENCE = "signature.json", "transforms.json", "reference.json"
@@ -37,13 +39,23 @@ ABOUT, CARD, METRICS = "bundle.json", "card.yaml", "metrics.json"
 MANIFEST, SEAL = "manifest.json", "manifest.sha256"
 MODEL_CARD = "README.md"
 # What a manifest has to name, for nothing is answered without them; BentoML adds its own description.
-FILES = frozenset({GRAPH, WEIGHTS, SIGNATURE, TRANSFORMS, REFERENCE, ABOUT, CARD, METRICS})
+FILES = frozenset({WEIGHTS, SIGNATURE, TRANSFORMS, REFERENCE, ABOUT, CARD, METRICS})
+ONNX, TORCH = "onnx", "torch"
+# What answers, as bundle.json says → what the manifest has to name besides.
+RUNTIMES: Mapping[str, frozenset[str]] = {ONNX: frozenset({GRAPH}), TORCH: frozenset()}
+# What answering with torch takes, and what serving with ONNX, a Bento say, does without.
+FOR_TORCH = ("torch", "safetensors", "runcard.packaging.torch_graph")
 # How far an answer may be from the run's: a probability, or a number in deviations of the target; where that is
 # further from the mean than one deviation, as a share of that way.
 TOLERANCE = 1e-5
 INPUT = "input"  # of the graph
-GPU_HINT = "it takes an NVIDIA GPU, and onnxruntime-gpu in place of onnxruntime"
-PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+
+
+class Network(Protocol):
+    """What ONNX Runtime's sessions are, and what answers in their place."""
+
+    def run(self, names: None, inputs: Mapping[str, Array], /) -> Sequence[Any]:
+        """The outputs ``[(rows, outputs)]`` to the one input."""
 
 
 @dataclass(frozen=True)
@@ -62,11 +74,16 @@ class Bundle:
 
     signature: Signature
     transforms: Transforms
-    session: onnxruntime.InferenceSession
+    session: Network
     about: Mapping[str, Any] = field(default_factory=dict)
     metrics: Mapping[str, float] = field(default_factory=dict)
     rows: Sequence[Fields] = ()
     card: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def runtime(self) -> str:
+        """What answers: ``onnx`` or ``torch``."""
+        return runtime_of(self.about)
 
     def answer(self, columns: Columns) -> NDArray[np.float64]:
         """Probabilities ``(rows, classes)``, or numbers ``(rows,)`` in the target's unit."""
@@ -109,8 +126,8 @@ def open_bundle(path: Path, *, threads: int = 1, provider: str = "cpu") -> Bundl
 
     Args:
         path: The bundle's folder.
-        threads: As for ``load_graph``.
-        provider: Likewise.
+        threads: Processor threads of one answer; on one, requests share the cores, and not one request.
+        provider: ``cpu`` or ``cuda``.
 
     Raises:
         BundleError: If a file is missing or changed, or this machine computes other answers.
@@ -118,12 +135,14 @@ def open_bundle(path: Path, *, threads: int = 1, provider: str = "cpu") -> Bundl
     content = verify(path)
     try:
         signature = Signature.from_dict(_parsed(content[SIGNATURE]))
+        transforms = Transforms.from_dict(_parsed(content[TRANSFORMS]), signature)
         reference = _parsed(content[REFERENCE])
+        about = _parsed(content[ABOUT])
         bundle = Bundle(
             signature,
-            Transforms.from_dict(_parsed(content[TRANSFORMS]), signature),
-            load_graph(content[GRAPH], threads=threads, provider=provider),
-            _parsed(content[ABOUT]),
+            transforms,
+            load_network(runtime_of(about), content, signature, transforms, threads=threads, provider=provider),
+            about,
             _parsed(content[METRICS]),
             reference["rows"],
             yaml.safe_load(content[CARD]),
@@ -142,32 +161,60 @@ def open_bundle(path: Path, *, threads: int = 1, provider: str = "cpu") -> Bundl
     return bundle
 
 
-def load_graph(graph: bytes, *, threads: int = 1, provider: str = "cpu") -> onnxruntime.InferenceSession:
+def load_network(
+    runtime: str,
+    content: Mapping[str, bytes],
+    signature: Signature,
+    transforms: Transforms,
+    *,
+    threads: int = 1,
+    provider: str = "cpu",
+) -> Network:
     """A network ready to answer.
 
     Args:
-        graph: ONNX.
-        threads: Processor threads of one answer; on one, requests share the cores, and not one request.
-        provider: ``cpu`` or ``cuda``.
+        runtime: What is to answer.
+        content: The bundle's files by name; read are the graph, or the card and the weights.
+        signature: What the network takes and gives.
+        transforms: How rows become its inputs.
+        threads: As for ``open_bundle``.
+        provider: Likewise.
 
     Raises:
-        CardError: If ONNX Runtime has no such provider here.
+        CardError: If this machine has not what it takes, or torch cannot make the network.
     """
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(graph, options, providers=_providers(provider))
-    # A provider that cannot start is left aside by ONNX Runtime with a line in its log.
-    if session.get_providers()[0] != PROVIDERS[provider]:
-        raise CardError(f"serve.provider {provider}: ONNX Runtime cannot use it on this machine; {GPU_HINT}")
-    return session
+    check_runtime(runtime)
+    network: Network
+    if runtime == TORCH:
+        from runcard.packaging import torch_graph
+
+        network = torch_graph.load_network(
+            content[CARD], content[WEIGHTS], signature, transforms, thread_count=threads, provider=provider
+        )
+    else:
+        network = load_graph(content[GRAPH], threads=threads, provider=provider)
+    return network
 
 
-def _providers(name: str) -> list[str]:
-    if PROVIDERS[name] not in onnxruntime.get_available_providers():
-        raise CardError(f"serve.provider {name}: this ONNX Runtime has no {PROVIDERS[name]}; {GPU_HINT}")
-    return list(dict.fromkeys([PROVIDERS[name], PROVIDERS["cpu"]]))  # what the first cannot compute
+def runtime_of(about: Mapping[str, Any]) -> str:
+    """What answers, by what ``bundle.json`` says; bundles from before there was a choice are served with ONNX."""
+    return str(about.get("runtime", ONNX))
+
+
+def check_runtime(runtime: str) -> None:
+    """Look, without importing it, whether what answers is there.
+
+    Raises:
+        CardError: If it is not.
+    """
+    if runtime not in RUNTIMES:
+        raise CardError(f"it is served with {runtime!r}, of which this version of Runcard knows nothing")
+    absent = [name for name in FOR_TORCH if runtime == TORCH and importlib.util.find_spec(name) is None]
+    if absent:
+        raise CardError(
+            f"it is served with torch, and there is no {absent[0]} here: install runcard with all that it depends on; "
+            "what a Bento needs is said in bentofile.yaml"
+        )
 
 
 def seal(path: Path) -> None:
@@ -199,9 +246,20 @@ def verify(path: Path, *names: str) -> dict[str, bytes]:
         manifest = _parsed(listing)
     except (OSError, ValueError) as error:
         raise _damaged(path, f"{MANIFEST} or {SEAL}", str(error)) from error
-    for name in sorted(FILES - manifest.keys()):
+    for name in sorted(_needed(path, manifest) - manifest.keys()):
         raise _damaged(path, MANIFEST, f"it does not name {name}")
     return {name: _read(path, name, manifest.get(name)) for name in names or manifest}
+
+
+def _needed(path: Path, manifest: Mapping[str, str]) -> frozenset[str]:
+    """The files without which nothing is answered; which they are, the bundle says in one of them."""
+    if ABOUT not in manifest:
+        return FILES
+    try:
+        runtime = runtime_of(_parsed(_read(path, ABOUT, manifest[ABOUT])))
+    except ValueError as error:
+        raise _damaged(path, ABOUT, str(error)) from error
+    return FILES | RUNTIMES.get(runtime, frozenset())
 
 
 def _read(path: Path, name: str, digest: str | None) -> bytes:

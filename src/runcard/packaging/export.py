@@ -43,7 +43,7 @@ def to_onnx(model: nn.Module, input_shape: tuple[int, ...], *, ids: bool = False
                 verbose=False,
             )
     except torch.onnx.errors.OnnxExporterError as error:
-        raise ParityError(f"the network cannot be written as ONNX: {str(error).splitlines()[0]}") from error
+        raise ParityError(f"ONNX cannot express this network ({_reason(error)})") from error
     assert program is not None
     graph: bytes = program.model_proto.SerializeToString()
     return graph
@@ -54,14 +54,22 @@ def to_safetensors(model: nn.Module) -> bytes:
     return save({name: tensor.contiguous() for name, tensor in model.state_dict().items()})
 
 
+def _reason(error: BaseException) -> str:
+    """What led to an error of the exporter, whose own words are the steps that it takes."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+
+
 @contextlib.contextmanager
 def _quietly() -> Iterator[None]:
     """Without the exporter's words on what it would also know, could not simplify, and calls by old names."""
-    levels = {logger: logger.level for logger in map(logging.getLogger, ("torch.onnx", "onnxscript"))}
+    silent = io.StringIO()
+    levels = {logger: logger.level for logger in map(logging.getLogger, ("torch.onnx", "torch.fx", "onnxscript"))}
     for logger in levels:
         logger.setLevel(logging.ERROR)
     try:
-        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+        with warnings.catch_warnings(), contextlib.redirect_stdout(silent), contextlib.redirect_stderr(silent):
             warnings.simplefilter("ignore")
             yield
     finally:

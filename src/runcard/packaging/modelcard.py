@@ -33,6 +33,7 @@ VERSIONS = {"runcard": "Runcard", "torch": "PyTorch", "pytorch-lightning": "Ligh
 COLUMNS = {"test": "this model", "baseline/linear": "linear baseline", "baseline/trivial": "trivial baseline"}
 # The hub's words. To give a text a number is text-classification there too; for an image and a number it has none.
 PIPELINES = {"text": "text-classification", "image": "image-classification"}
+TAGS = {"onnx": "onnx", "torch": "pytorch"}
 TYPES = {"r2": "r_squared"}
 # What Markdown, or the hub's formulas in it, would not show as it is written.
 SPECIAL = re.compile(r"[\\`*_\[\]|~$#]")
@@ -49,7 +50,7 @@ def model_card(run: Run, data: Dataset, about: Mapping[str, Any], tag: str, row:
         tag: The bundle's, ``name:version``.
         row: One row as JSON has it, for the example.
     """
-    header = yaml.safe_dump(_header(run, data), sort_keys=False, allow_unicode=True)
+    header = yaml.safe_dump(_header(run, data, about), sort_keys=False, allow_unicode=True)
     environment = jinja2.Environment(
         finalize=_escaped, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
@@ -66,7 +67,7 @@ def model_card(run: Run, data: Dataset, about: Mapping[str, Any], tag: str, row:
     return f"---\n{header}---\n\n{body.rstrip()}\n"
 
 
-def _header(run: Run, data: Dataset) -> dict[str, Any]:
+def _header(run: Run, data: Dataset, about: Mapping[str, Any]) -> dict[str, Any]:
     """The metadata, as https://github.com/huggingface/hub-docs/blob/main/modelcard.md has it."""
     pipeline = pipeline_of(run.signature)
     scores = {name: run.metrics[f"test/{name}"] for name in _names(run)}
@@ -78,7 +79,7 @@ def _header(run: Run, data: Dataset) -> dict[str, Any]:
     return {
         "library_name": "runcard",
         **({"pipeline_tag": pipeline} if pipeline else {}),
-        "tags": ["runcard", "onnx", run.signature.target.task, *_forms(run.signature)],
+        "tags": ["runcard", TAGS[about["runtime"]], run.signature.target.task, *_forms(run.signature)],
         "metrics": [TYPES.get(name, name) for name in scores],
         "model-index": [{"name": run.card.name, "results": [result]}],
     }

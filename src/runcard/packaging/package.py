@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import datetime
 import json
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runcard import environment
 from runcard.data.dataset import Dataset
+from runcard.errors import ParityError
 from runcard.evaluation.predictor import Run
 from runcard.files import read_json
 from runcard.packaging import bundle as layout
 from runcard.packaging import store
-from runcard.packaging.bundle import Bundle, load_graph
+from runcard.packaging.bundle import Bundle, load_network
 from runcard.packaging.export import to_onnx, to_safetensors
 from runcard.packaging.modelcard import model_card
 from runcard.packaging.parity import Compared, compare
@@ -23,6 +25,8 @@ from runcard.packaging.proof import prove
 
 if TYPE_CHECKING:
     from runcard.packaging.signing import Signer
+
+log = logging.getLogger("runcard")
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,7 @@ class Packaged:
         http: How many of them over HTTP too, one by one and in arrays; 0: the service was not tried out.
         deviation: The largest difference, in the unit of ``TOLERANCE``.
         signed: Whether it holds a signature.
+        runtime: What answers: ``onnx``, or ``torch`` for a network that ONNX cannot express.
     """
 
     tag: str
@@ -46,6 +51,7 @@ class Packaged:
     http: int
     deviation: float
     signed: bool
+    runtime: str
 
 
 def package(run: Run, data: Dataset, *, http: bool = True, signer: Signer | None = None) -> Packaged:
@@ -59,11 +65,13 @@ def package(run: Run, data: Dataset, *, http: bool = True, signer: Signer | None
 
     Raises:
         BundleError: If the service does not start, or the store cannot be written.
-        ParityError: If ONNX cannot express the network, or the bundle would not answer as the run did.
+        ParityError: If the bundle would not answer as the run did.
         RunError: If the run's stored predictions are damaged.
     """
-    graph = to_onnx(run.model, run.transforms.input_shape(run.signature), ids=run.transforms.text is not None)
-    bundle = Bundle(run.signature, run.transforms, load_graph(graph))
+    network = _network(run)
+    runtime = layout.ONNX if layout.GRAPH in network else layout.TORCH
+    session = load_network(runtime, network, run.signature, run.transforms)
+    bundle = Bundle(run.signature, run.transforms, session, _about(run, data, runtime))
     compared = compare(bundle, run, data)
     apart = compared.deviation
 
@@ -74,37 +82,49 @@ def package(run: Run, data: Dataset, *, http: bool = True, signer: Signer | None
         if http:
             apart = max(apart, prove(folder, tag, bundle, compared))
 
-    write = _writer(run, data, graph, compared)
+    write = _writer(run, data, network, bundle, compared)
     tag, path = store.add(run.card.name, write, finish, labels={"task": run.signature.target.task})
     again = len(compared.rows)
-    return Packaged(tag, path, compared.count, again, again if http else 0, apart, signer is not None)
+    return Packaged(tag, path, compared.count, again, again if http else 0, apart, signer is not None, runtime)
 
 
-def _writer(run: Run, data: Dataset, graph: bytes, compared: Compared) -> Callable[[Path, str], None]:
+def _network(run: Run) -> dict[str, bytes]:
+    """The files by which the network answers; without a graph if ONNX cannot express it."""
+    files = {layout.CARD: run.folder.card.read_bytes(), layout.WEIGHTS: to_safetensors(run.model)}
+    try:
+        shape = run.transforms.input_shape(run.signature)
+        files[layout.GRAPH] = to_onnx(run.model, shape, ids=run.transforms.text is not None)
+    except ParityError as error:
+        log.warning("%s; it is packaged to be served with torch", error)
+    return files
+
+
+def _writer(
+    run: Run, data: Dataset, network: Mapping[str, bytes], bundle: Bundle, compared: Compared
+) -> Callable[[Path, str], None]:
     """What writes a bundle's files into a folder."""
-    about = _about(run, data)
+    about = bundle.about
     # Whole rows make good examples.
     row = min(compared.reference["rows"], key=lambda row: sum(value is None for value in row.values()))
 
     def write(folder: Path, tag: str) -> None:
-        (folder / layout.GRAPH).write_bytes(graph)
-        (folder / layout.WEIGHTS).write_bytes(to_safetensors(run.model))
-        (folder / layout.CARD).write_bytes(run.folder.card.read_bytes())
+        for name, content in network.items():
+            (folder / name).write_bytes(content)
         (folder / layout.MODEL_CARD).write_text(model_card(run, data, about, tag, row), encoding="utf-8")
-        for name, content in (
+        for name, values in (
             (layout.SIGNATURE, run.signature.to_dict()),
             (layout.TRANSFORMS, run.transforms.to_dict()),
             (layout.METRICS, run.metrics),
             (layout.ABOUT, about),
             (layout.REFERENCE, compared.reference),
         ):
-            text = json.dumps(content, ensure_ascii=False, allow_nan=False)
+            text = json.dumps(values, ensure_ascii=False, allow_nan=False)
             (folder / name).write_text(text, encoding="utf-8")
 
     return write
 
 
-def _about(run: Run, data: Dataset) -> dict[str, Any]:
+def _about(run: Run, data: Dataset, runtime: str) -> dict[str, Any]:
     problem = run.card.problem
     return {
         "name": run.card.name,
@@ -114,9 +134,10 @@ def _about(run: Run, data: Dataset) -> dict[str, Any]:
         **_checkout(run),
         "metric": problem.metric,
         "problem": run.card.to_dict()["problem"],
+        "runtime": runtime,
         "versions": environment.versions(),
         # Of packages that not every service has.
-        "needs": ["tokenizers"] if run.transforms.text is not None else [],
+        "needs": ["tokenizers"] * (run.transforms.text is not None) + ["torch"] * (runtime == layout.TORCH),
     }
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from runcard.errors import CardError
-from runcard.packaging.bundle import CARD, open_bundle, verify
+from runcard.packaging.bundle import CARD, TORCH, open_bundle, verify
 from runcard.packaging.store import BUNDLE, find
 from runcard.serving.access import TOKEN, is_loopback, read_token
 from runcard.serving.settings import CHANGES, changed, check_signature, read
@@ -72,10 +72,14 @@ def prepare(words: Sequence[str], host: str, port: int) -> Start:
     changes = changed((word for word in words if "=" in word), before.model_dump())
     settings = before.model_copy(update=changes)
     check_signature(path, settings)
-    open_bundle(path, threads=settings.threads, provider=settings.provider)
+    bundle = open_bundle(path, threads=settings.threads, provider=settings.provider)
     token = read_token(settings.token_file)
     _check_address(host, port)
     environment = {BUNDLE: tag, CHANGES: json.dumps(json.loads(os.environ.get(CHANGES) or "{}") | changes)}
+    if bundle.runtime == TORCH:  # its network may be of the user's own, whom BentoML's process has to trust too
+        from runcard.packaging.torch_graph import variables
+
+        environment |= variables()
     if token is None and not settings.open_to_all and not is_loopback(host):
         made = secrets.token_urlsafe(32)
         return Start(tag, path, host, port, environment | {TOKEN: made}, made)

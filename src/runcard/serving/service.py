@@ -6,6 +6,7 @@ One service and no other behind it: BentoML unpickles what services send each ot
 from __future__ import annotations
 
 import gc
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from bentoml.exceptions import BentoMLException
 
 from runcard.card.sections.serve import Serve
 from runcard.errors import CardError
-from runcard.packaging.bundle import CARD, open_bundle, verify
+from runcard.packaging.bundle import ABOUT, CARD, check_runtime, open_bundle, runtime_of, verify
 from runcard.serving.access import Access, read_token
 from runcard.serving.guard import Guard
 from runcard.serving.http import App as AsgiApp
@@ -42,7 +43,9 @@ def _chosen() -> tuple[str, Serve]:
     """
     try:
         tag, path = store.find(_packed() or os.environ.get(store.BUNDLE) or None)
-        settings = read(verify(path)[CARD])
+        content = verify(path)
+        check_runtime(runtime_of(json.loads(content[ABOUT])))
+        settings = read(content[CARD])
         check_signature(path, settings)
         read_token(settings.token_file)
     except CardError as error:

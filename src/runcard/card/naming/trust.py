@@ -26,6 +26,8 @@ from runcard.card.spelling import nearest
 from runcard.errors import CardError
 
 VARIABLE = "RUNCARD_TRUST"
+# Where they are looked for, told to a process that works in another folder.
+PLACE = "RUNCARD_TRUST_IN"
 PACKAGE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 HOW = (
     "Trust a package of your own with --trust PACKAGE, "
@@ -76,6 +78,16 @@ def trusting(packages: Iterable[str]) -> Iterator[None]:
             os.environ[VARIABLE] = before
 
 
+def passed_on() -> dict[str, str]:
+    """Variables by which a process that works in another folder trusts what is trusted here."""
+    packages = ",".join(trusted())
+    return {VARIABLE: packages, PLACE: str(_root())} if packages else {}
+
+
+def _root() -> Path:
+    return Path(os.environ.get(PLACE) or project.find().root)
+
+
 def is_trusted(name: str) -> bool:
     """Whether a dotted name lies in a package that is trusted."""
     return _lies_in(name, trusted())
@@ -94,7 +106,7 @@ def resolve(target: str) -> Any:
     Raises:
         RefusedError: If it leads to nothing, or to what was made elsewhere and has only an alias here.
     """
-    root = project.find().root
+    root = _root()
     _Finder.places = {package.partition(".")[0]: [str(root / "src"), str(root)] for package in trusted()}
     if _Finder not in sys.meta_path:
         sys.meta_path.insert(0, _Finder)
@@ -111,6 +123,8 @@ def resolve(target: str) -> Any:
 def _walk(target: str) -> Any:
     first, *rest = target.split(".")
     found: Any = _imported(first)
+    if found is None:
+        raise RefusedError(f"there is no package {first!r}", f"It is looked for in {_root()} and its src/.")
     name = first
     for part in rest:
         name = f"{name}.{part}"
@@ -122,8 +136,6 @@ def _walk(target: str) -> Any:
         found = getattr(found, part) if inner is None else inner
         if isinstance(found, ModuleType) and found.__name__ != name:
             raise RefusedError(f"{target!r} goes through {name}, an alias of the module {found.__name__}")
-    if found is None:
-        raise RefusedError(f"there is no package {first!r}", f"It is looked for in {project.find().root} and its src/.")
     return found
 
 
