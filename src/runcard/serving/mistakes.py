@@ -7,7 +7,6 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Literal
 
 from pydantic import ValidationError
-from pydantic_core import from_json
 
 from runcard.card.spelling import nearest
 from runcard.serving.http import RefusedError
@@ -45,20 +44,16 @@ class RowsError(RefusedError):
         super().__init__(400, message, mistakes)
 
 
-def explained(error: ValidationError, body: bytes, form: Form, names: Collection[str]) -> RowsError:
+def explained(error: ValidationError, content: Any, form: Form, names: Collection[str]) -> RowsError:
     """The error for what pydantic found.
 
     Args:
         error: What it found.
-        body: What it read.
-        form: What it took the body for.
+        content: Where it found it.
+        form: What it took that for.
         names: The fields that there are.
     """
-    # Without what was sent: pydantic would make all of it anew for each mistake.
     details = error.errors(include_url=False, include_input=False)
-    if details[0]["type"] == "json_invalid":
-        return RowsError(f"the body is no JSON: {details[0]['ctx']['error']}", [])
-    content = from_json(body)
     mistakes: list[Mistake] = []
     for detail in details[:MAX_NAMED]:
         row, field = _place(detail["loc"], form)
@@ -118,7 +113,8 @@ def _at(content: Any, row: int | None, field: str | None, form: Form) -> Any:
 def _message(kind: str, detail: Mapping[str, Any], form: Form, sent: Any) -> str:
     if kind == "missing":
         return "is missing; send null if it is unknown"
-    if kind in TOO_LARGE:
+    # What no float can hold, pydantic calls no number.
+    if kind in TOO_LARGE or (kind == "float_type" and type(sent) is int):
         return f"must be a number between -{LARGEST:g} and {LARGEST:g}"
     if kind == "value_error":
         return str(detail["ctx"]["error"])

