@@ -25,7 +25,7 @@ class Requests:
         self._batch = Batch(predictor)
         self._explainer = Explainer(predictor.bundle)
 
-    # Asks the network many times for one answer; is for many rows, and the first CSV takes a tenth of a second of imports.
+    # Many questions to the network for one answer; many rows, of which the first CSV takes 0.1 s of imports.
     LONG = frozenset({"/explain", "/predict/batch"})
 
     def routes(self) -> Mapping[str, Callable[[Asked], Answer]]:
