@@ -9,10 +9,12 @@ import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
 import torch
+import yaml
 
 import runcard
 from runcard.errors import BundleError
@@ -155,6 +157,30 @@ def test_only_where_its_package_is_trusted_and_found(
 def test_code_that_changed_meanwhile(old: str, new: str, says: str, project: Project, bundle: tuple[str, Path]) -> None:
     project.code.write_text(project.code.read_text().replace(old, new))
     assert says in refused(bundle[0])
+
+
+@pytest.mark.parametrize("target", ["compose", "kubernetes"])
+@pytest.mark.parametrize("project", ["Median"], indirect=True)
+def test_its_deployment_trusts_its_package_and_has_room_for_torch(
+    target: str, project: Project, bundle: tuple[str, Path], command: Command
+) -> None:
+    said = command("deploy", bundle[0], "--target", target, "--image", "example.com/wine:1", "--workers", "2", "--json")
+    assert said.code == 0, said.err
+    texts = {name: (Path(said.json["folder"]) / name).read_text() for name in said.json["files"]}
+    if target == "compose":
+        (service,) = yaml.safe_load(texts["compose.yaml"])["services"].values()
+        variables, limits = service["environment"], service["deploy"]["resources"]["limits"]
+    else:
+        (container,) = _containers(texts["base/deployment.yaml"])
+        variables = {item["name"]: item["value"] for item in container["env"]}
+        limits = _containers(texts["overlays/production/resources.yaml"])[0]["resources"]["limits"]
+    assert variables["RUNCARD_TRUST"] == project.package
+    assert limits["memory"].rstrip("Mi") == str(300 + 2 * 800)
+
+
+def _containers(text: str) -> list[dict[str, Any]]:
+    containers: list[dict[str, Any]] = yaml.safe_load(text)["spec"]["template"]["spec"]["containers"]
+    return containers
 
 
 @pytest.mark.parametrize("project", ["Median"], indirect=True)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from string import Template
+from typing import Any
 
 from runcard import __version__
 from runcard.deploying.names import Image, checked_name, image_of, name_from
@@ -17,6 +19,7 @@ from runcard.errors import BundleError, CardError
 from runcard.files import write_text
 from runcard.folders import check_free, put_in_place
 from runcard.packaging import bentos, store
+from runcard.packaging import bundle as layout
 
 # Where the token lies, and who may read it. Kubernetes hands it on by itself. Compose shows the container the file as
 # it is here, and the service is another user: the folder keeps others out instead.
@@ -26,9 +29,18 @@ PRIVATE = "secret"  # a folder that only its owner may enter
 GITIGNORE = "gitignore"  # within the package the dot would hide it
 # MiB: what the service takes, and each worker; and a worker at most, while it reads the longest body that is let in.
 BASE_MB, WORKER_MB, WORKER_MOST_MB = 100, 200, 600
+TORCH_MB = 200  # more, of each process, if the network is one for torch
 # Processes and threads, far above what was seen.
 BASE_PROCESSES, WORKER_PROCESSES = 64, 128
 MAX_WORKERS = 256
+# How a container is told whose classes a bundle may name; a line more, for the few bundles that name one.
+TRUST = {
+    "kubernetes": """
+            - name: RUNCARD_TRUST # the network is of this package, which the image has to hold
+              value: {packages}""",
+    "compose": """
+      RUNCARD_TRUST: {packages} # the network is of this package, which the image has to hold""",
+}
 BUILD = (
     "# bundle and code → a Bento, in Runcard's folder, where bentofile.yaml is\nRUNCARD_BUNDLE={bundle} bentoml build"
 )
@@ -85,11 +97,11 @@ def deploy(
     if not 1 <= workers <= MAX_WORKERS:
         raise CardError(f"--workers {workers}: 1 to {MAX_WORKERS} processes")
     given = None if image is None else image_of(image)
-    tag = _bundle(bundle, given)
+    tag, about = _bundle(bundle, given)
     bento = None if tag is None else bentos.newest_holding(tag)
     runs = given or _image_of(tag, bento)
     called = checked_name(name) if name is not None else name_from(tag.partition(":")[0] if tag else runs.called)
-    words = _words(called, runs, tag, bento, workers)
+    words = _words(called, runs, tag, bento, workers) | _needs(about, workers, target)
     texts = {place: Template(text).substitute(words) for place, text in _templates(target)}
     with put_in_place(path) as draft:
         for place, text in texts.items():
@@ -100,14 +112,16 @@ def deploy(
     return Deployed(path, files, target, called, runs, tag, assumed=bundle is None and given is not None)
 
 
-def _bundle(bundle: str | None, image: Image | None) -> str | None:
-    """The full tag; None if it is not needed and there is none, as on a machine that only deploys."""
+def _bundle(bundle: str | None, image: Image | None) -> tuple[str | None, dict[str, Any]]:
+    """The full tag, None if it is not needed and there is none, as on a machine that only deploys; what it says."""
     try:
-        return store.find(bundle)[0]
+        tag, path = store.find(bundle)
     except BundleError:
         if bundle is None and image is not None:
-            return None
+            return None, {}
         raise
+    about: dict[str, Any] = json.loads(layout.verify(path, layout.ABOUT)[layout.ABOUT])
+    return tag, about
 
 
 def _image_of(bundle: str | None, bento: str | None) -> Image:
@@ -136,10 +150,19 @@ def _words(name: str, image: Image, bundle: str | None, bento: str | None, worke
         "workers": str(workers),
         "half_cores": f"{500 * workers}m",
         "cores": str(workers),
-        "memory": str(BASE_MB + WORKER_MB * workers),
-        "most_memory": str(BASE_MB + WORKER_MOST_MB * workers),
         "processes": str(BASE_PROCESSES + WORKER_PROCESSES * workers),
         "runcard": __version__,
+    }
+
+
+def _needs(about: Mapping[str, Any], workers: int, target: str) -> dict[str, str]:
+    """The memory that a bundle takes, and the packages whose code it runs."""
+    more = TORCH_MB if layout.runtime_of(about) == layout.TORCH else 0
+    packages = ",".join(about.get("trust", ()))
+    return {
+        "memory": str(BASE_MB + more + (WORKER_MB + more) * workers),
+        "most_memory": str(BASE_MB + more + (WORKER_MOST_MB + more) * workers),
+        "trust": TRUST[target].format(packages=packages) if packages else "",
     }
 
 

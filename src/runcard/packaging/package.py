@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runcard import environment
+from runcard.card.naming.targets import TARGET, named_in
+from runcard.card.naming.trust import is_trusted
 from runcard.data.dataset import Dataset
 from runcard.errors import ParityError
 from runcard.evaluation.predictor import Run
@@ -138,7 +140,15 @@ def _about(run: Run, data: Dataset, runtime: str) -> dict[str, Any]:
         "versions": environment.versions(),
         # Of packages that not every service has.
         "needs": ["tokenizers"] * (run.transforms.text is not None) + ["torch"] * (runtime == layout.TORCH),
+        # Whose code answers, beside Runcard's.
+        "trust": _own_packages(run) if runtime == layout.TORCH else [],
     }
+
+
+def _own_packages(run: Run) -> list[str]:
+    """The packages of the user's own that the network is made of."""
+    names = {place.content[TARGET] for place in named_in({"model": run.card.values()["model"]})}
+    return sorted({name.partition(".")[0] for name in names if is_trusted(name)})
 
 
 def _checkout(run: Run) -> dict[str, Any]:
