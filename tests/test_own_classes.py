@@ -105,6 +105,11 @@ class Wrong(Net):
         return super().forward(x[:, 1:])
 
 
+class Noted(Net):
+    def get_extra_state(self):
+        return {"note": 1}
+
+
 class Still(Net):
     def __init__(self, input_shape, outputs):
         super().__init__(input_shape, outputs)
@@ -339,6 +344,7 @@ def test_what_can_be_a_model(project: str, name: str) -> None:
         ("Tuple", "answered a tuple"),
         ("Wrong", "(batch, 13) and answers (batch, 3), and failed: RuntimeError"),
         ("Still", "has no weights to learn"),
+        ("Noted", "keeps _extra_state, which is no tensor"),
         ("Odd", "parts failed: KeyError: 'only in training' ("),
     ],
 )

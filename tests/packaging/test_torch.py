@@ -37,6 +37,17 @@ class Median(nn.Module):
         return self.layers(rows - rows.median(1, keepdim=True).values)
 
 
+class Tied(nn.Module):
+    def __init__(self, input_shape, outputs: int) -> None:
+        super().__init__()
+        self.first, self.again = (nn.Linear(input_shape[0], input_shape[0]) for _ in range(2))
+        self.again.weight = self.first.weight
+        self.last = nn.Linear(input_shape[0], outputs)
+
+    def forward(self, rows):
+        return self.last(self.again(self.first(rows - rows.median(1, keepdim=True).values).relu()))
+
+
 class Forked(nn.Module):
     def __init__(self, input_shape, outputs: int) -> None:
         super().__init__()
@@ -63,7 +74,7 @@ class Project:
         return self.folder / "src" / self.package / "networks.py"
 
 
-@pytest.fixture(params=["Median", "Forked"])
+@pytest.fixture(params=["Median", "Forked", "Tied"])
 def project(request: pytest.FixtureRequest, away: Path, command: Command) -> Project:
     """A project, and the finished run of a network."""
     package = f"own_{os.urandom(4).hex()}"  # Python imports a name once

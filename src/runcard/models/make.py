@@ -56,7 +56,8 @@ def try_network(model: nn.Module, name: str, shape: tuple[int, ...], transforms:
         transforms: How rows become its inputs.
 
     Raises:
-        CardError: If it cannot take the rows, answers in another form, or has nothing to learn.
+        CardError: If it cannot take the rows, answers in another form, has nothing to learn, or keeps more than
+            tensors.
     """
     outputs = transforms.target.outputs
     rows = torch.zeros(2, *shape, device="meta")
@@ -71,6 +72,12 @@ def try_network(model: nn.Module, name: str, shape: tuple[int, ...], transforms:
         raise CardError(f"model: {name} takes rows {wanted}; to 2 rows it answered {form}")
     if not any(weight.requires_grad for weight in model.parameters()):
         raise CardError(f"model: {name} has no weights to learn")
+    beside = [key for key, value in model.state_dict().items() if not isinstance(value, torch.Tensor)]
+    if beside:
+        raise CardError(
+            f"model: {name} keeps {beside[0]}, which is no tensor, and neither a checkpoint nor a bundle could hold it "
+            "without a pickle; keep it in buffers, or make it in the constructor"
+        )
 
 
 def settle_model(card: Card) -> dict[str, Any]:

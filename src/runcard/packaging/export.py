@@ -50,8 +50,8 @@ def to_onnx(model: nn.Module, input_shape: tuple[int, ...], *, ids: bool = False
 
 
 def to_safetensors(model: nn.Module) -> bytes:
-    """The weights alone, by name."""
-    return save({name: tensor.contiguous() for name, tensor in model.state_dict().items()})
+    """The weights alone, by name; one that two layers share is there twice, for safetensors takes no second view."""
+    return save({name: tensor.contiguous().clone() for name, tensor in model.state_dict().items()})
 
 
 def _reason(error: BaseException) -> str:
