@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import json
 import os
 import re
@@ -74,25 +76,28 @@ class Project:
         return self.folder / "src" / self.package / "networks.py"
 
 
-@pytest.fixture(params=["Median", "Forked", "Tied"])
-def project(request: pytest.FixtureRequest, away: Path, command: Command) -> Project:
-    """A project, and the finished run of a network."""
+def made(folder: Path, network: str) -> Project:
+    """A project in a folder, and the finished run of a network."""
     package = f"own_{os.urandom(4).hex()}"  # Python imports a name once
     files = {
         f"src/{package}/__init__.py": "",
         f"src/{package}/networks.py": NETWORKS,
         "pyproject.toml": f'[tool.runcard]\ntrust = ["{package}"]\nconfig_dir = "conf"\n',
-        "conf/model/own.yaml": f"_target_: {package}.networks.{request.param}\n",
+        "conf/model/own.yaml": f"_target_: {package}.networks.{network}\n",
     }
     for name, text in files.items():
-        Path(name).parent.mkdir(parents=True, exist_ok=True)
-        Path(name).write_text(text)
-    said = command("fit", "data=wine", "model=own", "trainer.max_epochs=5", "report=false", "--json")
-    assert said.code == 0, said.err
-    return Project(package, away, said.json["run"])
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    with contextlib.chdir(folder):
+        card = runcard.load_card(["data=wine", "model=own", "trainer.max_epochs=5", "report=false"])
+        return Project(package, folder, str(runcard.fit(card).path))
 
 
-def test_it_goes_the_whole_way(project: Project, command: Command) -> None:
+@pytest.mark.parametrize(
+    "network", ["Median", pytest.param("Forked", marks=pytest.mark.slow), pytest.param("Tied", marks=pytest.mark.slow)]
+)
+def test_it_goes_the_whole_way(network: str, away: Path, command: Command) -> None:
+    project = made(away, network)
     said = command("package", project.run, "--json")
     assert said.code == 0, said.err
     (line,) = [line for line in said.err.splitlines() if "ONNX" in line]
@@ -123,12 +128,33 @@ def test_it_goes_the_whole_way(project: Project, command: Command) -> None:
     assert command("predict", str(folder), "rows.csv").code == 4, "the file is missing, the bundle is not"
 
 
+@pytest.mark.parametrize("network", ["Forked", "Tied"])
+def test_it_answers_as_its_run_did(network: str, away: Path, command: Command) -> None:
+    said = command("package", "--no-http", made(away, network).run, "--json")
+    assert (said.code, said.json["runtime"]) == (0, "torch"), said.err
+
+
+@pytest.fixture(scope="module")
+def packaged(tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, str, Path]:
+    """A project, the tag and the folder of its run's bundle; tests must not write to it."""
+    project = made(tmp_path_factory.mktemp("packaged"), "Median")
+    with contextlib.chdir(project.folder):
+        bundle = runcard.package(project.run, http=False)
+    return project, bundle.tag, bundle.path
+
+
 @pytest.fixture
-def bundle(project: Project, command: Command) -> tuple[str, Path]:
-    """The tag and the folder of a run's bundle."""
-    said = command("package", "--no-http", project.run, "--json")
-    assert said.code == 0, said.err
-    return said.json["bundle"], Path(said.json["path"])
+def project(packaged: tuple[Project, str, Path], away: Path) -> Project:
+    """A copy of the project, in the working directory."""
+    there, _, _ = packaged
+    shutil.copytree(there.folder, away, dirs_exist_ok=True)
+    return dataclasses.replace(there, folder=away)
+
+
+@pytest.fixture
+def bundle(packaged: tuple[Project, str, Path]) -> tuple[str, Path]:
+    """The tag and the folder of its bundle."""
+    return packaged[1:]
 
 
 def refused(tag: str, *more: str, **variables: str) -> str:
@@ -140,7 +166,6 @@ def refused(tag: str, *more: str, **variables: str) -> str:
     return done.stderr
 
 
-@pytest.mark.parametrize("project", ["Median"], indirect=True)
 def test_only_where_its_package_is_trusted_and_found(
     project: Project, bundle: tuple[str, Path], away: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -155,7 +180,6 @@ def test_only_where_its_package_is_trusted_and_found(
         assert service.post(json.loads((folder / "reference.json").read_text())["rows"])[0] == 200
 
 
-@pytest.mark.parametrize("project", ["Median"], indirect=True)
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
@@ -171,7 +195,6 @@ def test_code_that_changed_meanwhile(old: str, new: str, says: str, project: Pro
 
 
 @pytest.mark.parametrize("target", ["compose", "kubernetes"])
-@pytest.mark.parametrize("project", ["Median"], indirect=True)
 def test_its_deployment_trusts_its_package_and_has_room_for_torch(
     target: str, project: Project, bundle: tuple[str, Path], command: Command
 ) -> None:
@@ -194,7 +217,6 @@ def _containers(text: str) -> list[dict[str, Any]]:
     return containers
 
 
-@pytest.mark.parametrize("project", ["Median"], indirect=True)
 def test_torch_is_not_there(project: Project, bundle: tuple[str, Path], away: Path) -> None:
     (away / "sitecustomize.py").write_text("import sys\nsys.modules['torch'] = None\n")
     path = f"{away}:{os.environ.get('PYTHONPATH', '')}"
@@ -206,7 +228,6 @@ def test_torch_is_not_there(project: Project, bundle: tuple[str, Path], away: Pa
     assert "there is no torch here" in done.stderr
 
 
-@pytest.mark.parametrize("project", ["Median"], indirect=True)
 def test_there_is_no_gpu(project: Project, bundle: tuple[str, Path]) -> None:
     if torch.cuda.is_available():
         assert open_bundle(bundle[1], provider="cuda").runtime == "torch"
@@ -215,7 +236,6 @@ def test_there_is_no_gpu(project: Project, bundle: tuple[str, Path]) -> None:
 
 
 @pytest.mark.parametrize(("runtime", "says"), [("onnx", "does not name model.onnx"), ("jax", "served with 'jax'")])
-@pytest.mark.parametrize("project", ["Median"], indirect=True)
 def test_what_answers_cannot_be_left_out(
     runtime: str, says: str, project: Project, bundle: tuple[str, Path], away: Path
 ) -> None:
@@ -233,7 +253,6 @@ def test_what_answers_cannot_be_left_out(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("project", ["Median"], indirect=True)
 def test_a_bento_answers_with_torch_if_it_holds_what_that_takes(
     project: Project, bundle: tuple[str, Path], away: Path
 ) -> None:
