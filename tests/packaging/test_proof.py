@@ -54,6 +54,14 @@ def tampered(monkeypatch: pytest.MonkeyPatch, folder: Path, text: str) -> None:
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")]).strip(os.pathsep))
 
 
+def words_of(process: psutil.Process) -> list[str]:
+    """How a process was started; nothing if it has ended."""
+    try:
+        return list(process.cmdline())
+    except psutil.Error:
+        return []
+
+
 def workers(folder: Path) -> list[psutil.Process]:
     """Processes of a service that were started with a folder on their path."""
     found = []
@@ -194,7 +202,7 @@ def test_a_service_that_answers_otherwise_is_refused(
 def test_a_service_that_does_not_start_is_refused(
     table_made: Made, away: Path, command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tampered(monkeypatch, away, "import sys\nif 'bentoml' in sys.orig_argv: sys.exit('no room here')")
+    tampered(monkeypatch, away, "import sys\nif 'serve' in sys.orig_argv: sys.exit('no room here')")
     before = stored()
     said = command("package", str(table_made.run.path))
     assert (said.code, "no room here" in said.err, stored()) == (2, True, before), said.err
@@ -216,11 +224,17 @@ def test_where_no_port_can_be_opened(table_made: Made, command: Command, monkeyp
 @pytest.mark.parametrize(("signum", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGKILL, -9)])
 def test_who_is_stopped_leaves_no_bundle_and_no_service(signum: int, code: int, table_made: Made, away: Path) -> None:
     before = stored()
-    with (away / "log").open("wb") as log:
-        words = [str(BIN / "runcard"), "package", str(table_made.run.path)]
-        process = subprocess.Popen(words, stdout=log, stderr=log, env={**os.environ, "TMPDIR": str(away)})
+    words = [str(BIN / "runcard"), "package", str(table_made.run.path)]
+    environment = {**os.environ, "TMPDIR": str(away)}
+    with (
+        (away / "log").open("wb") as log,
+        subprocess.Popen(words, stdout=log, stderr=log, env=environment) as process,
+        contextlib.ExitStack() as ended,
+    ):
+        ended.callback(process.kill)
         there = psutil.Process(process.pid)
-        wait_for(lambda: any("bentoml" in child.cmdline() for child in there.children()))
+        wait_for(lambda: any("serve" in words_of(child) for child in there.children()))
+        wait_for(lambda: len(there.children(recursive=True)) > 1)  # the service, and what it has started
         started = there.children(recursive=True)
         process.send_signal(signum)
         assert process.wait(60) == code, (away / "log").read_text()
