@@ -22,7 +22,7 @@ ROWS, NODES, BUFFERS, COMPRESSION = 4, 6, 8, 10
 DATA = 6  # of a dictionary, the records that hold it
 
 
-def check_stream(body: bytes, max_rows: int) -> None:
+def check_stream(body: bytes | bytearray, max_rows: int) -> None:
     """Look through a stream.
 
     Args:
@@ -42,7 +42,7 @@ def check_stream(body: bytes, max_rows: int) -> None:
     check_count(rows, max_rows)
 
 
-def _message(body: bytes, place: int, max_rows: int) -> tuple[int, int]:
+def _message(body: bytes | bytearray, place: int, max_rows: int) -> tuple[int, int]:
     """Where the next message begins, and how many rows this one has."""
     marker, length = struct.unpack_from("<Ii", body, place)
     if marker != CONTINUATION:

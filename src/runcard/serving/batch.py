@@ -13,6 +13,7 @@ from runcard.data.fields import missing
 from runcard.data.signature import Array, Columns, surprises
 from runcard.errors import DataError
 from runcard.serving.arrow import check_stream
+from runcard.serving.counting import counted
 from runcard.serving.http import ARROW, CSV, JSON, Answer, Asked, Header, RefusedError, check_count, encoded
 from runcard.serving.predictor import Predictor
 
@@ -35,7 +36,7 @@ class Batch:
     def __init__(self, predictor: Predictor) -> None:
         self._predictor = predictor
         self._bundle = predictor.bundle
-        self._forms: Mapping[bytes, Callable[[bytes], Answer]] = {
+        self._forms: Mapping[bytes, Callable[[bytes | bytearray], Answer]] = {
             JSON: self._json,
             b"": self._json,
             b"text/csv": self._csv,
@@ -56,7 +57,7 @@ class Batch:
         except DataError as error:
             raise RefusedError(400, error.without_values()) from None
 
-    def _json(self, body: bytes) -> Answer:
+    def _json(self, body: bytes | bytearray) -> Answer:
         columns = self._predictor.reader.read_columns(body)
         check_count(len(next(iter(columns.values()))), self._predictor.max_rows)
         answers = self._bundle.answer(columns)
@@ -71,24 +72,24 @@ class Batch:
             said["value"] = answers.tolist()
         return Answer(encoded(said | {"warnings": self._warnings(columns)}), headers=self._headers(number))
 
-    def _csv(self, body: bytes) -> Answer:
+    def _csv(self, body: bytes | bytearray) -> Answer:
         from runcard.data.frames import read_csv_text, reading_of
         from runcard.data.values import as_written
 
         self._weigh(body)
         texts = as_written(self._bundle.signature)
-        frame = read_csv_text(body, texts=texts, **reading_of(self._bundle.card["data"]))
+        frame = read_csv_text(bytes(body), texts=texts, **reading_of(self._bundle.card["data"]))
         return self._answered(frame, CSV, lambda answers: answers.write_csv().encode())
 
-    def _weigh(self, body: bytes) -> None:
+    def _weigh(self, body: bytes | bytearray) -> None:
         """Refuse what would take much more memory or time than its length tells."""
-        head, cells = body[: body.find(b"\n")].count(b","), body.count(b",") + body.count(b"\n")
+        head, cells = body[: body.find(b"\n")].count(b","), counted(body, {ord(","): 1, ord("\n"): 1}, MOST_CELLS)
         if head > MOST_COLUMNS + len(self._bundle.signature.features):
             raise RefusedError(400, "the CSV has thousands of columns that the model does not know")
         if cells > MOST_CELLS:
             raise RefusedError(413, f"the CSV holds more than {MOST_CELLS:,} cells; send fewer rows at once")
 
-    def _arrow(self, body: bytes) -> Answer:
+    def _arrow(self, body: bytes | bytearray) -> Answer:
         import polars as pl
 
         check_stream(body, self._predictor.max_rows)

@@ -28,7 +28,7 @@ class Bodies:
         self._timeout_s = timeout_s
         self._held = 0
 
-    async def read(self, asked: Asked, receive: Receive) -> bytes | None:
+    async def read(self, asked: Asked, receive: Receive) -> bytes | bytearray | None:
         """The whole body; None: the client went away.
 
         Raises:
@@ -55,7 +55,7 @@ class Bodies:
         if length > self._limit * (1 if waits else THROWN_AWAY):
             raise self._too_long()
 
-    async def _in_time(self, body: bytes, receive: Receive) -> bytes | None:
+    async def _in_time(self, body: bytes, receive: Receive) -> bytearray | None:
         held = [0]
         try:
             async with asyncio.timeout(self._timeout_s):
@@ -65,7 +65,7 @@ class Bodies:
         finally:
             self._held -= held[0]
 
-    async def _rest(self, first: bytes, receive: Receive, held: list[int]) -> bytes | None:
+    async def _rest(self, first: bytes, receive: Receive, held: list[int]) -> bytearray | None:
         """What comes after the first part, with it; ``held`` tells how much of it was kept, however this ends."""
         body, length, part, more = bytearray(), 0, first, True
         while True:
@@ -83,7 +83,7 @@ class Bodies:
             part, more = message.get("body", b""), message.get("more_body", False)
         if length > self._limit:
             raise self._too_long()
-        return bytes(body)
+        return body  # as it is: to copy a long one would keep all others waiting
 
     def _hold(self, count: int, held: list[int]) -> None:
         self._held += count

@@ -34,7 +34,7 @@ class Asked:
     method: str
     path: str
     headers: Mapping[bytes, bytes]
-    body: bytes = b""
+    body: bytes | bytearray = b""
 
     def kind(self, name: bytes = b"content-type") -> bytes:
         """A content type without its parameters, in lower case; empty if it is not given."""

@@ -30,7 +30,7 @@ def read_upload(asked: Asked, feature: Feature) -> NDArray[np.float32]:
     Raises:
         RefusedError: If there is none, or it is not as the model takes it.
     """
-    content = asked.body if asked.kind() == PNG else _from_form(asked, feature.name)
+    content = bytes(asked.body) if asked.kind() == PNG else _from_form(asked, feature.name)
     try:
         return read_png(content, feature)
     except ValueError as error:
