@@ -1,12 +1,14 @@
-"""Signals held back while something must not be left half done: a study being written, a minibatch being learned."""
+"""Signals held back while something must not be left half done: a study written, a minibatch learned, an import."""
 
 from __future__ import annotations
 
+import _thread
 import contextlib
 import ctypes
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from types import FrameType
 from typing import Any
@@ -25,6 +27,46 @@ def end_with_parent(signum: signal.Signals) -> None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signum)
     if os.getppid() != parent:  # it has died meanwhile
         os.kill(os.getpid(), signum)
+
+
+# Seconds between two looks whether an import is over, and after which it is broken off all the same: torch takes a few.
+LOOK_EVERY_S, PATIENCE_S = 0.01, 10.0
+_put_off: dict[int, float] = {}
+
+
+def put_off(signum: int, frame: FrameType | None) -> bool:
+    """Let a signal come again a moment later if a module is being imported just now.
+
+    What is raised within an import gets lost there: a module in C makes an ``ImportError`` of it, and one that does
+    without a library that cannot be imported passes over it.
+
+    Args:
+        signum: The signal that has come.
+        frame: Where, as its handler was told.
+
+    Returns:
+        Whether it comes again, so that its handler has nothing to do now.
+    """
+    since = _put_off.setdefault(signum, time.monotonic())
+    if not _importing(frame) or time.monotonic() - since > PATIENCE_S:
+        del _put_off[signum]
+        return False
+    # Not a `threading.Thread`: starting one takes locks, which what was interrupted may hold.
+    _thread.start_new_thread(_send_again, (signum,))
+    return True
+
+
+def _importing(frame: FrameType | None) -> bool:
+    while frame is not None:
+        if frame.f_code.co_filename == "<frozen importlib._bootstrap>":
+            return True
+        frame = frame.f_back
+    return False
+
+
+def _send_again(signum: int) -> None:
+    time.sleep(LOOK_EVERY_S)
+    os.kill(os.getpid(), signum)
 
 
 class HeldBack:

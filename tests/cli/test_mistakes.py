@@ -243,6 +243,17 @@ def test_signals_end_a_fit(signum: signal.Signals, code: int, times: int) -> Non
     nothing_to_trust()
 
 
+def test_a_signal_within_an_import_is_not_lost(away: Path) -> None:
+    # As libraries do that can do without another one; and what is raised in a module in C is an ImportError after it.
+    swallows = "import os, signal\ntry:\n    os.kill(os.getpid(), signal.SIGTERM)\nexcept BaseException:\n    pass\n"
+    (away / "swallows.py").write_text(swallows + "import torch\nclass Net(torch.nn.Linear): pass\n")
+    words = ["check", "--trust", "swallows", "model._target_=swallows.Net"]
+    environment = {**os.environ, "PYTHONPATH": str(away)}
+    program = str(Path(sys.executable).with_name("runcard"))
+    done = subprocess.run([program, *words], env=environment, capture_output=True, text=True, timeout=HANG_S)
+    finished(done.returncode, done.stdout, done.stderr, 143, "stopped by SIGTERM")
+
+
 def test_a_closed_pipe_is_no_error(wine_run: object) -> None:
     program = Path(sys.executable).with_name("runcard")
     done = subprocess.run(f"{program} check | head -n 1", shell=True, capture_output=True, text=True, timeout=HANG_S)

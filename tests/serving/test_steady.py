@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import sys
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -60,6 +61,36 @@ def test_what_is_in_flight_is_answered_before_the_end(signum: signal.Signals, di
             statuses = [each.result(HANG_S)[0] for each in asked]
         assert statuses == [200] * 16
         assert service.process.wait(HANG_S) == 0
+        assert "Traceback" not in service.log.read_text()
+
+
+STOPPED_WHILE_STARTING = """
+import os, signal, sys
+from circus.watcher import Watcher
+
+def spawn(self, *words, really=Watcher.spawn_process):
+    os.kill(os.getpid(), signal.{signum.name})
+    return really(self, *words)
+
+Watcher.spawn_process = spawn
+"""
+COMMANDS = {
+    "runcard": "from runcard.__main__ import main\nmain()",
+    "bentoml": "from bentoml_cli.cli import cli\ncli()",
+}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
+def test_who_is_stopped_while_it_starts_a_worker_ends(
+    signum: signal.Signals, command: str, table_made: Made, away: Path
+) -> None:
+    port = free_port()
+    code = STOPPED_WHILE_STARTING.format(signum=signum) + COMMANDS[command]
+    what = {"runcard": [table_made.bundle.tag], "bentoml": [str(ROOT)]}[command]
+    words = [sys.executable, "-c", code, "serve", *what, "--port", str(port)]
+    with starting(words, away, port, RUNCARD_BUNDLE=table_made.bundle.tag) as service:
+        assert service.process.wait(HANG_S) == 0, service.log.read_text()
         assert "Traceback" not in service.log.read_text()
 
 

@@ -13,6 +13,7 @@ import sys
 import time
 import traceback
 from collections.abc import Iterator, Sequence
+from types import FrameType
 from typing import Any, NoReturn
 
 from runcard.cli.parsing import parsers
@@ -20,7 +21,7 @@ from runcard.cli.steps import Result
 from runcard.cli.verbs import VERBS, Verb
 from runcard.errors import CardError, RuncardError, Stopped
 from runcard.hiding import forget, hidden
-from runcard.interrupts import SIGNALS
+from runcard.interrupts import SIGNALS, put_off
 from runcard.visible import visible
 
 # Names that no file can have.
@@ -196,9 +197,9 @@ def _signals() -> Iterator[None]:
     """Turn Ctrl-C and SIGTERM into ``Stopped``, which unwinds everything and knows its exit code."""
     stopped = -math.inf
 
-    def stop(signum: int, _: object) -> None:
+    def stop(signum: int, frame: FrameType | None) -> None:
         nonlocal stopped
-        if time.monotonic() - stopped > ONCE_S:
+        if time.monotonic() - stopped > ONCE_S and not put_off(signum, frame):
             stopped = time.monotonic()
             raise Stopped(signum)
 

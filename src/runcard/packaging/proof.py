@@ -39,7 +39,6 @@ TOKEN, SETTINGS = "RUNCARD_TOKEN", "RUNCARD_SERVE"
 OPEN = {"token_file": None, "public_key": None, "workers": 1, "max_rows": 1000, "max_body_mb": 16.0, "timeout_s": 60.0}
 READY_S, ANSWER_S, END_S = 120.0, 60.0, 60.0
 LOOK_EVERY_S = 0.05
-ASK_AGAIN_S = 5.0  # to end: what comes while it starts its worker, BentoML's supervisor may pass over
 # In one request; the service takes longer ones too.
 MAX_ROWS, MAX_BYTES = 256, 1 << 18
 LOG_LINES = 15
@@ -132,12 +131,10 @@ class _Service:
     def stop(self) -> None:
         """End it in any case; asked first, for a server that is killed leaves its worker behind."""
         self.connection.close()
-        until = time.monotonic() + END_S
-        while self.process.poll() is None and time.monotonic() < until:
-            self.process.send_signal(signal.SIGTERM)
-            with suppress(subprocess.TimeoutExpired):
-                self.process.wait(ASK_AGAIN_S)
-        if self.process.poll() is None:
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(END_S)
+        except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
 

@@ -31,6 +31,7 @@ from runcard.serving.access import Access, read_token
 from runcard.serving.guard import Guard
 from runcard.serving.http import App as AsgiApp
 from runcard.serving.settings import check_signature, read
+from runcard.serving.supervisor import end_whenever_asked
 
 # Not the package's: BentoML would take `runcard:latest` for the installed module and leave the Bento's code aside.
 NAME = "runcard-service"
@@ -81,6 +82,7 @@ class Guarded(BentomlService):  # type: ignore[misc]  # BentoML says no types th
 
 
 TAG, SETTINGS = _chosen()
+end_whenever_asked()
 
 
 @bentoml.service(

@@ -14,11 +14,12 @@ import sys
 import threading
 import time
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from runcard.errors import Stopped
 from runcard.files import write_bytes
-from runcard.interrupts import end_with_parent
+from runcard.interrupts import end_with_parent, put_off
 from runcard.tuning.task import STOPPED, Task, Told
 
 # Who runs a task; only tests of the executor name another.
@@ -129,8 +130,9 @@ def stop_when_asked(task_file: Path) -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def _stop(signum: int, _: object) -> None:
-    raise Stopped(signum)
+def _stop(signum: int, frame: FrameType | None) -> None:
+    if not put_off(signum, frame):
+        raise Stopped(signum)
 
 
 def main() -> None:

@@ -15,11 +15,11 @@ import threading
 import time
 from collections.abc import Mapping
 from types import FrameType
-from typing import Any, NoReturn
+from typing import Any
 
 from runcard.data.dataset import Dataset
 from runcard.errors import Stopped
-from runcard.interrupts import SIGNALS
+from runcard.interrupts import SIGNALS, put_off
 from runcard.tuning.task import Task
 from runcard.tuning.trial import run_task
 
@@ -73,7 +73,9 @@ def _listen_to_signals() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # of a terminal: the driver hears it too, and asks for an end
 
 
-def _stop(signum: int, _: FrameType | None) -> NoReturn:
+def _stop(signum: int, frame: FrameType | None) -> None:
+    if put_off(signum, frame):
+        return
     for each in SIGNALS:  # once is enough
         signal.signal(each, signal.SIG_IGN)
     raise Stopped(signum)
