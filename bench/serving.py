@@ -24,7 +24,7 @@ def main() -> None:
     """Run the parts that are named, each with a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_arguments(parser)
-    parser.add_argument("--rounds", type=int, default=4, help="of race; an even number is fair")
+    parser.add_argument("--rounds", type=int, default=4, help="of race and hostile; an even number is fair")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         os.environ["BENTOML_HOME"] = folder  # before BentoML is imported

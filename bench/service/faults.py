@@ -10,6 +10,7 @@ import itertools
 import json
 import signal
 import socket
+import statistics
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -129,23 +130,25 @@ async def _ended(service: Running, row: object) -> int:
 
 
 def hostile(arguments: argparse.Namespace) -> Found:
-    """A well-behaved client beside one that means harm."""
+    """A well-behaved client beside one that means harm, by turns with it alone: the machine has a p99 of its own."""
     from tests.serving.hostile import cases
 
     model = digits()
     body, seconds = json.dumps(model.rows[0]), 3 if arguments.quick else 15
+    alone, beside_them, wrong = [], [], 0
     with ours(model.tag) as service:
-        alone = loaded(service.port, body, 1, seconds)
         before = service.worker_mb
-        with sending(service.port, [case.content for case in cases()]) as sent:
-            disturbed = loaded(service.port, body, 1, seconds)
+        for _ in range(1 if arguments.quick else arguments.rounds):
+            alone.append(loaded(service.port, body, 1, seconds).p99)
+            with sending(service.port, [case.content for case in cases()]) as sent:
+                disturbed = loaded(service.port, body, 1, seconds)
+            beside_them.append(disturbed.p99)
+            wrong += disturbed.wrong
+            print(f"p99 alone {alone[-1]:.2f} ms; beside {len(sent)} hostile requests {beside_them[-1]:.2f} ms")
         grown = service.worker_mb - before
-    print(
-        f"p99 alone {alone.p99:.2f} ms; beside {len(sent)} hostile requests, {A_SECOND} a second at most, "
-        f"{disturbed.p99:.2f} ms"
-    )
-    values = {"p99 : alone": (disturbed.p99 / alone.p99, "<=", 2.0), "MB grown": (grown, "<=", 50.0)}
-    return judged({**values, "wrong answers": (disturbed.wrong, "<=", 0.0)})
+    ratio = statistics.median(beside_them) / statistics.median(alone)
+    values = {"p99 : alone": (ratio, "<=", 2.0), "MB grown": (grown, "<=", 50.0)}
+    return judged({**values, "wrong answers": (wrong, "<=", 0.0)})
 
 
 @contextlib.contextmanager

@@ -17,6 +17,7 @@ from PIL import Image
 import runcard
 from runcard.data.signature import Feature, Signature, Target
 from runcard.packaging.bundle import open_bundle
+from runcard.serving.http import RefusedError
 from runcard.serving.mistakes import RowsError
 from runcard.serving.openapi import openapi
 from runcard.serving.page import page
@@ -207,6 +208,31 @@ def test_categories_that_are_numbers_may_be_sent_as_numbers(
             reader.read(b'{"zip": %s}' % sent)
     else:
         assert reader.read(b'{"zip": %s}' % sent) == ([{"zip": read}], False)
+
+
+TOWN, TEXT = Feature("x", "category", categories=("Ulm",)), Feature("x", "text")
+NUMBERS = Feature("x", "vector", (300_000,), low=0.0, high=1.0)
+
+
+@pytest.mark.parametrize(
+    ("feature", "value"),
+    [(TOWN, "x" * 2**20), (TEXT, "x" * 2**22), (NUMBERS, [0.25] * 300_000)],
+    ids=["town", "text", "numbers"],
+)
+def test_a_long_value_is_read(feature: Feature, value: Any) -> None:
+    reader = Reader(Signature((feature,), Target("y", "regression")))
+    ((row,), many) = reader.read(json.dumps({"x": value}).encode())
+    assert (len(row["x"]), many) == (len(value), False)
+
+
+@pytest.mark.parametrize(
+    ("value", "said"), [("x" * 2**22, "a value of more than 1 MiB"), ("x," * 2**21, "more than 200,000 values")]
+)
+def test_a_value_that_no_field_has_is_refused_unread(value: str, said: str) -> None:
+    reader = Reader(Signature((TOWN,), Target("y", "regression")))
+    with pytest.raises(RefusedError, match=said) as caught:
+        reader.read(json.dumps({"x": value}).encode())
+    assert caught.value.status == 413
 
 
 def test_columns_may_be_called_anything() -> None:

@@ -9,8 +9,8 @@ from pydantic import BaseModel, FailFast, TypeAdapter, ValidationError
 from pydantic_core import from_json
 
 from runcard.data.fields import Fields, columns_of_lists
-from runcard.data.signature import Array, Signature
-from runcard.serving.counting import counted
+from runcard.data.signature import Array, Feature, Signature
+from runcard.serving.counting import WINDOW, by_window
 from runcard.serving.fields import columns_model, row_model
 from runcard.serving.http import RefusedError
 from runcard.serving.mistakes import MAX_NAMED, RowsError, explained, extra_names, refused, unknown
@@ -20,6 +20,8 @@ from runcard.serving.mistakes import MAX_NAMED, RowsError, explained, extra_name
 MOST_VALUES = 200_000
 NAMED = 8
 SIGNS = {ord(","): 1, ord("["): 1, ord("{"): 1, ord(":"): NAMED}
+# A value's bytes: a long text takes a while to be read, and keeps others waiting. An image's may hold a colour profile.
+LONGEST, LONGEST_OF_NUMBER = 2**20, 16
 
 
 class Reader:
@@ -34,6 +36,7 @@ class Reader:
         self._signature = signature
         self._names = [feature.name for feature in signature.features]
         self._most = max(MOST_VALUES, 4 * sum(math.prod(feature.shape) for feature in signature.features))
+        self._longest = max(map(longest, signature.features))
         self.model, self.columns = row_model(signature), columns_model(signature)
         self._one: TypeAdapter[Any] = TypeAdapter(self.model)
         # To the first wrong row: to explain each of a hundred thousand would keep everybody else waiting.
@@ -96,11 +99,16 @@ class Reader:
             raise RowsError(f"the body is no JSON: {error}", []) from None
 
     def _weigh(self, body: bytes | bytearray) -> None:
-        """Refuse what would take much more memory as values than it does as text."""
+        """Refuse what would take much more memory as values than it does as text, or long to be read."""
         if len(body) <= self._most // (NAMED + 1):
             return
-        if counted(body, SIGNS, self._most) > self._most:
-            raise RefusedError(413, f"the body holds more than {self._most:,} values; send fewer rows at once")
+        found = without = 0
+        for here in by_window(body, SIGNS):
+            found, without = found + here, 0 if here else without + WINDOW
+            if found > self._most:
+                raise RefusedError(413, f"the body holds more than {self._most:,} values; send fewer rows at once")
+            if without > self._longest:
+                raise RefusedError(413, f"the body holds a value of more than {self._longest / 2**20:.3g} MiB")
 
     def _check_names(self, content: Any) -> None:
         """Refuse an object that has many more fields than there are before pydantic collects them all."""
@@ -111,3 +119,8 @@ class Reader:
     def _check_extra(self, read: BaseModel, row: int | None) -> None:
         if read.model_extra:
             raise refused(unknown(read.model_extra, row, self._names), len(read.model_extra))
+
+
+def longest(feature: Feature) -> float:
+    """Bytes that its field may have without a sign of ``SIGNS``."""
+    return math.inf if feature.kind == "text" else LONGEST + LONGEST_OF_NUMBER * math.prod(feature.shape)
