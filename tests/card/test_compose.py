@@ -65,6 +65,14 @@ def test_a_folder_of_ones_own() -> None:
         runcard.load_card(["optimizer=steep"])
 
 
+def test_a_file_that_changed_meanwhile_is_read_again(away: Path) -> None:
+    file = away / "own" / "experiment" / "mine.yaml"
+    file.parent.mkdir(parents=True)
+    for model in ("cnn", "linear", "cnn"):
+        file.write_text(f"# @package _global_\ndefaults:\n  - override /model: {model}\nseed: 7\n")
+        assert compose(["experiment=mine"], away / "own").values["model"]["_target_"].lower().endswith(model)
+
+
 def test_a_folder_that_is_not_there() -> None:
     with pytest.raises(CardError, match="there is no folder"):
         runcard.load_card([], "nowhere")

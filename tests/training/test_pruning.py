@@ -202,6 +202,7 @@ except Pruned as pruned:
 """
 
 
+@pytest.mark.slow
 def test_of_several_processes_all_end() -> None:
     words = [*WORDS, "trainer=ddp", "trainer.devices=2", "trainer.accelerator=cpu"]
     done = subprocess.run([sys.executable, "-c", TWO, *words], capture_output=True, text=True, timeout=HANG_S)

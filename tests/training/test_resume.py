@@ -255,7 +255,7 @@ setattr(owner, name, sending)
 from runcard.cli.main import main
 main(sys.argv[5:])
 """
-SOME = [("minibatch", signal.SIGTERM), ("validation", signal.SIGUSR1), ("test", signal.SIGINT)]
+SOME = [("validation", signal.SIGUSR1)]
 ALL = [(phase, number) for phase in PHASES for number in (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)]
 SIGNALLED = [*SOME, *(pytest.param(*pair, marks=pytest.mark.slow) for pair in ALL if pair not in SOME)]
 

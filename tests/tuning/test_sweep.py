@@ -184,23 +184,20 @@ def test_a_folder_with_an_odd_name(name: str, command: Command) -> None:
     assert [path.name for path in Path().iterdir()] == [name]
 
 
-def test_hydras_own_multirun_comes_here_too(away: Path) -> None:
+@pytest.mark.parametrize(
+    "words", [["-m", "seed=1,2"], pytest.param(["sweep=grid", "sweep.n_trials=2"], marks=pytest.mark.slow)]
+)
+def test_hydras_own_multirun_comes_here_too(words: list[str], away: Path) -> None:
     program = (
         "import hydra\nfrom runcard.card.groups import shipped_conf\n"
         "@hydra.main(version_base='1.3', config_path=str(shipped_conf()), config_name='config')\n"
         "def main(cfg): raise SystemExit('a trial is a fit, not this')\nmain()\n"
     )
-    for words in (["-m", "seed=1,2"], ["sweep=grid", "sweep.n_trials=2"]):
-        done = subprocess.run(
-            [sys.executable, "-c", program, *words, "data=wine", *TINY[:2]],
-            capture_output=True,
-            text=True,
-            timeout=HANG_S,
-        )
-        assert done.returncode == 0, done.stderr
-        (summary,) = away.glob("studies/*/study.json")
-        assert ended(json.loads(summary.read_text())["states"]) == {"COMPLETE": 2}
-        shutil.rmtree("studies")
+    command = [sys.executable, "-c", program, *words, "data=wine", *TINY[:2]]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=HANG_S)
+    assert done.returncode == 0, done.stderr
+    (summary,) = away.glob("studies/*/study.json")
+    assert ended(json.loads(summary.read_text())["states"]) == {"COMPLETE": 2}
 
 
 def test_hydras_own_multirun_reads_no_other_groups_in_silence(away: Path) -> None:
@@ -262,8 +259,8 @@ def test_a_folder_that_was_moved(command: Command) -> None:
     ("changed", "says"),
     [
         (["optimizer.lr=interval(0.1,0.2)"], "optimizer.lr"),
-        (["sweep.metric=val/loss"], "val/loss"),
-        (["model=linear"], "model"),
+        pytest.param(["sweep.metric=val/loss"], "val/loss", marks=pytest.mark.slow),
+        pytest.param(["model=linear"], "model", marks=pytest.mark.slow),
         (["trainer.max_epochs=4"], "trainer.max_epochs"),
     ],
 )
@@ -355,7 +352,10 @@ def test_data_is_read_once(monkeypatch: pytest.MonkeyPatch, table: Path) -> None
     assert len(read) == once
 
 
-@pytest.mark.parametrize("where", ["ask", "tell", "note", "summary", "two at once"])
+OFTEN = [pytest.param(where, marks=pytest.mark.slow) for where in ("ask", "note", "summary")]
+
+
+@pytest.mark.parametrize("where", ["tell", "two at once", *OFTEN])
 def test_a_signal_while_the_study_is_written_waits(
     where: str, monkeypatch: pytest.MonkeyPatch, command: Command, away: Path
 ) -> None:

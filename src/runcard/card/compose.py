@@ -7,6 +7,7 @@ advises a ``+``, where the judge can name all of them with the right spelling.
 from __future__ import annotations
 
 import contextlib
+import functools
 import re
 import sys
 from collections.abc import Iterator, Sequence
@@ -15,6 +16,7 @@ from typing import Any
 
 from hydra import initialize_config_dir
 from hydra.core.config_loader import ConfigLoader
+from hydra.core.default_element import ResultDefault
 from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException
 from hydra.types import RunMode
@@ -84,19 +86,33 @@ def _compose(choices: Sequence[str], places: list[Path], mistakes: list[Mistake]
     library = read_library(places[0], places[1:])
     if library.mistakes:
         raise CardError([*mistakes, *library.mistakes])
-    words = [searchpath(places), *choices]
-    with loader(places[0]) as loading, no_resolvers():
-        try:
-            used = loading.compute_defaults_list("config", words, run_mode=RunMode.RUN)
-        except (HydraException, OmegaConfBaseException, OSError, ValueError, RecursionError) as error:
-            raise CardError([*mistakes, Mistake("conf", plain(error), hint=_group_hint(str(error)))]) from error
-    tree, origins, mode = merge_files(used.defaults, library.files)
+    contents = tuple((file.name, file.text) for file in library.files.values())
+    try:
+        defaults, chosen = _defaults_list(places[0], (searchpath(places), *choices), contents)
+    except (HydraException, OmegaConfBaseException, OSError, ValueError, RecursionError) as error:
+        raise CardError([*mistakes, Mistake("conf", plain(error), hint=_group_hint(str(error)))]) from error
+    tree, origins, mode = merge_files(defaults, library.files)
     for choice in choices:
         origins.setdefault(choice.partition("=")[0], f"override {choice}")
-    known: Any = used.overrides.known_choices
-    chosen = {group: known.get(group) for group in GROUPS}
     name = "-".join(str(chosen[group]) for group in ("data", "model"))
     return Template(tree, origins, name, chosen, sweeps=mode == "MULTIRUN")
+
+
+@functools.lru_cache(maxsize=64)
+def _defaults_list(
+    folder: Path, words: tuple[str, ...], contents: tuple[tuple[str, str], ...]
+) -> tuple[Sequence[ResultDefault], dict[str, str]]:
+    """Which files Hydra lays over each other, and the choices of the groups; once, for it reads all of them again.
+
+    Args:
+        folder: The first of the folders of groups.
+        words: The others, and the choices.
+        contents: Name and text of each file: on nothing else does it depend what Hydra says.
+    """
+    with loader(folder) as loading, no_resolvers():
+        used = loading.compute_defaults_list("config", [*words], run_mode=RunMode.RUN)
+    known: Any = used.overrides.known_choices
+    return used.defaults, {group: known.get(group) for group in GROUPS}
 
 
 def compose_file(path: Path, overrides: Sequence[str]) -> Composed:

@@ -35,13 +35,15 @@ class GroupFile:
     Attributes:
         name: Below its folder, without ``.yaml``, such as ``model/mlp``.
         path: Where it lies.
-        node: Its content.
+        text: What stands in it.
+        node: The same as nodes.
         values: The same as plain values.
         whole: Whether its keys are the card's, and not those of its group's section.
     """
 
     name: str
     path: Path
+    text: str
     node: yaml.MappingNode
     values: dict[str, Any]
     whole: bool

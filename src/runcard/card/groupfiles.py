@@ -52,7 +52,8 @@ def read_library(shipped: Path, own: Sequence[Path]) -> Library:
             if not NAME.fullmatch(name):
                 mistakes.append(Mistake(shown_file(path), "has a name that no choice can have", hint=NAMES))
                 continue
-            node, values, whole = _content(path, mistakes)
+            text, node, values = _content(path, mistakes)
+            whole = WHOLE.search(text[:512]) is not None
             if name.startswith("sweep/") and node is not None and not whole:
                 said, hint = (
                     "does not begin with '# @package _global_'",
@@ -60,9 +61,9 @@ def read_library(shipped: Path, own: Sequence[Path]) -> Library:
                 )
                 mistakes.append(Mistake(shown_file(path), said, f"{shown_file(path)}:1", hint))
             if node is not None:
-                files[name] = GroupFile(name, path, node, values, whole=whole or "/" not in name)
+                files[name] = GroupFile(name, path, text, node, values, whole=whole or "/" not in name)
             else:
-                broken[name] = GroupFile(name, path, NOTHING, {}, whole=False)
+                broken[name] = GroupFile(name, path, text, NOTHING, {}, whole=False)
     for file in files.values():
         mistakes += in_file(file, files | broken, is_root=file.path.parent == shipped)
     mistakes += too_many(files)
@@ -97,8 +98,8 @@ def _yaml_files(folder: Path, mistakes: list[Mistake]) -> Iterator[Path]:
             return
 
 
-def _content(path: Path, mistakes: list[Mistake]) -> tuple[yaml.MappingNode | None, dict[str, Any], bool]:
-    """Nodes and values of a file, and whether it is the whole card that they stand in."""
+def _content(path: Path, mistakes: list[Mistake]) -> tuple[str, yaml.MappingNode | None, dict[str, Any]]:
+    """Text, nodes and values of a file."""
     text = ""
     try:
         text = read_text(path, mark=True)
@@ -107,9 +108,9 @@ def _content(path: Path, mistakes: list[Mistake]) -> tuple[yaml.MappingNode | No
         node, values, problems = None, {}, error.problems
     except OSError as error:
         mistakes.append(Mistake(shown_file(path), f"cannot be read: {error.strerror}"))
-        return None, {}, False
+        return text, None, {}
     mistakes += [at_line(path, problem) for problem in problems]
-    return node, values, WHOLE.search(text[:512]) is not None
+    return text, node, values
 
 
 @functools.lru_cache(maxsize=2 * MAX_FILES)
