@@ -94,13 +94,22 @@ def test_choice_fits_for_one_step(path: Path, request: pytest.FixtureRequest) ->
     assert f"test/{run.card.problem.metric}" in run.metrics
 
 
-@pytest.mark.parametrize("path", sorted((CONF / "sweep").glob("*.yaml")), ids=name)
-@pytest.mark.parametrize("other", [path for path in CHOICES if path.parent.name in ("model", "optimizer")], ids=name)
+SWEEPS = sorted((CONF / "sweep").glob("*.yaml"))
+OTHERS = [path for path in CHOICES if path.parent.name in ("model", "optimizer")]
+# By default a third, in which each stands with some of the others.
+PAIRS = [
+    pytest.param(sweep, other, marks=[] if (number + place) % 3 == 0 else pytest.mark.slow)
+    for number, sweep in enumerate(SWEEPS)
+    for place, other in enumerate(OTHERS)
+]
+
+
+@pytest.mark.parametrize(("path", "other"), PAIRS, ids=name)
 def test_sweep_goes_with_every_model_and_optimizer(path: Path, other: Path, command: Command) -> None:
     assert command("check", f"sweep={path.stem}", "data=digits", *overrides(other)).code == 0
 
 
-@pytest.mark.parametrize("path", sorted((CONF / "sweep").glob("*.yaml")), ids=name)
+@pytest.mark.parametrize("path", SWEEPS, ids=name)
 def test_sweep_tries_one_step(path: Path) -> None:
     study = runcard.sweep(runcard.load_sweep([f"sweep={path.stem}", "data=wine", *TINY[:2], "sweep.n_trials=2"]))
     assert study.summary["sampler"] == path.stem

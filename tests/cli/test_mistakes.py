@@ -245,8 +245,12 @@ def test_signals_end_a_fit(signum: signal.Signals, code: int, times: int) -> Non
 def test_a_signal_within_an_import_is_not_lost(away: Path) -> None:
     # As libraries do that can do without another one; and what is raised in a module in C is an ImportError after it.
     swallows = "import os, signal\ntry:\n    os.kill(os.getpid(), signal.SIGTERM)\nexcept BaseException:\n    pass\n"
-    (away / "swallows.py").write_text(swallows + "import torch\nclass Net(torch.nn.Linear): pass\n")
-    words = ["check", "--trust", "swallows", "model._target_=swallows.Net"]
+    # Slow enough to be there still when the signal comes again.
+    slow = "import time, torch\nclass Net(torch.nn.Module):\n    def __init__(self, input_shape, outputs):\n"
+    (away / "swallows.py").write_text(f"{swallows}{slow}        super().__init__()\n        time.sleep({HANG_S})\n")
+    (away / "own" / "model").mkdir(parents=True)
+    (away / "own" / "model" / "slow.yaml").write_text("_target_: swallows.Net\n")
+    words = ["fit", "--trust", "swallows", "--config-dir", "own", "model=slow", "data=wine"]
     environment = {**os.environ, "PYTHONPATH": str(away)}
     program = str(Path(sys.executable).with_name("runcard"))
     done = subprocess.run([program, *words], env=environment, capture_output=True, text=True, timeout=HANG_S)

@@ -87,7 +87,11 @@ def test_a_bundle_answers_as_its_run(output: str, table_made: Made, command: Com
         assert (found["probability_yes"] - expected["probability_yes"]).abs().max() < 1e-5  # type: ignore[operator]
 
 
-@pytest.mark.parametrize("kind", ["digits_made", "vector_made", "sequence_made", "text_made"])
+KINDS: list[Any] = ["digits_made", "text_made"]
+KINDS += [pytest.param(kind, marks=pytest.mark.slow) for kind in ("vector_made", "sequence_made")]
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_of_bundle(kind: str, request: pytest.FixtureRequest, command: Command) -> None:
     made: Made = request.getfixturevalue(kind)
     found, _ = runcard.tested_rows(made.run.path)

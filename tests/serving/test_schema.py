@@ -44,7 +44,10 @@ bearer = {{ bearer = "{TOKEN}" }}
 """
 
 
-@pytest.fixture(params=["table", "table with a token", "digits"])
+SERVED = ["table", *(pytest.param(name, marks=pytest.mark.slow) for name in ("table with a token", "digits"))]
+
+
+@pytest.fixture(params=SERVED)
 def service(request: pytest.FixtureRequest, away: Path) -> Iterator[str]:
     """The address of a service, and beside this test what Schemathesis needs to ask it."""
     name, _, token = request.param.partition(" with a ")

@@ -71,6 +71,7 @@ def test_other_answers_are_noticed(finished: Path, copy: RunFolder) -> None:
     assert compare(RunFolder(finished), copy, {}, 0.0).differs == ["the answers to the test rows"]
 
 
+@pytest.mark.slow
 def test_where_versions_changed_a_tolerance_holds(copy: RunFolder, command: Command) -> None:
     environment = json.loads(copy.environment.read_text())
     environment["packages"]["torch"] = "1.0"

@@ -141,6 +141,7 @@ def test_the_server_dies_and_trials_go_on(pool: Pool) -> None:
     assert stopped.outcome["state"] == "STOPPED"
 
 
+@pytest.mark.slow
 def test_the_server_dies_while_nobody_asks_for_a_trial(pool: Pool) -> None:
     pool.start(task(0, *LONG))
     process_of(pool, 0)

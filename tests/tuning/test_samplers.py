@@ -113,6 +113,14 @@ class TestGp(Guided):
     sampler = "gp"
     trials = 9  # each takes it half a second
 
+    @pytest.mark.slow
+    def test_so_does_one_that_was_killed(self) -> None:
+        super().test_so_does_one_that_was_killed()
+
+    @pytest.mark.slow
+    def test_it_learns(self) -> None:
+        super().test_it_learns()
+
 
 class TestCmaes(Guided):
     sampler = "cmaes"

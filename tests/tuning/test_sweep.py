@@ -412,6 +412,7 @@ def test_nothing_is_left_of_a_study_that_did_not_begin(monkeypatch: pytest.Monke
     assert command(*words).code == 0
 
 
+@pytest.mark.slow
 def test_a_disk_that_is_full_ends_the_sweep_in_one_line(away: Path) -> None:
     limit = "resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000,) * 2)"
     full = f"import os, resource, sys; {limit}; os.execv(sys.argv[1], sys.argv[1:])"
