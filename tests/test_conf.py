@@ -109,7 +109,12 @@ def test_sweep_goes_with_every_model_and_optimizer(path: Path, other: Path, comm
     assert command("check", f"sweep={path.stem}", "data=digits", *overrides(other)).code == 0
 
 
-@pytest.mark.parametrize("path", SWEEPS, ids=name)
+BRIEF = ("grid", "tpe")
+
+
+@pytest.mark.parametrize(
+    "path", [pytest.param(path, marks=[] if path.stem in BRIEF else pytest.mark.slow) for path in SWEEPS], ids=name
+)
 def test_sweep_tries_one_step(path: Path) -> None:
     study = runcard.sweep(runcard.load_sweep([f"sweep={path.stem}", "data=wine", *TINY[:2], "sweep.n_trials=2"]))
     assert study.summary["sampler"] == path.stem

@@ -267,6 +267,7 @@ def test_a_card_of_nothing_but_own_classes_goes_the_whole_way(project: str, comm
     assert onnxruntime.InferenceSession(packaged.path / "model.onnx").get_inputs()
 
 
+@pytest.mark.slow
 def test_resumed_to_the_same_bits(project: str, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     count = str(Path("epochs.txt").absolute())
     words = ["experiment=own", "trainer.max_epochs=6", "checkpoint.every_s=0", "report=false"]

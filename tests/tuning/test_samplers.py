@@ -118,6 +118,10 @@ class TestGp(Guided):
         super().test_so_does_one_that_was_killed()
 
     @pytest.mark.slow
+    def test_another_seed_tries_others(self) -> None:
+        super().test_another_seed_tries_others()
+
+    @pytest.mark.slow
     def test_it_learns(self) -> None:
         super().test_it_learns()
 
