@@ -15,6 +15,8 @@ from typing import Any
 
 # Ctrl-C, the usual "end now", and what a cluster sends some time before it takes a machine back.
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
+# Seconds between two looks whether an import is over, and after which it is broken off all the same: torch takes a few.
+LOOK_EVERY_S, PATIENCE_S = 0.01, 10.0
 
 
 PR_SET_PDEATHSIG = 1  # of linux/prctl.h
@@ -29,8 +31,7 @@ def end_with_parent(signum: signal.Signals) -> None:
         os.kill(os.getpid(), signum)
 
 
-# Seconds between two looks whether an import is over, and after which it is broken off all the same: torch takes a few.
-LOOK_EVERY_S, PATIENCE_S = 0.01, 10.0
+# Signal → when it was put off first.
 _put_off: dict[int, float] = {}
 
 
