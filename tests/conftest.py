@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import shutil
@@ -30,6 +31,7 @@ import runcard
 from runcard import hiding
 from runcard.cli import main as cli
 from runcard.evaluation.predictor import Run
+from runcard.garbage import look_seldom
 from runcard.packaging.package import Packaged
 
 # One step through everything, no drawing.
@@ -58,6 +60,15 @@ TINY_TEXTS = {
 }
 GLAD, SAD = ("good", "great", "lovely", "fine"), ("bad", "awful", "dull", "poor")
 PLAIN = ("the", "film", "was", "a", "story", "with", "actors", "and", "music", "in", "it", "for", "us", ",", ".", "!")
+
+
+def pytest_configure() -> None:
+    look_seldom()  # else every tenth second of a test run goes into looking through what torch's import made
+
+
+def pytest_collection_finish() -> None:
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_unconfigure() -> None:

@@ -65,11 +65,11 @@ def fits(said: Said, words: list[str]) -> None:
     assert "Traceback" not in said.err
 
 
-def test_the_example_does_what_its_readme_says(example: Path, installed: Command) -> None:
+def test_the_example_does_what_its_readme_says(example: Path, command: Command) -> None:
     typed = commands((example / "README.md").read_text(encoding="utf-8"))
     assert len(typed) == 5
     for words in typed:
-        said = installed(*words, *(TINY if words[0] == "fit" else []))
+        said = command(*words, *(TINY if words[0] == "fit" else []))
         if "data.dais=30" in words:
             assert said.code == 2
             assert "Did you mean days?" in said.err

@@ -16,6 +16,7 @@ FILES = sorted((ROOT / "runcard").rglob("*.py"))
 ORDER = [
     "errors",
     "interrupts",
+    "garbage",
     "environment",
     "hiding",
     "visible",

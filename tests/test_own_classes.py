@@ -261,10 +261,15 @@ def test_a_card_of_nothing_but_own_classes_goes_the_whole_way(project: str, comm
     assert run.card.to_dict()["model"]["dropout"] == 0.1, "what its signature says is written down"
     assert run.card.origins["model.dropout"] == f"default of {project}.parts.Net"
     assert run.metrics["test/accuracy"] > 0.5
-    assert command("verify", str(run.path)).code == 0
     assert command("evaluate", str(run.path)).code == 0
     packaged = runcard.package(run.path, http=False)
     assert onnxruntime.InferenceSession(packaged.path / "model.onnx").get_inputs()
+
+
+@pytest.mark.slow
+def test_a_run_of_own_classes_comes_out_the_same(project: str, command: Command) -> None:
+    run = command("fit", "experiment=own", "trainer.max_epochs=3", "--json").json["run"]
+    assert command("verify", run).code == 0
 
 
 @pytest.mark.slow

@@ -9,17 +9,14 @@ import sys
 from typing import NoReturn
 
 from runcard.cli.main import main as command
+from runcard.garbage import look_seldom
 from runcard.interrupts import SIGNALS
-
-# New objects between two looks for garbage. Importing torch and Lightning makes a million that stay: with Python's own
-# number a fit waits half a second for nothing.
-OBJECTS_BETWEEN_COLLECTIONS = 20_000
 
 
 def main() -> NoReturn:
     """Run the command line and leave the process."""
     _leave_working_directory()
-    gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
+    look_seldom()
     try:
         command()
     finally:

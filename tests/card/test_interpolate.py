@@ -15,7 +15,7 @@ import runcard
 from runcard.card.interpolate import escaped, fill_in, literal
 from runcard.errors import CardError
 from runcard.yamltext import dump_yaml
-from tests.conftest import TINY, Command, customers
+from tests.conftest import TINY, Command, Said, customers
 
 TREE = {
     "a": "${b.c}",
@@ -79,7 +79,9 @@ def test_references_that_stand_for_gigabytes(link: object) -> None:
     assert any("more than" in text for text in said)
 
 
-def test_what_the_environment_holds_is_in_no_file(monkeypatch: pytest.MonkeyPatch, command: Command) -> None:
+@pytest.fixture
+def secretive(monkeypatch: pytest.MonkeyPatch, command: Command) -> Said:
+    """What was said by a fit of a card that reads the environment."""
     customers(60).write_csv("rows.csv")
     monkeypatch.setenv("SECRET", "hunter2hunter2")
     monkeypatch.setenv("FOLDER", ".")
@@ -91,7 +93,11 @@ def test_what_the_environment_holds_is_in_no_file(monkeypatch: pytest.MonkeyPatc
     ]
     said = command("fit", *words, "problem.risk=pre ${problem.goal}", "problem.impact=\\${x}", *TINY, "--json")
     assert said.code == 0, said.err
-    folder = Path(json.loads(said.out)["run"])
+    return said
+
+
+def test_what_the_environment_holds_is_in_no_file(secretive: Said, command: Command) -> None:
+    folder = Path(secretive.json["run"])
     run = runcard.evaluate(folder)
     assert run.card.problem.goal == "hunter2hunter2"
     assert run.card.problem.risk == "pre hunter2hunter2"
@@ -100,11 +106,15 @@ def test_what_the_environment_holds_is_in_no_file(monkeypatch: pytest.MonkeyPatc
     files = [path for place in (folder, package) for path in place.rglob("*") if path.is_file()]
     assert len(files) > 10
     assert not [path for path in files if b"hunter2" in path.read_bytes() and path.name != "report.html"]
-    assert "hunter2" not in said.out + said.err
+    assert "hunter2" not in secretive.out + secretive.err
     shown = command("check", str(folder / "card.yaml"), "--json")
     assert "hunter2" not in shown.out + shown.err
     assert "${oc.env:SECRET}" in shown.out
-    assert command("verify", str(folder)).code == 0
+
+
+@pytest.mark.slow
+def test_what_reads_the_environment_comes_out_the_same(secretive: Said, command: Command) -> None:
+    assert command("verify", secretive.json["run"]).code == 0
 
 
 @pytest.mark.parametrize("folder", [".", "below", "/absolute", "~", "s3://bucket"])

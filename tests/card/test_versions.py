@@ -26,17 +26,14 @@ def older(run: Run, where: Path) -> Path:
     return where
 
 
-def test_a_run_of_version_1_is_used_as_any_other(wine_run: Run, away: Path, command: Command) -> None:
+@pytest.mark.parametrize(
+    "words", [["evaluate"], ["resume"], pytest.param(["verify"], marks=pytest.mark.slow), ["package", "--no-http"]]
+)
+def test_a_run_of_version_1_is_used_as_any_other(words: list[str], wine_run: Run, away: Path, command: Command) -> None:
     run = older(wine_run, away / "wine" / "old")
     assert runcard.load_card([str(run / "card.yaml")]) == wine_run.card
-    for words in (
-        ["evaluate", str(run)],
-        ["resume", str(run)],
-        ["verify", str(run)],
-        ["package", "--no-http", str(run)],
-    ):
-        said = command(*words)
-        assert said.code == 0, said.err
+    said = command(*words, str(run))
+    assert said.code == 0, said.err
     assert parse_yaml((run / "card.yaml").read_text())["version"] == 1, "the file stays as it is"
 
 

@@ -151,6 +151,7 @@ def test_the_module_is_the_command(installed: Command) -> None:
     assert json.loads(done.stdout) == installed("check", "data=wine", "--json").json
 
 
+@pytest.mark.slow
 def test_the_whole_line_as_installed(installed: Command, away: Path) -> None:
     customers(100).write_csv("customers.csv")
     table = ["data=table", "data.path=customers.csv", "problem.target=churned"]

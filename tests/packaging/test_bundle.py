@@ -141,6 +141,7 @@ def test_regression(command: Command) -> None:
     assert np.abs(answers - expected).max() <= 1e-5 * bundle.transforms.target.std
 
 
+@pytest.mark.slow
 def test_the_winner_of_a_study(command: Command) -> None:
     study = command("fit", "-m", "data=wine", *TINY[:2], "seed=1,2", "--json").json
     said = command("package", "--no-http", study["study"], "--json")

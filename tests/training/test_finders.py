@@ -155,6 +155,7 @@ def test_a_sweep_does_not_compare_auto(override: str, command: Command) -> None:
     assert (said.code, mistake["key"], f"{key}=auto for all" in mistake["hint"]) == (2, key, True)
 
 
+@pytest.mark.slow
 def test_each_trial_finds_its_own() -> None:
     words = ["data=wine", "model=linear,mlp", "optimizer.lr=auto", "trainer.max_epochs=1"]
     study = runcard.sweep(runcard.load_sweep(words))

@@ -76,6 +76,7 @@ def test_workers_give_the_same_minibatches(make: Callable[[int], Part]) -> None:
     alone = rows_of(Loading(part, part, lambda: (2, 1), batch_size=8, seed=0, steps=3))
     helped = Loading(part, part, lambda: (2, 1), batch_size=8, seed=0, steps=3, workers=2)
     assert rows_of(helped) == alone
+    helped.close()
 
 
 def test_validation_keeps_the_order() -> None:

@@ -32,6 +32,7 @@ def copy(finished: Path, away: Path) -> RunFolder:
     return RunFolder(Path(shutil.copytree(finished, away / "copy")))
 
 
+@pytest.mark.slow
 def test_a_run_comes_out_the_same(finished: Path, command: Command) -> None:
     said = command("verify", str(finished), "--json")
     assert (said.code, said.json["same"], said.json["differs"], said.json["first_step"]) == (0, True, [], None)

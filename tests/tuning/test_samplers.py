@@ -114,6 +114,10 @@ class TestGp(Guided):
     trials = 9  # each takes it half a second
 
     @pytest.mark.slow
+    def test_the_same_seed_tries_the_same(self) -> None:
+        super().test_the_same_seed_tries_the_same()
+
+    @pytest.mark.slow
     def test_so_does_one_that_was_killed(self) -> None:
         super().test_so_does_one_that_was_killed()
 

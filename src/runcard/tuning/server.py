@@ -24,6 +24,11 @@ import socket
 import sys
 from typing import Any, NoReturn
 
+from runcard.garbage import look_seldom
+
+if __name__ == "__main__":
+    look_seldom()  # before all the imports
+
 from runcard import environment
 from runcard.data.dataset import Dataset
 from runcard.tuning.forkserver import MAX_MESSAGE

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import faulthandler
-import gc
 import json
 import logging
 import os
@@ -19,13 +18,13 @@ from typing import Any
 
 from runcard.data.dataset import Dataset
 from runcard.errors import Stopped
+from runcard.garbage import look_seldom
 from runcard.interrupts import SIGNALS, put_off
 from runcard.tuning.task import Task
 from runcard.tuning.trial import run_task
 
 # Time to save after the driver has died, and before this process does.
 GRACE_S = 3.0
-OBJECTS_BETWEEN_COLLECTIONS = 20_000  # as of the command itself
 
 
 def work(conversation: socket.socket, data: Mapping[str, Dataset]) -> None:
@@ -38,7 +37,7 @@ def work(conversation: socket.socket, data: Mapping[str, Dataset]) -> None:
     """
     _listen_to_signals()
     faulthandler.enable()
-    gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
+    look_seldom()
     logging.getLogger("runcard").addHandler(logging.NullHandler())  # run.log has it; a terminal has the driver
     threading.Thread(target=_end_with_driver, args=(conversation,), daemon=True).start()
     lines = conversation.makefile("rw", encoding="utf-8")
