@@ -11,6 +11,11 @@ import signal
 import sys
 from pathlib import Path
 
+from runcard.garbage import look_seldom
+
+if __name__ == "__main__":
+    look_seldom()  # before all the imports
+
 from runcard.fitting import follow
 from runcard.interrupts import SIGNALS, end_with_parent
 from runcard.runs import RunFolder

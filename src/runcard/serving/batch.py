@@ -5,20 +5,21 @@ from __future__ import annotations
 import io
 import secrets
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import polars as pl
 
+from runcard.data.answers import answers_frame
 from runcard.data.fields import missing
+from runcard.data.frames import read_csv_text, reading_of
 from runcard.data.signature import Array, Columns, surprises
+from runcard.data.values import as_written, columns_of
 from runcard.errors import DataError
 from runcard.serving.arrow import check_stream
 from runcard.serving.counting import counted
 from runcard.serving.http import ARROW, CSV, JSON, Answer, Asked, Header, RefusedError, check_count, encoded
 from runcard.serving.predictor import Predictor
-
-if TYPE_CHECKING:
-    import polars as pl
 
 TYPES = "application/json, text/csv or application/vnd.apache.arrow.stream"
 FEW = 10  # rows that a warning names
@@ -73,13 +74,10 @@ class Batch:
         return Answer(encoded(said | {"warnings": self._warnings(columns)}), headers=self._headers(number))
 
     def _csv(self, body: bytes | bytearray) -> Answer:
-        from runcard.data.frames import read_csv_text, reading_of
-        from runcard.data.values import as_written
-
         self._weigh(body)
         texts = as_written(self._bundle.signature)
         frame = read_csv_text(bytes(body), texts=texts, **reading_of(self._bundle.card["data"]))
-        return self._answered(frame, CSV, lambda answers: answers.write_csv().encode())
+        return self._answered(frame, CSV, csv_of)
 
     def _weigh(self, body: bytes | bytearray) -> None:
         """Refuse what would take much more memory or time than its length tells."""
@@ -90,27 +88,14 @@ class Batch:
             raise RefusedError(413, f"the CSV holds more than {MOST_CELLS:,} cells; send fewer rows at once")
 
     def _arrow(self, body: bytes | bytearray) -> Answer:
-        import polars as pl
-
         check_stream(body, self._predictor.max_rows)
         try:
             frame = pl.read_ipc_stream(io.BytesIO(body))
         except (Exception, pl.exceptions.PanicException) as error:  # polars lets through what its parts stumble over
             raise RefusedError(400, "the body is no Arrow stream that can be read") from error
-
-        def write(answers: pl.DataFrame) -> bytes:
-            buffer = io.BytesIO()
-            answers.write_ipc_stream(buffer, compat_level=pl.CompatLevel.oldest())
-            return buffer.getvalue()
-
-        return self._answered(frame, ARROW, write)
+        return self._answered(frame, ARROW, arrow_of)
 
     def _answered(self, frame: pl.DataFrame, kind: bytes, write: Callable[[pl.DataFrame], bytes]) -> Answer:
-        import polars as pl
-
-        from runcard.data.answers import answers_frame
-        from runcard.data.values import columns_of
-
         check_count(frame.height, self._predictor.max_rows)
         columns = columns_of(frame, self._bundle.signature)
         table = answers_frame(self._bundle.signature.target, self._bundle.answer(columns))
@@ -150,3 +135,22 @@ class Batch:
             said[rows] += np.where(said[rows] == "", name, ", " + name).astype(object)
         found: list[str] = said.tolist()
         return found
+
+
+def csv_of(table: pl.DataFrame) -> bytes:
+    """A table as CSV."""
+    return table.write_csv().encode()
+
+
+def arrow_of(table: pl.DataFrame) -> bytes:
+    """A table as an Arrow stream."""
+    buffer = io.BytesIO()
+    table.write_ipc_stream(buffer, compat_level=pl.CompatLevel.oldest())
+    return buffer.getvalue()
+
+
+def warm_tables() -> None:
+    """Read and write a table in each form: the first time takes polars a tenth of a second, and memory that stays."""
+    table = pl.DataFrame({"a": [0.0, 1.0], "b": ["x", "y"]})
+    read_csv_text(csv_of(table))
+    pl.read_ipc_stream(io.BytesIO(arrow_of(table)))

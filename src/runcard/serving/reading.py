@@ -25,7 +25,7 @@ class Requests:
         self._batch = Batch(predictor)
         self._explainer = Explainer(predictor.bundle)
 
-    # Many questions to the network for one answer; many rows, of which the first CSV takes 0.1 s of imports.
+    # Many questions to the network for one answer; many rows.
     LONG = frozenset({"/explain", "/predict/batch"})
 
     def routes(self) -> Mapping[str, Callable[[Asked], Answer]]:
