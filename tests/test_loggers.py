@@ -368,6 +368,7 @@ def test_names_that_a_user_makes_up_are_no_keys() -> None:
     assert settings(odd)["model.hidden"] == "[128, 128]"
 
 
+@pytest.mark.slow
 def test_csv_imports_no_tracker() -> None:
     script = (
         f"import sys, runcard\nruncard.fit(runcard.load_card(['data=wine', *{TINY!r}]))\n"

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import copy
+import functools
 import itertools
 import os
 import random
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -530,8 +531,10 @@ def spoilt(name: str, kind: int, place: int, letter: str) -> str:
     return name[:at] + name[at + 1 : at + 2] + name[at] + name[at + 2 :]
 
 
-def every_card() -> Iterator[tuple[list[str], dict[str, Any]]]:
+@functools.cache
+def every_card() -> list[tuple[list[str], dict[str, Any]]]:
     """A card with each choice of each group, as what is typed and as values."""
+    cards = []
     extra = {
         "data=table": ["data.path=x.csv", "problem.target=y"],
         "data=arrays": ["data.inputs=x.npy", "data.targets=y.npy"],
@@ -543,17 +546,22 @@ def every_card() -> Iterator[tuple[list[str], dict[str, Any]]]:
                 continue
             words = [f"{group}={choice}"]
             words += extra.get(words[0], [])
-            yield words, runcard.load_card(words).to_dict()
+            cards.append((words, runcard.load_card(words).to_dict()))
+    return cards
 
 
-CARDS = list(every_card())
-# Key → a card that has it; keys of sections are among them.
-KEYS: dict[str, dict[str, Any]] = {}
-for _, _values in CARDS:
-    for _key in flatten(_values):
-        _parts = _key.split(".")
-        for _number in range(1, len(_parts) + 1):
-            KEYS.setdefault(".".join(_parts[:_number]), _values)
+@functools.cache
+def every_key() -> dict[str, dict[str, Any]]:
+    """Key → a card that has it; keys of sections are among them."""
+    keys: dict[str, dict[str, Any]] = {}
+    for _, values in every_card():
+        for key in flatten(values):
+            parts = key.split(".")
+            for number in range(1, len(parts) + 1):
+                keys.setdefault(".".join(parts[:number]), values)
+    return keys
+
+
 CHOICES = {f"{group}={choice}" for group, choices in group_choices().items() for choice in choices}
 
 
@@ -562,9 +570,9 @@ def exists(values: dict[str, Any], key: str) -> bool:
     return any(name == key or name.startswith(f"{key}.") for name in flatten(values))
 
 
-def offered(key: str, wrong: str) -> list[str]:
+def offered(values: dict[str, Any], wrong: str) -> list[str]:
     """The names that are offered for a misspelt key, in a card that has the right one; it must be refused."""
-    tree, mistakes = copy.deepcopy(KEYS[key]), list[Mistake]()
+    tree, mistakes = copy.deepcopy(values), list[Mistake]()
     lay_over(tree, [Override(wrong, 1, False, f"{wrong}=1")], {}, mistakes)
     with pytest.raises(CardError) as caught:
         judge(Composed(tree, {}, mistakes))
@@ -590,12 +598,12 @@ def edited(name: str, count: int, chance: random.Random) -> str:
 @pytest.mark.parametrize("every", [6, pytest.param(1, marks=pytest.mark.slow)])
 def test_one_slip_in_a_key_is_refused_and_the_key_is_offered(every: int) -> None:
     missed = []
-    for number, key in enumerate(KEYS):
+    for number, (key, values) in enumerate(every_key().items()):
         head, dot, leaf = key.rpartition(".")
         for place, kind in [*itertools.product(range(len(leaf) + 1), range(4))][number % every :: every]:
             chance = random.Random(f"{key} {place} {kind}")
             wrong = f"{head}{dot}{spoilt(leaf, kind, place, chance.choice(LETTERS))}"
-            if not wrong.endswith(".") and not exists(KEYS[key], wrong) and key not in offered(key, wrong):
+            if not wrong.endswith(".") and not exists(values, wrong) and key not in offered(values, wrong):
                 missed.append((key, wrong))
     assert not missed
 
@@ -615,11 +623,10 @@ def test_one_slip_in_a_choice_is_refused_and_the_choice_is_offered() -> None:
 def test_one_slip_in_a_group_is_refused_and_the_group_is_offered() -> None:
     values, missed = runcard.load_card().to_dict(), []
     for group in GROUPS:
-        KEYS.setdefault(group, values)
         for place, kind in itertools.product(range(len(group) + 1), range(4)):
             chance = random.Random(f"{group} {place} {kind}")
             wrong = spoilt(group, kind, place, chance.choice(LETTERS))
-            if not exists(values, wrong) and wrong not in GROUPS and group not in offered(group, wrong):
+            if not exists(values, wrong) and wrong not in GROUPS and group not in offered(values, wrong):
                 missed.append((group, wrong))
     assert not missed
 
@@ -628,16 +635,17 @@ def test_one_slip_in_a_group_is_refused_and_the_group_is_offered() -> None:
 def test_two_slips_in_a_key_still_find_it(most: int) -> None:
     chance = random.Random(0)
     tried, found = 0, 0
-    names = sorted(KEYS)
+    keys = every_key()
+    names = sorted(keys)
     while tried < most:
         key = chance.choice(names)
         head, dot, leaf = key.rpartition(".")
         spoilt_leaf = edited(leaf, 2, chance)
         wrong = f"{head}{dot}{spoilt_leaf}"
-        if edits(leaf, spoilt_leaf) != 2 or not spoilt_leaf or exists(KEYS[key], wrong):
+        if edits(leaf, spoilt_leaf) != 2 or not spoilt_leaf or exists(keys[key], wrong):
             continue
         tried += 1
-        found += key in offered(key, wrong)
+        found += key in offered(keys[key], wrong)
     assert found / tried >= 0.95, found / tried
 
 
@@ -656,7 +664,7 @@ def test_two_slips_in_a_choice_still_find_it() -> None:
 
 
 @settings(max_examples=30, deadline=None)
-@given(st.sampled_from(CARDS), st.data())
+@given(st.deferred(lambda: st.sampled_from(every_card())), st.data())
 def test_one_slip_in_what_is_typed(card: tuple[list[str], dict[str, Any]], data: st.DataObject) -> None:
     words, values = card
     key = data.draw(st.sampled_from(sorted(flatten(values))))

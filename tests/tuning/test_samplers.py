@@ -163,7 +163,9 @@ class TestGrid(SamplerContract):
         assert tried(self.plan(), "one") == tried(self.plan(seed=1), "two") == list(self.plan().points())
 
 
-@pytest.mark.parametrize("sampler", ["random", "tpe", "gp", "cmaes", "qmc", "nsga2"])
+@pytest.mark.parametrize(
+    "sampler", ["random", "tpe", pytest.param("gp", marks=pytest.mark.slow), "cmaes", "qmc", "nsga2"]
+)
 def test_a_key_that_applies_to_some(sampler: str) -> None:
     points = tried(planned(f"sweep={sampler}", "sweep.metric=null", "sweep.space={}", *CONDITIONAL, NUMBERS[1]), "one")
     assert {point["model"] for point in points} == {"linear", "mlp"}
