@@ -66,6 +66,11 @@ def pytest_configure() -> None:
     look_seldom()  # else every tenth second of a test run goes into looking through what torch's import made
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    # First those that take longest: at the end one process would have nothing left while the other is at them.
+    items.sort(key=lambda item: item.path.parent.name != "tuning")
+
+
 def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()

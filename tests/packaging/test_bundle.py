@@ -272,14 +272,20 @@ def test_an_outlier_in_the_test_rows_is_no_reason_to_refuse(away: Path, command:
     assert said.json["deviation"] <= 1e-5
 
 
-def test_what_is_short_is_said(command: Command) -> None:
-    words = ["data=wine", "model=linear", *TINY[:2], "problem.least_value=1.0", "seed=1,2"]
-    study = command("fit", "-m", *words, "--json").json["study"]
+def test_too_low_a_score_is_said(command: Command) -> None:
+    run = command("fit", "data=wine", "model=linear", *TINY, "problem.least_value=1.0", "--json").json["run"]
+    said = command("package", "--no-http", run)
+    assert said.code == 0
+    assert "the least acceptable is 1.0000" in said.err
+
+
+@pytest.mark.slow
+def test_a_study_that_stopped_early_is_said(command: Command) -> None:
+    study = command("fit", "-m", "data=wine", "model=linear", *TINY[:2], "seed=1,2", "--json").json["study"]
     summary = json.loads((Path(study) / "study.json").read_text())
     (Path(study) / "study.json").write_text(json.dumps(summary | {"n_trials": 200}))
     said = command("package", "--no-http", study)
     assert said.code == 0
-    assert "the least acceptable is 1.0000" in said.err
     assert "stopped after 2 of 200 trials" in said.err
 
 

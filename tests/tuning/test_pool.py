@@ -231,6 +231,7 @@ def test_memory_settings_are_the_servers_and_the_users_go_first(
         monkeypatch.setenv("GLIBC_TUNABLES", own)
     server = Forkserver()
     try:
+        server.wait_until_up()
         found = psutil.Process(server._process.pid).environ()["GLIBC_TUNABLES"].split(":")
         assert found[0] == (own or MALLOC).split(":")[0]  # glibc cuts off the rest when it has read it
     finally:
