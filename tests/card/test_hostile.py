@@ -966,6 +966,7 @@ def test_no_plugin_of_the_working_directory(words: list[str], away: Path) -> Non
     assert said.code == 0, said.err
 
 
+@pytest.mark.slow
 def test_a_child_imports_nothing_from_the_working_directory(wine_run: Run, command: Command, away: Path) -> None:
     # `python -m` looks there first: whose installed command is asked to verify has not asked for that.
     plant(["runcard/__init__", "runcard/__main__", "torch"], away / CANARY)

@@ -165,6 +165,7 @@ def test_compare_shows_what_differs_section_by_section(command: Command) -> None
     assert list(data["differs"])[-2:] == ["runs_dir", "name"]
 
 
+@pytest.mark.slow
 def test_compare_runs_and_trials(command: Command) -> None:
     run = command("fit", "data=wine", "seed=1", *TINY, "--json").json["run"]
     study = command("fit", "-m", "data=wine", "seed=1,2", *TINY, "--json").json["study"]

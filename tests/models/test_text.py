@@ -53,6 +53,7 @@ def test_it_learns_and_answers_as_it_was_evaluated(text_made: Made) -> None:
     assert answers["prediction"].to_list()[:2] == ["liked", "loathed"]
 
 
+@pytest.mark.slow
 def test_a_run_needs_neither_the_folder_nor_the_hub(card: list[str], command: Command) -> None:
     said = command("fit", *card, *TINY, "--json")
     assert said.code == 0, said.err

@@ -166,6 +166,7 @@ def refused(tag: str, *more: str, **variables: str) -> str:
     return done.stderr
 
 
+@pytest.mark.slow
 def test_only_where_its_package_is_trusted_and_found(
     project: Project, bundle: tuple[str, Path], away: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -222,7 +222,8 @@ def test_the_server_has_computed_nothing_when_it_has_rehearsed(pool: Pool) -> No
     assert server.num_threads() == before
 
 
-@pytest.mark.parametrize("own", [None, pytest.param("glibc.malloc.arena_max=2", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("own", [None, "glibc.malloc.arena_max=2"])
 def test_memory_settings_are_the_servers_and_the_users_go_first(
     monkeypatch: pytest.MonkeyPatch, own: str | None
 ) -> None:

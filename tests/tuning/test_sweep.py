@@ -427,6 +427,7 @@ def test_a_disk_that_is_full_ends_the_sweep_in_one_line(away: Path) -> None:
     assert summary["states"]["COMPLETE"] > 0
 
 
+@pytest.mark.slow
 def test_a_signal_ends_the_sweep_and_keeps_what_was_done(away: Path) -> None:
     words = [str(BIN / "runcard"), "fit", "-m", "data=wine", "seed=range(0,500)", "sweep.name=long"]
     with subprocess.Popen(words, stderr=subprocess.PIPE, text=True, cwd=away) as process:
