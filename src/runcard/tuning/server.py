@@ -27,7 +27,7 @@ from typing import Any, NoReturn
 from runcard.garbage import look_seldom
 
 if __name__ == "__main__":
-    look_seldom()  # before all the imports
+    look_seldom()  # before all the imports; the trials' processes inherit it
 
 from runcard import environment
 from runcard.data.dataset import Dataset

@@ -18,7 +18,6 @@ from typing import Any
 
 from runcard.data.dataset import Dataset
 from runcard.errors import Stopped
-from runcard.garbage import look_seldom
 from runcard.interrupts import SIGNALS, put_off
 from runcard.tuning.task import Task
 from runcard.tuning.trial import run_task
@@ -37,7 +36,6 @@ def work(conversation: socket.socket, data: Mapping[str, Dataset]) -> None:
     """
     _listen_to_signals()
     faulthandler.enable()
-    look_seldom()
     logging.getLogger("runcard").addHandler(logging.NullHandler())  # run.log has it; a terminal has the driver
     threading.Thread(target=_end_with_driver, args=(conversation,), daemon=True).start()
     lines = conversation.makefile("rw", encoding="utf-8")
