@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import torch
 from torch import nn
@@ -22,6 +22,9 @@ from runcard.models.make import make_model, settle_model, try_network
 from runcard.training import finders, rules
 from runcard.training.schedules import make_schedule
 
+# With more columns or longer names a card could no longer be read as YAML; of such a table data.json says the kinds.
+MAX_KINDS, MAX_BYTES = 5_000, 500_000
+
 
 def settle(card: Card, data: Dataset) -> Card:
     """Write what was left on ``auto`` into the card, and refuse what this data or machine cannot do.
@@ -31,6 +34,8 @@ def settle(card: Card, data: Dataset) -> Card:
     """
     task = data.signature.target.task
     card = judge.settled(card, "problem", task=task, metric=DEFAULT_METRIC[task])
+    if _can_be_kept(data.rows.taken_for):
+        card = judge.replaced(card, "data", {"kinds": dict(data.rows.taken_for)})
     card = judge.settled(card, "trainer", accelerator="gpu" if torch.cuda.is_available() else "cpu")
     check_devices(card)
     gpu = card.trainer.accelerator == "gpu"
@@ -55,9 +60,14 @@ def settle(card: Card, data: Dataset) -> Card:
     card = judge.settled(card, "trainer", steps_per_execution=steps)
     _try_schedule(card, data)
     # Last, for the loss that it looks at depends on all else.
-    return (
-        card if card.optimizer.lr != "auto" else judge.settled(card, "optimizer", lr=finders.learning_rate(card, data))
-    )
+    if card.optimizer.lr == "auto":
+        card = judge.settled(card, "optimizer", lr=finders.learning_rate(card, data))
+    return judge.judged_again(card)
+
+
+def _can_be_kept(kinds: Mapping[str, str]) -> bool:
+    """Whether a card can name the kinds of so many columns."""
+    return 0 < len(kinds) <= MAX_KINDS and sum(len(name.encode()) for name in kinds) <= MAX_BYTES
 
 
 def work(card: Card, data: Dataset) -> float:

@@ -95,7 +95,8 @@ def compare(then: RunFolder, now: RunFolder, elsewhere: dict[str, tuple[Any, Any
 
 
 def _fit_again(folder: RunFolder, place: Path) -> RunFolder:
-    content = folder.read_card() | {"runs_dir": str(place), "report": False, "logger": CSV}
+    # With what its columns were taken for, which the file of an older run does not say.
+    content = load_saved(folder.card).saved() | {"runs_dir": str(place), "report": False, "logger": CSV}
     files.write_text(place / "card.yaml", dump_yaml(content))
     command = [sys.executable, "-P", "-m", "runcard", "fit", str(place / "card.yaml"), "--json"]
     log.info("running %s again in a fresh process", folder.path)

@@ -17,6 +17,7 @@ from runcard.card.compose import compose, compose_file
 from runcard.card.contradictions import contradictions
 from runcard.card.explain import explain
 from runcard.card.interpolate import Secrets, literal
+from runcard.card.kinds import fill_in_kinds
 from runcard.card.naming.judging import judge_targets
 from runcard.card.origins import Origins, complete, first_places, mark_settled, place_of
 from runcard.card.schema import Card
@@ -61,7 +62,9 @@ def load_saved(path: Path, overrides: Sequence[str] = ()) -> Card:
     Raises:
         CardError: If anything is wrong; it holds every mistake, each with its line in the file.
     """
-    card = judge(compose_file(path, overrides))
+    composed = compose_file(path, overrides)
+    fill_in_kinds(composed, path)
+    card = judge(composed)
     card._origins = first_places(card.origins, path)
     return card
 
@@ -129,23 +132,44 @@ def settled(card: Card, section: str, **found: object) -> Card:
     Raises:
         CardError: If what was settled contradicts the rest of the card.
     """
-    there = card.values()[section]
-    return replaced(card, section, {name: value for name, value in found.items() if there[name] == "auto"})
+    there = getattr(card, section)
+    return replaced(card, section, {name: value for name, value in found.items() if getattr(there, name) == "auto"})
 
 
 def replaced(card: Card, section: str, values: Mapping[str, Any]) -> Card:
-    """The card with other values in a section.
+    """The card with other values in a section. The section alone is read again: ``judged_again`` looks at all.
+
+    Args:
+        card: The card.
+        section: The name of the section.
+        values: Key → plain value.
 
     Raises:
         CardError: If they contradict the rest of the card.
     """
-    content, origins, secrets = card.values(), card.origins, card.secrets
-    for name, value in values.items():
-        if content[section].get(name) != value:
-            mark_settled(origins, f"{section}.{name}")
-            secrets.pop((section, name), None)  # what was found is what the run goes on with
-    content[section] |= values
-    return judge(Composed(content, origins, secrets=secrets))
+    part, origins, secrets = getattr(card, section), card.origins, card.secrets
+    content = part.model_dump(mode="json", by_alias=True)
+    changed = {name: value for name, value in values.items() if content.get(name) != value}
+    if not changed:
+        return card
+    for name, value in changed.items():
+        mark_settled(origins, f"{section}.{name}", content.get(name), value)
+        secrets.pop((section, name), None)  # what was found is what the run goes on with
+    found = card.model_copy(update={section: type(part).model_validate_json(json.dumps(content | changed))})
+    found._origins, found._secrets = origins, secrets
+    mistakes = list(contradictions(found, origins))
+    if mistakes:
+        raise CardError(without_secrets(mistakes))
+    return found
+
+
+def judged_again(card: Card) -> Card:
+    """The card, judged as one that was just composed.
+
+    Raises:
+        CardError: If anything is wrong; it holds every mistake.
+    """
+    return judge(Composed(card.values(), card.origins, secrets=card.secrets))
 
 
 def _not_given(composed: Composed) -> list[Mistake]:

@@ -60,10 +60,21 @@ def mark_override(origins: Origins, key: str, text: str, merged: Mapping[str, An
         origins[key] = place
 
 
-def mark_settled(origins: Origins, key: str) -> None:
-    """Note that a value was found in place of what stood there, such as ``auto``."""
+def mark_settled(origins: Origins, key: str, before: object = None, after: object = None) -> None:
+    """Note that a value was found in place of what stood there, such as ``auto``.
+
+    Args:
+        origins: Dotted key → place; changed here.
+        key: The dotted key.
+        before: What stood there.
+        after: What was found; of a mapping in place of a mapping, the keys that are not as they were are marked alone.
+    """
     place = leaf_place(origins, key)
-    _set_whole(origins, key, place if place.startswith(SETTLED) else f"{SETTLED}{place}")
+    place = place if place.startswith(SETTLED) else f"{SETTLED}{place}"
+    if isinstance(before, Mapping) and isinstance(after, Mapping):
+        origins |= {f"{key}.{name}": place for name, value in after.items() if before.get(name) != value}
+    else:
+        _set_whole(origins, key, place)
 
 
 def place_of(origins: Origins, key: str) -> str:

@@ -29,7 +29,8 @@ def listing(runs_dir: str, *, name: str | None, best_first: bool) -> list[dict[s
     folders = [run for run in runs.find(runs_dir) if name is None or run.path.parent.name == name]
     found = [(run, _card(run)) for run in folders]
     differing = leaves.differing_keys([card for _, card in found if card])
-    keys = [key for key in differing if not key.startswith(NOT_COMPARED)]
+    flats = [leaves.flatten(card) for _, card in found if card]
+    keys = [key for key in differing if not key.startswith(NOT_COMPARED) and not _of_other_rows(key, flats)]
     rows = [_row(run, card, keys) for run, card in found]
     return sorted(rows, key=_rank) if best_first else rows
 
@@ -47,6 +48,11 @@ def listing_text(rows: list[dict[str, Any]]) -> str:
         differs = [_shown(key, row["differs"].get(key)) for key in keys]
         table.add_row(*(Text(visible(text)) for text in (row["run"], row["state"], row["metric"], *scores, *differs)))
     return rendered(table, width_of(sys.stdout))
+
+
+def _of_other_rows(key: str, flats: list[dict[str, Any]]) -> bool:
+    """Whether a key names a column that not all of the tables have: that they are others, their paths say."""
+    return key.startswith("data.kinds.") and not all(key in flat for flat in flats)
 
 
 def _shown(key: str, value: Any) -> str:

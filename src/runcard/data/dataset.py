@@ -6,7 +6,7 @@ import json
 import logging
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -201,7 +201,22 @@ def restore(card: Card, content: Mapping[str, Any], labels: list[str]) -> Datase
             "the data has changed since the run: its fingerprint is "
             f"{rows.fingerprint[:12]}…, the run's {fingerprint[:12]}…. Fit again to learn from the new rows."
         )
+    rows = _described_rows(rows, described)
     parts = Split(**{part: np.flatnonzero(np.array(labels) == part) for part in PARTS})
     if len(labels) != len(rows) or parts.sha256 != split_sha256:
         raise RunError("the run's split.parquet is damaged: it does not match the hash in data.json")
     return Dataset(rows, parts, described, learned)
+
+
+def _described_rows(rows: Rows, described: Signature) -> Rows:
+    """The rows with the features that a run learned from, and no other: what is guessed of the rest may have changed.
+
+    Raises:
+        DataError: If one is not there, or is read as another kind.
+    """
+    kinds = {feature.name: feature.kind for feature in described.features}
+    for name, kind in kinds.items():
+        if rows.kinds.get(name) != kind:
+            found = rows.kinds.get(name, "none of the features")
+            raise DataError(f"the run learned from {name!r} as {kind}, and now it is read as {found}: fit again")
+    return replace(rows, columns={name: rows.columns[name] for name in kinds}, kinds=kinds)

@@ -10,7 +10,7 @@ import polars as pl
 
 from runcard.data.arrays import KINDS, LARGEST
 from runcard.data.signature import FORMS, Array, Kind, Rows, TaskOrAuto
-from runcard.data.table import KindOrIgnore, chosen_kinds, compare_columns, truth_of
+from runcard.data.table import KindOrIgnore, chosen_kinds, compare_columns, features_of, truth_of
 from runcard.data.values import values_of
 from runcard.errors import DataError
 from runcard.files import sha256
@@ -35,7 +35,8 @@ def rows_of(found: Any, target: str, task: TaskOrAuto, kinds: Mapping[str, KindO
     if target in arrays:
         raise DataError(f"{name}: the target {target!r} has the shape {arrays[target].shape}, and (rows,) is expected")
     forms: dict[str, Kind] = {column: _form(values, column, name) for column, values in arrays.items()}
-    chosen, notes = chosen_kinds(frame.drop(target), kinds)
+    taken_for, notes = chosen_kinds(frame.drop(target), kinds)
+    chosen = features_of(taken_for)
     alone = [column for column, kind in forms.items() if kind != "vector"]
     if not chosen and not forms:
         raise DataError(
@@ -46,7 +47,8 @@ def rows_of(found: Any, target: str, task: TaskOrAuto, kinds: Mapping[str, KindO
         raise DataError(f"{name}: {alone[0]!r} is an {forms[alone[0]]}, which is read alone, and there is {others}")
     truth, settled, classes = truth_of(frame[target], task)
     columns = {column: values_of(frame[column], kind) for column, kind in chosen.items()} | arrays
-    return Rows(columns, chosen | forms, truth, target, settled, classes, _fingerprint(frame, arrays), tuple(notes))
+    found, fingerprint = chosen | forms, _fingerprint(frame, arrays)
+    return Rows(columns, found, truth, target, settled, classes, fingerprint, tuple(notes), taken_for=taken_for)
 
 
 def _divided(found: Any, name: str) -> tuple[pl.DataFrame, dict[str, Array]]:

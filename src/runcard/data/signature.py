@@ -113,6 +113,8 @@ class Rows:
         fingerprint: SHA-256 of what was read.
         notes: What a user should know, such as columns that were left out.
         mapped: Whether the columns lie on disk, and may be larger than the memory.
+        taken_for: Each column of a table but the target → its kind, given or guessed, or ``ignore``; empty where
+            the kinds follow from the data alone.
     """
 
     columns: dict[str, Array]
@@ -124,6 +126,7 @@ class Rows:
     fingerprint: str
     notes: tuple[str, ...] = field(default=())
     mapped: bool = False
+    taken_for: Mapping[str, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.target)

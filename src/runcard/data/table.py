@@ -69,14 +69,16 @@ class Table:
         frame = self._frame()
         if frame.height == 0:
             raise DataError(f"{self.path} has a header and no rows")
-        kinds, notes = chosen_kinds(frame.drop(target), self.kinds)
+        taken_for, notes = chosen_kinds(frame.drop(target), self.kinds)
+        kinds = features_of(taken_for)
         if not kinds:
             raise DataError(
                 f"{self.path} has no column to learn from besides {target!r}" + "".join(f"; {n}" for n in notes)
             )
         columns = {name: values_of(frame[name], kind) for name, kind in kinds.items()}
         truth, settled, classes = truth_of(frame[target], task)
-        return Rows(columns, kinds, truth, target, settled, classes, self._fingerprint(), tuple(notes))
+        fingerprint = self._fingerprint()
+        return Rows(columns, kinds, truth, target, settled, classes, fingerprint, tuple(notes), taken_for=taken_for)
 
     def _frame(self) -> pl.DataFrame:
         texts = [name for name, kind in self.kinds.items() if kind in ("category", "text")]
@@ -117,19 +119,24 @@ def compare_columns(names: Sequence[str], target: str, kinds: Collection[str], w
         raise CardError(mistakes)
 
 
-def chosen_kinds(frame: pl.DataFrame, given: Mapping[str, KindOrIgnore]) -> tuple[dict[str, Kind], list[str]]:
-    """The kind of each column that is a feature, given or guessed; and what a user should know of it."""
-    kinds: dict[str, Kind] = {}
+def chosen_kinds(frame: pl.DataFrame, given: Mapping[str, KindOrIgnore]) -> tuple[dict[str, KindOrIgnore], list[str]]:
+    """What each column is taken for, by what was given or else by its values; and what a user should know of it."""
+    taken_for: dict[str, KindOrIgnore] = {}
     notes = []
     for column in frame:
         said = given.get(column.name)
         kind, why = (said, "") if said else guess_kind(column)
+        taken_for[column.name] = kind
         if kind != "ignore":
-            kinds[column.name] = kind
             notes += [why] if why else []
         elif not said:
             notes.append(f"column {column.name!r} is left out: {why}; name its kind in data.kinds to keep it")
-    return kinds, notes
+    return taken_for, notes
+
+
+def features_of(taken_for: Mapping[str, KindOrIgnore]) -> dict[str, Kind]:
+    """The columns that are features, with their kinds."""
+    return {name: kind for name, kind in taken_for.items() if kind != "ignore"}
 
 
 def guess_kind(column: pl.Series) -> tuple[KindOrIgnore, str]:

@@ -1,0 +1,116 @@
+"""What the columns of a run's table were taken for stands in its card, and no later guess changes the run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+import runcard
+from runcard import settling
+from runcard.card.check import load_saved
+from runcard.data import arrays, looks
+from runcard.data import table as tables
+from runcard.errors import DataError
+from runcard.files import read_json, read_yaml
+from tests.conftest import Command, customers
+from tests.earlier.kept import VERSIONS, Kept, copy_kept, same_machine, weights_digest
+
+SMALL = ["data=table", "problem.target=churned", "model=linear", "trainer.max_epochs=2", "report=false"]
+KINDS = {"customer": "ignore", "age": "number", "city": "category", "member": "boolean", "spent": "number"}
+
+
+@pytest.fixture
+def other_guess(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A guess that takes nothing for what it was taken for before: text for numbers, all else left out or kept."""
+
+    def guess(column: pl.Series) -> tuple[tables.KindOrIgnore, str]:
+        return ("category", "") if column.dtype.is_numeric() or column.name == "customer" else ("ignore", "of a whim")
+
+    for module in (tables, looks):
+        monkeypatch.setattr(module, "guess_kind", guess)
+
+
+def test_the_card_names_every_column(table: Path) -> None:
+    run = runcard.fit(runcard.load_card([*SMALL, f"data.path={table}", "data.kinds={spent: number}"]))
+    saved = read_yaml(run.folder.card)
+    assert saved["data"]["kinds"] == KINDS
+    assert saved["problem"]["task"] == "classification"
+    origins = read_json(run.folder.origin)
+    assert origins["data.kinds.spent"] == "override data.kinds={spent: number}"
+    assert {name: origins[f"data.kinds.{name}"].partition(",")[0] for name in KINDS if name != "spent"} == {
+        name: "settled" for name in KINDS if name != "spent"
+    }
+    features = read_json(run.folder.data)["signature"]["features"]
+    assert {one["name"]: one["kind"] for one in features} == {n: k for n, k in KINDS.items() if k != "ignore"}
+
+
+@pytest.mark.usefixtures("other_guess")
+@pytest.mark.parametrize("version", VERSIONS)
+def test_another_guess_changes_no_run_of_before(version: str, away: Path, command: Command) -> None:
+    kept = copy_kept(version, away / "earlier")
+    assert read_yaml(kept.run("table") / "card.yaml")["data"]["kinds"] == {"customer": "ignore"}
+    assert load_saved(kept.run("table") / "card.yaml").values()["data"]["kinds"] == KINDS
+    _goes_on(kept, command)
+    before = read_json(kept.run("table") / "metrics.json")
+    said = command("evaluate", str(kept.run("table")), "--json")
+    assert said.code == 0, said.err
+    assert {name: said.json["metrics"][name] for name in before} == pytest.approx(before)
+
+
+def _goes_on(kept: Kept, command: Command) -> None:
+    run = kept.run("stopped")
+    said = command("resume", str(run), "--json")
+    assert said.code == 0, said.err
+    assert said.json["metrics"] == pytest.approx(kept.expected["resumed"]["metrics"])
+    assert not same_machine(run) or weights_digest(run) == kept.expected["resumed"]["weights"]
+
+
+def test_a_run_without_kinds_is_brought_up_by_its_data(table: Path, other_guess: None) -> None:
+    card = runcard.load_card([*SMALL, f"data.path={table}", "data.kinds={age: number, spent: number}"])
+    run = runcard.fit(card)
+    text = run.folder.card.read_text().splitlines()
+    start = text.index("  kinds:")
+    kinds = {"customer": "category", "age": "number", "city": "ignore", "member": "ignore", "spent": "number"}
+    assert read_yaml(run.folder.card)["data"]["kinds"] == kinds
+    # As the cards of older runs are.
+    run.folder.card.write_text("\n".join([*text[:start], "  kinds: {}", *text[start + 1 + len(kinds) :]]) + "\n")
+    assert load_saved(run.folder.card).values()["data"]["kinds"] == kinds
+
+
+def test_with_other_rows_what_was_left_out_is_guessed_again(table: Path, command: Command) -> None:
+    run = runcard.fit(runcard.load_card([*SMALL, f"data.path={table}"]))
+    assert load_saved(run.folder.card).values()["data"]["kinds"] == KINDS
+    customers().drop("customer").write_csv("others.csv")
+    said = command("fit", str(run.folder.card), "data.path=others.csv", "--json")
+    assert said.code == 0, said.err
+    kept = read_yaml(Path(said.json["run"]) / "card.yaml")["data"]["kinds"]
+    assert kept == {name: kind for name, kind in KINDS.items() if name != "customer"}
+
+
+def test_what_a_user_left_out_must_be_there(table: Path, command: Command) -> None:
+    run = runcard.fit(runcard.load_card([*SMALL, f"data.path={table}", "data.kinds={customer: ignore}"]))
+    customers().drop("customer").write_csv("others.csv")
+    said = command("fit", str(run.folder.card), "data.path=others.csv")
+    assert said.code == 2
+    assert "data.kinds.customer" in said.err
+
+
+def test_a_table_too_wide_for_a_card_is_told_by_its_data(
+    table: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    command: Command,
+) -> None:
+    monkeypatch.setattr(settling, "MAX_KINDS", 3)
+    run = runcard.fit(runcard.load_card([*SMALL, f"data.path={table}"]))
+    assert read_yaml(run.folder.card)["data"]["kinds"] == {}
+    assert load_saved(run.folder.card).values()["data"]["kinds"] == KINDS
+    assert command("evaluate", str(run.path)).code == 0
+
+
+def test_rows_read_as_another_kind_are_refused(monkeypatch: pytest.MonkeyPatch, away: Path) -> None:
+    kept = copy_kept(VERSIONS[-1], away / "earlier")
+    monkeypatch.setattr(arrays, "KINDS", {2: "vector", 3: "image", 4: "sequence"})
+    with pytest.raises(DataError, match="learned from 'image' as image, and now it is read as none of the feat"):
+        runcard.evaluate(kept.run("images"))
