@@ -9,6 +9,7 @@ Imports nothing heavy before it is called, for ``runcard check`` passes through 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 from collections.abc import Sequence
@@ -22,6 +23,7 @@ from runcard.card.metrics import reaches
 from runcard.card.origins import place_of
 from runcard.card.schema import Card
 from runcard.card.sections.data import Shipped, TableData
+from runcard.card.sections.parts import AbsentValue
 from runcard.data.sources import source_of
 from runcard.errors import CardError, DataError, Mistake
 
@@ -34,9 +36,6 @@ if TYPE_CHECKING:
     from runcard.verifying import Verdict
 
 log = logging.getLogger("runcard")
-
-# What says where the rows are: if one is wrong, it is no use to look there.
-SAY_WHERE = ("data", "data._target_", "data.name", "data.path", "data.inputs", "data.targets", "data.separator")
 
 
 def load_card(overrides: Sequence[str] = (), config_dir: str | Path | None = None) -> Card:
@@ -52,31 +51,33 @@ def load_card(overrides: Sequence[str] = (), config_dir: str | Path | None = Non
     return judge.load(overrides, config_dir)
 
 
-def checked_card(overrides: Sequence[str] = (), config_dir: str | Path | None = None) -> Card:
-    """``load_card`` and ``check`` at once: of a card with mistakes, the columns that it names are looked at too.
+def load_checked(
+    overrides: Sequence[str] = (), config_dir: str | Path | None = None, *, many: bool = False
+) -> Card | Plan:
+    """``load_card`` and ``check``, or ``load_sweep`` if a file that is chosen asks for a sweep: what the command does.
+
+    Of a card with mistakes, the columns that it names are looked at too.
 
     Args:
-        overrides: As for ``load_card``.
+        overrides: As for ``load_card`` or ``load_sweep``.
         config_dir: A folder with groups of your own.
+        many: Whether a sweep is asked for in any case.
 
     Raises:
         CardError: If anything is wrong; its ``mistakes`` name each with its place.
         DataError: If the file is missing or unreadable, and nothing else is wrong.
     """
+    from runcard.card.sweep import load_card_or_sweep
+
+    found = load_card_or_sweep(overrides, config_dir, many=many, outside=_outside)
+    if not isinstance(found, Card):
+        return found
     try:
-        card = load_card(overrides, config_dir)
-    except CardError as error:
-        unread = any(mistake.key in SAY_WHERE for mistake in error.mistakes)
-        if isinstance(error.sound, Card) and not unread:
-            said = {mistake.key for mistake in error.mistakes}
-            error = CardError([*error.mistakes, *(one for one in _outside(error.sound) if one.key not in said)])
-        raise error from None
-    try:
-        check(card)
+        check(found)
     except DataError as error:
-        place = place_of(card.origins, _rows_key(card))
+        place = place_of(found.origins, _rows_key(found))
         raise DataError(f"{error}  ({place})" if place else str(error)) from error
-    return card
+    return found
 
 
 def _rows_key(card: Card) -> str:
@@ -84,17 +85,16 @@ def _rows_key(card: Card) -> str:
 
 
 def _outside(card: Card) -> list[Mistake]:
-    """What is wrong with what a card names outside itself, as far as the card is right."""
-    if not isinstance(getattr(card, "data", None), Shipped):
-        return []  # of the user's own code, nothing runs for a card that is wrong
-    try:
-        check(card)
-    except CardError as error:
-        return error.mistakes
-    except DataError as error:
-        return [Mistake(_rows_key(card), str(error), place_of(card.origins, _rows_key(card)))]
-    except (AttributeError, TypeError):  # that part of the card is not there
-        pass
+    """What is wrong with what the card, or its valid part, names outside itself."""
+    with contextlib.suppress(AbsentValue):
+        if not isinstance(card.data, Shipped):
+            return []  # of the user's own code, nothing runs for a card that is wrong
+        try:
+            check(card)
+        except CardError as error:
+            return error.mistakes
+        except DataError as error:
+            return [Mistake(_rows_key(card), str(error), place_of(card.origins, _rows_key(card)))]
     return []
 
 

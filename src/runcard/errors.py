@@ -53,9 +53,8 @@ class CardError(RuncardError):
 
     exit_code = 2
 
-    def __init__(self, problem: str | list[Mistake], sound: object = None) -> None:
+    def __init__(self, problem: str | list[Mistake]) -> None:
         self.mistakes = [] if isinstance(problem, str) else problem
-        self.sound = sound  # what of the card is right, so that what it names can still be looked at
         super().__init__(problem if isinstance(problem, str) else _listed(problem))
 
 

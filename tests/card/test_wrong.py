@@ -50,6 +50,17 @@ def found_in(words: Sequence[str], config_dir: str | None = None, *, sweep: bool
     return caught.value.mistakes
 
 
+def told_by(command: Command, case: Wrong) -> list[Mistake]:
+    """What the command tells; where files are beside it, by the verb that only checks and by the one that fits."""
+    words = [*case.words, *(["--config-dir", "conf"] if Path("conf").is_dir() else []), *(["-m"] if case.sweep else [])]
+    told = [command(verb, *words, "--json") for verb in (("check", "fit") if case.files else ("check",))]
+    assert {said.code for said in told} == {2}, told
+    found = [[Mistake(**mistake) for mistake in said.json["error"]["mistakes"]] for said in told]
+    assert found[0] == found[-1]
+    assert all(f"- {mistake}" in told[0].err for mistake in found[0])
+    return found[0]
+
+
 @dataclass(frozen=True)
 class Wrong:
     """What is typed, the files beside it, and what must be found: key, place, and a part of message and hint.
@@ -286,11 +297,12 @@ def name_of(case: Wrong) -> str:
 
 
 @pytest.mark.parametrize("case", [*TYPED, *FILED, *STORED], ids=name_of)
-def test_a_mistake_has_its_key_its_place_and_the_right_name(case: Wrong) -> None:
+def test_a_mistake_has_its_key_its_place_and_the_right_name(case: Wrong, command: Command) -> None:
     for name, text in case.files.items():
         Path(name).parent.mkdir(parents=True, exist_ok=True)
         Path(name).write_text(text)
     found = found_in(case.words, "conf" if Path("conf").is_dir() else None, sweep=case.sweep)
+    assert told_by(command, case) == found
     said = {(mistake.key, mistake.where): mistake for mistake in found}
     for key, where, text in case.expected:
         assert (key, where) in said, [*said]

@@ -136,7 +136,7 @@ def test_a_fault_of_ours_is_said_to_be_one(command: Command, monkeypatch: pytest
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError("by design")
 
-    monkeypatch.setattr("runcard.api.load_card", broken)
+    monkeypatch.setattr("runcard.api.load_checked", broken)
     said = command("check")
     finished(said.code, said.out, said.err, 1, "a fault in Runcard: ZeroDivisionError: by design")
 

@@ -82,7 +82,7 @@ def test_origin_lists_every_value_with_its_place(command: Command) -> None:
 
 def test_origin_as_json_is_complete(command: Command) -> None:
     origins = command("check", *WORDS, "--origin", "--json").json
-    assert set(origins) == {"ok", "card", "origins"}
+    assert set(origins) == {"ok", "card", "origins", "warnings"}
     assert set(flatten(origins["card"])) <= set(origins["origins"])
     assert origins == command("check", *WORDS, "--json").json
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,9 @@ from runcard.errors import CardError, Mistake
 from runcard.hiding import hidden
 from runcard.leaves import flatten
 
+# What says where the rows are: if one is wrong, it is no use to look there.
+SAY_WHERE = {"data", *(f"data.{key}" for key in ("_target_", "name", "path", "inputs", "targets", "separator"))}
+Outside = Callable[[Card], list[Mistake]]
 PATHS: dict[type[Data], list[str]] = {TableData: ["path"], ArraysData: ["inputs", "targets"]}
 
 
@@ -41,12 +44,29 @@ def load(overrides: Sequence[str] = (), config_dir: str | Path | None = None) ->
     Raises:
         CardError: If anything is wrong; it holds every mistake.
     """
+    card = load_unless_sweep(overrides, config_dir)
+    if card is None:
+        raise CardError("these groups make a sweep, and one card is wanted here: leave sweep= away")
+    return card
+
+
+def load_unless_sweep(
+    overrides: Sequence[str], config_dir: str | Path | None = None, outside: Outside | None = None
+) -> Card | None:
+    """As ``load``; None if the groups that were composed make a sweep.
+
+    Args:
+        overrides: As for ``load``.
+        config_dir: As for ``load``.
+        outside: What else to look at where a card has mistakes; see ``judge``.
+    """
     if overrides and is_saved_card(overrides[0]):
         if config_dir is not None:
             raise CardError("--config-dir: a saved card holds values, so no groups are looked up for it")
-        return load_saved(Path(overrides[0]), overrides[1:])
+        return load_saved(Path(overrides[0]), overrides[1:], outside)
     with project.find().placed(overrides):
-        return judge(compose(project.find().words(overrides), config_dir))
+        composed = compose(project.find().words(overrides), config_dir)
+        return None if composed.sweeps else judge(composed, outside)
 
 
 def is_saved_card(word: str) -> bool:
@@ -56,15 +76,20 @@ def is_saved_card(word: str) -> bool:
     return False
 
 
-def load_saved(path: Path, overrides: Sequence[str] = ()) -> Card:
+def load_saved(path: Path, overrides: Sequence[str] = (), outside: Outside | None = None) -> Card:
     """Judge a saved card; the places of a run's own card are those that the run noted.
+
+    Args:
+        path: The file.
+        overrides: Values to lay over it.
+        outside: As for ``load``.
 
     Raises:
         CardError: If anything is wrong; it holds every mistake, each with its line in the file.
     """
     composed = compose_file(path, overrides)
     fill_in_kinds(composed, path)
-    card = judge(composed)
+    card = judge(composed, outside)
     card._origins = first_places(card.origins, path)
     return card
 
@@ -82,8 +107,13 @@ def load_content(values: Mapping[str, Any], origins: Origins) -> Card:
     return judge(Template(dict(values), dict(origins), "card").with_values([]))
 
 
-def judge(composed: Composed) -> Card:
+def judge(composed: Composed, outside: Outside | None = None) -> Card:
     """Check every key and value.
+
+    Args:
+        composed: The values.
+        outside: Finds what is wrong with what a card names outside itself. It is given the card, or its valid part,
+            if the card has mistakes and none of them says that the rows are to be looked for elsewhere.
 
     Raises:
         CardError: If anything is wrong; it holds every mistake.
@@ -94,20 +124,26 @@ def judge(composed: Composed) -> Card:
         # As JSON, for pydantic's strict mode then takes a list for a tuple and still no text for a number.
         card = Card.model_validate_json(json.dumps(values, default=str))
     except ValidationError as error:
-        card = sound_part(Card, values)
-        card._origins = origins
+        part = sound_part(Card, values)
+        part._origins = origins
         said = {mistake.key for mistake in mistakes}
         mistakes += [mistake for mistake in explain(error, origins) if mistake.key not in said]
-        found = [*mistakes, *contradictions(card, origins, whole=False)]
-        raise CardError(without_secrets(found), card) from None
+        mistakes += contradictions(part, origins, whole=False)
+        raise CardError(without_secrets([*mistakes, *_elsewhere(part, mistakes, outside), *composed.aside])) from None
     card._origins = origins
     mistakes += contradictions(card, origins)
     if mistakes:
-        raise CardError(without_secrets(mistakes), card)
-    card._secrets = _secrets(card, composed.secrets)
+        raise CardError(without_secrets([*mistakes, *_elsewhere(card, mistakes, outside), *composed.aside]))
+    card._secrets, card._aside = _secrets(card, composed.secrets), tuple(composed.aside)
     card = card.model_copy(update={"data": _with_absolute_paths(card.data)})
     card._origins = complete(origins, card.to_dict())
     return card
+
+
+def _elsewhere(card: Card, mistakes: list[Mistake], outside: Outside | None) -> list[Mistake]:
+    """What is wrong outside a card that has mistakes itself, of keys that none of them is about."""
+    said = {mistake.key for mistake in mistakes}
+    return [] if outside is None or said & SAY_WHERE else [one for one in outside(card) if one.key not in said]
 
 
 def without_secrets(mistakes: list[Mistake]) -> list[Mistake]:

@@ -11,6 +11,7 @@ import functools
 import re
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from omegaconf.basecontainer import BaseContainer
 from omegaconf.errors import OmegaConfBaseException
 
 from runcard.card import project, pyproject
-from runcard.card.groupfiles import read_library
+from runcard.card.groupfiles import read_library, sound_folders
 from runcard.card.groups import GROUPS, OPTIONAL_GROUPS, choices_in, shipped_conf
 from runcard.card.merging import merge_files
 from runcard.card.origins import Origins, mark_file, shown_file
@@ -49,15 +50,14 @@ def compose(overrides: Sequence[str], config_dir: str | Path | None = None) -> C
         CardError: If the folder is missing or the groups cannot be composed at all.
     """
     mistakes: list[Mistake] = []
+    aside: list[Mistake] = []
     parsed = parse_overrides(overrides, mistakes)
     choices, values = divide(parsed, group_choices(config_dir), mistakes)
     try:
-        template = compose_groups(choices, config_dir, mistakes)
+        template = compose_groups(choices, config_dir, mistakes, aside)
     except CardError as error:
         return _without_own(error, values)
-    if template.sweeps:
-        raise CardError("these groups make a sweep, and one card is wanted here: leave sweep= away")
-    return template.with_values(values, mistakes)
+    return replace(template.with_values(values, mistakes), aside=aside)
 
 
 def _without_own(error: CardError, values: Sequence[Override]) -> Composed:
@@ -69,28 +69,47 @@ def _without_own(error: CardError, values: Sequence[Override]) -> Composed:
     judged = [value for value in values if value.key.split(".")[0] not in GROUPS or value.key.startswith("trainer.")]
     if not judged or not error.mistakes:
         raise error
-    template = _compose([], [shipped_conf()], [])
+    template = _compose([], [shipped_conf()], [], [])
     return template.with_values(judged, error.mistakes)
 
 
-def compose_groups(choices: Sequence[str], config_dir: str | Path | None, mistakes: list[Mistake]) -> Template:
+def compose_groups(
+    choices: Sequence[str],
+    config_dir: str | Path | None,
+    mistakes: list[Mistake],
+    aside: list[Mistake] | None = None,
+) -> Template:
     """Compose choices of groups, such as ``model=cnn``, that are known to exist.
 
+    Args:
+        choices: The choices.
+        config_dir: A folder of the user's own groups.
+        mistakes: What was found wrong before, which an error repeats.
+        aside: Takes what is wrong in files that were not chosen.
+
     Raises:
-        CardError: If the folder is missing, a file in it is not right, or the groups cannot be composed.
+        CardError: If the folder is missing, a chosen file in it is not right, or the groups cannot be composed.
     """
-    return _compose(choices, folders(config_dir), mistakes)
+    return _compose(choices, folders(config_dir), mistakes, [] if aside is None else aside)
 
 
-def _compose(choices: Sequence[str], places: list[Path], mistakes: list[Mistake]) -> Template:
+def _compose(choices: Sequence[str], places: list[Path], mistakes: list[Mistake], aside: list[Mistake]) -> Template:
     library = read_library(places[0], places[1:])
-    if library.mistakes:
-        raise CardError([*mistakes, *library.mistakes])
-    contents = tuple((file.name, file.text) for file in library.files.values())
+    asked = {choice.replace("=", "/", 1) for choice in choices}
+    if library.mistakes or asked & (set(library.wrong) - set(library.files)):  # a name may mean something to Hydra
+        raise CardError([*mistakes, *library.mistakes, *library.wrong_in(asked)])
     try:
-        defaults, chosen = _defaults_list(places[0], (searchpath(places), *choices), contents)
+        with sound_folders(places, library) as sound:
+            contents = tuple((file.name, file.text) for file in library.files.values())
+            defaults, chosen = _defaults_list(sound[0], (searchpath(sound), *choices), contents)
     except (HydraException, OmegaConfBaseException, OSError, ValueError, RecursionError) as error:
-        raise CardError([*mistakes, Mistake("conf", plain(error), hint=_group_hint(str(error)))]) from error
+        wrong = Mistake("conf", plain(error), hint=_group_hint(str(error)))
+        raise CardError([*mistakes, wrong, *library.wrong_in(library.wrong)]) from error
+    used = {str(default.config_path) for default in defaults}
+    broken, unused = library.wrong_in(used), library.wrong_in(set(library.wrong) - used)
+    if broken:
+        raise CardError([*mistakes, *broken, *unused])
+    aside += unused
     tree, origins, mode = merge_files(defaults, library.files)
     for choice in choices:
         origins.setdefault(choice.partition("=")[0], f"override {choice}")

@@ -1,4 +1,4 @@
-"""What the file of a group may hold: values of the forms that a card has, and nothing of Hydra's own."""
+"""What the file of a group may hold: references that can be read, choices that there are, and nothing of Hydra's."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from pathlib import Path
 import yaml
 
 from runcard.card.defaults import GroupFile, in_defaults, line_of
-from runcard.card.forms import LIST, MAPPING, SECTION, VALUE, forms
-from runcard.card.groups import GROUPS
 from runcard.card.interpolate import is_open, unreadable
 from runcard.card.origins import shown_file
 from runcard.errors import Mistake
@@ -34,7 +32,6 @@ def in_file(file: GroupFile, files: Mapping[str, GroupFile], *, is_root: bool) -
         return
     top = "" if file.whole else file.name.rpartition("/")[0]
     yield from _in_references(file.node, top, file.path)
-    yield from _in_forms(file.node, top, file.path)
     for key, value in file.node.value:
         if not isinstance(key, yaml.ScalarNode):  # said already
             continue
@@ -43,23 +40,6 @@ def in_file(file: GroupFile, files: Mapping[str, GroupFile], *, is_root: bool) -
         elif key.value.partition(".")[0] == "hydra":
             allowed = HYDRA_KEYS_OF_ROOT if is_root else HYDRA_KEYS
             yield from (at_line(file.path, problem) for problem in _in_hydra(key, value, allowed))
-
-
-def _in_forms(node: yaml.Node, key: str, path: Path) -> Iterator[Mistake]:
-    """Values of another form than the card's: Hydra says neither which nor where when it cannot merge them."""
-    form, mapping = forms().get(key, ""), isinstance(node, yaml.MappingNode)
-    scalar = isinstance(node, yaml.ScalarNode)
-    unsaid = scalar and (node.tag.endswith(":null") or node.value == "???" or is_open(node.value))
-    keyed = form in (SECTION, MAPPING) and not mapping
-    if not unsaid and (keyed or (mapping and form in (LIST, VALUE))):
-        said = "a list" if isinstance(node, yaml.SequenceNode) else "a mapping" if mapping else repr(node.value)
-        choice = f"Choose it in defaults: '- override /{key}: {node.value}'."
-        hint = choice if key in GROUPS and isinstance(node, yaml.ScalarNode) else ""
-        yield Mistake(key, f"must be {form}, not {said}", f"{shown_file(path)}:{line_of(node)}", hint)
-    elif mapping and form != MAPPING:
-        for name, value in node.value:
-            if key or name.value not in ("defaults", "hydra"):
-                yield from _in_forms(value, f"{key}.{name.value}" if key else str(name.value), path)
 
 
 def _in_references(node: yaml.Node, key: str, path: Path) -> Iterator[Mistake]:

@@ -13,6 +13,7 @@ from runcard.card.sections.data import ArraysData, TableData
 from runcard.card.sections.learning import Mixup, OwnScheduler, Sgd
 from runcard.card.sections.loggers import MlflowLogger
 from runcard.card.sections.networks import AnyNetwork, Cnn, Lstm, MobileNet, Pretrained, ResNet, Transformer
+from runcard.card.sections.parts import AbsentValue
 from runcard.card.spelling import suggest
 from runcard.errors import Mistake
 from runcard.leaves import flatten
@@ -40,8 +41,7 @@ def contradictions(card: Card, origins: Origins, *, whole: bool = True) -> Itera
     Args:
         card: The card.
         origins: Where each value came from.
-        whole: Whether all of the card is there; else what is wrong in itself is missing, and what depends on it is
-            not looked at.
+        whole: Whether all of the card is there; else a look ends at the first value that is absent.
     """
     for look in (
         _metric_contradictions,
@@ -55,7 +55,7 @@ def contradictions(card: Card, origins: Origins, *, whole: bool = True) -> Itera
         _lightning_contradictions,
         _logger_contradictions,
     ):
-        with contextlib.suppress(*() if whole else (AttributeError,)):
+        with contextlib.suppress(*() if whole else (AbsentValue,)):
             for key, message, hint in look(card):
                 yield Mistake(key, message, place_of(origins, key), hint)
 

@@ -26,6 +26,8 @@ GROUP = re.compile(r"/?[\w-]+(/[\w-]+)*")
 REFERENCE = re.compile(r"\$\{[\w.]+\}")
 # Files that one file leads to by its defaults list, each counted once for each way.
 MAX_WAYS = 1_000
+# Files in a row that name each other; who writes cards by hand has three.
+MAX_DEPTH = 50
 
 
 @dataclass(frozen=True)
@@ -122,28 +124,55 @@ def _in_name(node: yaml.Node, group: str, files: Mapping[str, GroupFile], *, opt
         yield Problem(line_of(node), f"there is no {inside}={last}", near)
 
 
-def too_many(files: Mapping[str, GroupFile]) -> Iterator[Mistake]:
-    """Files that name others that name others: Hydra goes every way there is."""
-    ways: dict[str, int] = {}
-    above: list[str] = []
-
-    def count(name: str) -> int:
-        if name in above:
-            raise RecursionError(" → ".join([*above[above.index(name) :], name]))
-        if name not in ways:
-            above.append(name)
-            ways[name] = 1 + sum(count(other) for other in _named_by(files[name]) if other in files)
-            above.pop()
-        return ways[name]
-
+def too_many(files: Mapping[str, GroupFile]) -> Iterator[tuple[str, Mistake]]:
+    """Files that name themselves, or too many others, by name: Hydra goes every way there is."""
+    walk = _Walk(files)
     for name, file in files.items():
-        try:
-            if count(name) > MAX_WAYS:
-                yield Mistake(shown_file(file.path), f"names files that name files, more than {MAX_WAYS:,} in all")
-                return
-        except RecursionError as error:
-            yield Mistake(shown_file(file.path), f"names itself in defaults: {error}")
-            return
+        walk.visit(name)
+        if name in walk.loops:
+            yield name, Mistake(shown_file(file.path), f"names itself in defaults: {walk.loops[name]}")
+        elif walk.ways[name] > MAX_WAYS:
+            yield name, Mistake(shown_file(file.path), f"names files that name files, more than {MAX_WAYS:,} in all")
+        elif walk.depths[name] > MAX_DEPTH:
+            yield name, Mistake(shown_file(file.path), f"names files that name files, more than {MAX_DEPTH} deep")
+
+
+class _Walk:
+    """Where the defaults lists of files lead to, each file looked at once; without recursion, for a row may be long."""
+
+    def __init__(self, files: Mapping[str, GroupFile]) -> None:
+        self.files = files
+        self.loops: dict[str, str] = {}
+        self.ways: dict[str, int] = {}
+        self.depths: dict[str, int] = {}
+
+    def visit(self, start: str) -> None:
+        """Count the ways from a file, and from all that it leads to."""
+        above: dict[str, Iterator[str]] = {}
+        below: dict[str, list[str]] = {}
+        todo = [start] if start not in self.ways else []
+        while todo:
+            name = todo[-1]
+            if name not in above:
+                below[name] = [other for other in _named_by(self.files[name]) if other in self.files]
+                above[name] = iter(below[name])
+            following = next((other for other in above[name] if other not in self.ways), None)
+            if following in above:
+                path = list(above)
+                self.loops[name] = " → ".join([*path[path.index(following) :], following])
+            elif following is not None:
+                todo.append(following)
+            else:
+                self._close(name, below[name])
+                del above[todo.pop()]
+
+    def _close(self, name: str, below: list[str]) -> None:
+        known = [other for other in below if other in self.ways]
+        self.ways[name] = min(1 + sum(self.ways[other] for other in known), MAX_WAYS + 1)
+        self.depths[name] = 1 + max((self.depths[other] for other in known), default=0)
+        looping = next((self.loops[other] for other in known if other in self.loops), None)
+        if looping is not None:
+            self.loops.setdefault(name, looping)
 
 
 def _named_by(file: GroupFile) -> Iterator[str]:

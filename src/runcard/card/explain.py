@@ -9,7 +9,7 @@ from pydantic_core import ErrorDetails
 
 from runcard.card import wording
 from runcard.card.groups import GROUPS
-from runcard.card.origins import Origins, place_of
+from runcard.card.origins import OVERRIDE, Origins, place_of
 from runcard.card.schema import Card
 from runcard.card.sections.parts import OWN, SHIPPED, Part, models_in, targets_of
 from runcard.card.spelling import nearest, suggest
@@ -18,6 +18,8 @@ from runcard.errors import Mistake
 MEANT, NO_KEY, MISSING = "Did you mean ", "there is no such key", "is missing"
 # What pydantic calls the choice of this word beside a number.
 AUTO = "literal['auto']"
+
+NO_SECTION = ("dict_type", "model_type", "model_attributes_type")
 
 # How a hint ends about a key that is right with another class.
 OF_ANOTHER = " (another choice of the group has it)."
@@ -81,6 +83,10 @@ def _mistake(detail: ErrorDetails, origins: Origins, root: type[BaseModel], auto
         tag, allowed = detail["ctx"]["tag"], detail["ctx"]["expected_tags"].replace("'", "").split(", ")
         place = place_of(origins, f"{key}._target_")
         return Mistake(f"{key}._target_", f"the class {tag!r} is not allowed", place, suggest(str(tag), allowed))
+    if key in GROUPS and kind in NO_SECTION:
+        chosen = isinstance(detail["input"], str) and not where.startswith(OVERRIDE)
+        hint = f"A file chooses it in its defaults: '- override /{key}: {detail['input']}'." if chosen else ""
+        return Mistake(key, wording.must_be("a section with keys of its own", detail["input"]), where, hint)
     expected = wording.expected(detail) + (" or auto" if auto and isinstance(detail["input"], str) else "")
     return Mistake(key, wording.must_be(expected, detail["input"]), where, wording.near_value(detail, key))
 

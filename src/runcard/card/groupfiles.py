@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import tempfile
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -30,47 +32,93 @@ NOTHING = yaml.MappingNode("tag:yaml.org,2002:map", [])
 
 @dataclass(frozen=True)
 class Library:
-    """All files of groups, by name; and what is wrong with them."""
+    """All files of groups.
 
-    files: Mapping[str, GroupFile]
-    mistakes: Sequence[Mistake]
+    Attributes:
+        files: Name, such as ``model/mlp`` → file; one that cannot be read is empty.
+        wrong: Name → what is wrong with that file, or with one that is meant by it; no harm unless it is chosen.
+        mistakes: What is wrong with a folder as a whole.
+    """
+
+    files: dict[str, GroupFile] = field(default_factory=dict)
+    wrong: dict[str, list[Mistake]] = field(default_factory=dict)
+    mistakes: list[Mistake] = field(default_factory=list)
+
+    def wrong_in(self, names: Collection[str]) -> list[Mistake]:
+        """What is wrong with some of the files, in the order in which they were read."""
+        return [mistake for name, found in self.wrong.items() if name in names for mistake in found]
+
+    def add_wrong(self, name: str, *mistakes: Mistake) -> None:
+        """Note what is wrong with a file."""
+        if mistakes:
+            self.wrong.setdefault(name, []).extend(mistakes)
 
 
 def read_library(shipped: Path, own: Sequence[Path]) -> Library:
     """Read every file of the shipped folder and of the user's own."""
-    files: dict[str, GroupFile] = {}
-    broken: dict[str, GroupFile] = {}
-    mistakes: list[Mistake] = []
+    library = Library()
     for folder in (shipped, *own):
-        for path in _yaml_files(folder, mistakes):
-            name = path.relative_to(folder).with_suffix("").as_posix()
-            if name in files:
-                hint = "Give it a name of its own and choose that."
-                other = f"would not be read: {shown_file(files[name].path)} has the same name"
-                mistakes.append(Mistake(shown_file(path), other, hint=hint))
-                continue
-            if not NAME.fullmatch(name):
-                mistakes.append(Mistake(shown_file(path), "has a name that no choice can have", hint=NAMES))
-                continue
-            text, node, values = _content(path, mistakes)
-            whole = WHOLE.search(text[:512]) is not None
-            if name.startswith("sweep/") and node is not None and not whole:
-                said, hint = (
-                    "does not begin with '# @package _global_'",
-                    "Then come hydra: {mode: MULTIRUN} and sweep: ...",
-                )
-                mistakes.append(Mistake(shown_file(path), said, f"{shown_file(path)}:1", hint))
-            if node is not None:
-                files[name] = GroupFile(name, path, text, node, values, whole=whole or "/" not in name)
+        for path in _yaml_files(folder, library):
+            _read_file(path, folder, library)
+    for name, file in library.files.items():
+        if file.node is not NOTHING:
+            found = list(in_file(file, library.files, is_root=file.path.parent == shipped))
+            if name.startswith("hydra/"):  # Hydra itself may look there, whoever chose it
+                library.mistakes.extend(found)
             else:
-                broken[name] = GroupFile(name, path, text, NOTHING, {}, whole=False)
-    for file in files.values():
-        mistakes += in_file(file, files | broken, is_root=file.path.parent == shipped)
-    mistakes += too_many(files)
-    return Library(files, mistakes)
+                library.add_wrong(name, *found)
+    for name, mistake in too_many(library.files):
+        library.add_wrong(name, mistake)
+    return library
 
 
-def _yaml_files(folder: Path, mistakes: list[Mistake]) -> Iterator[Path]:
+def _read_file(path: Path, folder: Path, library: Library) -> None:
+    name = path.relative_to(folder).with_suffix("").as_posix()
+    if name in library.files:
+        hint = "Give it a name of its own and choose that."
+        other = f"would not be read: {shown_file(library.files[name].path)} has the same name"
+        library.add_wrong(name, Mistake(shown_file(path), other, hint=hint))
+        return
+    if path.suffix == ".yml":
+        library.add_wrong(name, Mistake(shown_file(path), "would not be read", hint="Let its name end in .yaml."))
+        return
+    if not NAME.fullmatch(name):
+        library.add_wrong(name, Mistake(shown_file(path), "has a name that no choice can have", hint=NAMES))
+        return
+    mistakes: list[Mistake] = []
+    text, node, values = _content(path, mistakes)
+    whole = WHOLE.search(text[:512]) is not None
+    if name.startswith("sweep/") and node is not None and not whole:
+        said, hint = "does not begin with '# @package _global_'", "Then come hydra: {mode: MULTIRUN} and sweep: ..."
+        mistakes.append(Mistake(shown_file(path), said, f"{shown_file(path)}:1", hint))
+    if node is not None:
+        library.files[name] = GroupFile(name, path, text, node, values, whole=whole or "/" not in name)
+    else:
+        library.files[name] = GroupFile(name, path, text, NOTHING, {}, whole=whole)
+    library.add_wrong(name, *mistakes)
+
+
+@contextlib.contextmanager
+def sound_folders(places: list[Path], library: Library) -> Iterator[list[Path]]:
+    """The folders for Hydra to read: those of the user's own copied, where a file is wrong, with that file empty."""
+    if not library.wrong:
+        yield places
+        return
+    with tempfile.TemporaryDirectory(prefix="runcard-groups-") as copy:
+        for file in library.files.values():
+            folder = next((place for place in places[1:] if file.path.is_relative_to(place)), None)
+            if folder is not None:
+                path = Path(copy, str(places.index(folder)), f"{file.name}.yaml")
+                path.parent.mkdir(parents=True, exist_ok=True)
+                empty = "# @package _global_\n{}\n" if file.whole else "{}\n"
+                path.write_text(empty if file.name in library.wrong else file.text, encoding="utf-8")
+        copies = [Path(copy, str(index)) for index in range(1, len(places))]
+        for folder in copies:
+            folder.mkdir(exist_ok=True)
+        yield [places[0], *copies]
+
+
+def _yaml_files(folder: Path, library: Library) -> Iterator[Path]:
     """Every YAML file below a folder, by name; not in hidden folders, which hold no groups."""
     seen: set[str] = set()
     count = 0
@@ -79,22 +127,18 @@ def _yaml_files(folder: Path, mistakes: list[Mistake]) -> Iterator[Path]:
         folders[:] = sorted(name for name in folders if not name.startswith(".")) if real not in seen else []
         seen.add(real)
         if at == str(folder):
-            mistakes += [
-                Mistake(
-                    shown_file(Path(at, name)), "is a file, and a folder with the choices of this group is expected"
-                )
-                for name in sorted({*names} & {*GROUPS})
-            ]
+            expected = "is a file, and a folder with the choices of this group is expected"
+            library.mistakes.extend(
+                Mistake(shown_file(Path(at, name)), expected) for name in sorted({*names} & {*GROUPS})
+            )
+        endings = (".yaml", ".yml")
         for name in sorted([*names, *(name for name in folders if name.endswith(".yaml"))]):
-            if name.endswith(".yml"):
-                hint = "Let its name end in .yaml."
-                mistakes.append(Mistake(shown_file(Path(at, name)), "would not be read", hint=hint))
-            elif name.endswith(".yaml"):
+            if name.endswith(endings):
                 count += 1
                 yield Path(at, name)
         if count > MAX_FILES or len(seen) > MAX_FOLDERS:
             message = f"holds more than {MAX_FILES:,} YAML files or {MAX_FOLDERS:,} folders: it is no folder of groups"
-            mistakes.append(Mistake(str(folder), message))
+            library.mistakes.append(Mistake(str(folder), message))
             return
 
 

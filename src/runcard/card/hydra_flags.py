@@ -1,4 +1,4 @@
-"""The flags that are Hydra's own, ``--cfg --info --multirun``: answered with its loader, and nothing else of it.
+"""The flags that are Hydra's own, ``--cfg --info``: answered with its loader, and nothing else of it.
 
 ``hydra.main`` would call whatever the configuration names as callbacks, launcher or log handler. So Hydra composes the
 groups, which are looked at before, and everything else happens here: values that were typed never reach it.
@@ -9,18 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from hydra._internal.callbacks import Callbacks
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.default_element import DefaultsTreeNode
 from hydra.core.plugins import Plugins
-from hydra.types import HydraContext, RunMode
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from runcard.card import project
 from runcard.card.compose import compose_groups, divide, folders, group_choices, loader, searchpath
 from runcard.card.groups import shipped_conf
 from runcard.card.interpolate import fill_in
-from runcard.card.overrides import Override, parse_overrides
+from runcard.card.overrides import Override, parse_sweep
 from runcard.card.values import lay_over
 from runcard.errors import CardError, Mistake
 from runcard.yamltext import dump_yaml
@@ -30,7 +29,7 @@ OF_HYDRA = ("hydra_help", "help")
 
 
 def show_config(overrides: Sequence[str], config_dir: str | None, what: str, *, resolve: bool) -> str:
-    """The composed configuration as YAML, not judged.
+    """The composed configuration as YAML.
 
     Args:
         overrides: As they were typed.
@@ -77,37 +76,9 @@ def show_info(overrides: Sequence[str], config_dir: str | None, what: str) -> st
     return "\n\n".join("\n".join(lines) for lines in chosen.values())
 
 
-def multirun(overrides: Sequence[str], config_dir: str | None) -> Any:
-    """Hand a sweep's overrides to the sweeper plugin that ``conf/config.yaml`` names.
-
-    Args:
-        overrides: As they were typed.
-        config_dir: A folder with groups of the user's own.
-
-    Returns:
-        What the sweeper gives back.
-
-    Raises:
-        CardError: If the groups cannot be composed.
-    """
-    compose_groups([], config_dir, [])
-    places = folders(config_dir)
-    with loader(places[0]) as loading:
-        sweeper = Plugins.instance().instantiate_sweeper(
-            hydra_context=HydraContext(config_loader=loading, callbacks=Callbacks()),
-            task_function=_nothing,
-            config=_configuration(loading, [searchpath(places)], RunMode.MULTIRUN),
-        )
-    return sweeper.sweep(arguments=list(overrides))
-
-
-def _nothing(_: DictConfig) -> None:
-    """A trial is a fit of its card, which the sweeper knows how to do."""
-
-
 def _typed(overrides: Sequence[str], config_dir: str | None) -> tuple[list[str], list[Override]]:
     mistakes: list[Mistake] = []
-    parsed = parse_overrides(project.find().words(overrides), mistakes)
+    parsed, _ = parse_sweep(project.find().words(overrides), mistakes)
     choices, values = divide(parsed, group_choices(config_dir), mistakes)
     if mistakes:
         raise CardError(mistakes)

@@ -125,7 +125,8 @@ def _mark(origins: Origins, node: yaml.Node | None, prefix: str, file: str) -> N
         if not prefix and key.value in ("defaults", "hydra"):
             continue
         name = f"{prefix}.{key.value}" if prefix else key.value
-        if not isinstance(value, yaml.MappingNode) or name not in origins:
+        # A mapping that is laid over a section changes some of its keys; over one value, it takes its place.
+        if not isinstance(value, yaml.MappingNode) or not any(one.startswith(f"{name}.") for one in origins):
             _set_whole(origins, name, f"{file}:{_line(key)}")
         if isinstance(value, yaml.SequenceNode):
             _mark_items(origins, value, name, file)

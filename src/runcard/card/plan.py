@@ -45,6 +45,7 @@ class Plan:
         own: What the card would be without a sweep, as far as the space holds it.
         secrets: Path → the text as it was written, for each setting that holds something of the environment.
         launcher: Where trials run; None: in the pool of this machine.
+        aside: What is wrong in files of groups that nobody chose; not kept.
     """
 
     settings: Sweep
@@ -54,6 +55,7 @@ class Plan:
     own: Mapping[str, Any]
     secrets: Secrets = field(default_factory=dict)
     launcher: Launcher | None = None
+    aside: tuple[Mistake, ...] = ()
 
     def card(self, values: Mapping[str, Any]) -> Card:
         """The card of one point; without ``report=true`` a trial's report is made on request, by evaluating it.

@@ -58,7 +58,7 @@ class Project:
                 raise
             place = f"experiment below [tool.runcard] in {self.root / FILE}"
             placed = [replace(one, where=place) if one.where == word else one for one in error.mistakes]
-            raise CardError(placed, error.sound) from None
+            raise CardError(placed) from None
 
 
 def find() -> Project:

@@ -18,6 +18,7 @@ from runcard.card.sections.parts import Name, Part, Section, Text, models_in, ta
 from runcard.card.sections.problem import Problem
 from runcard.card.sections.serve import Serve
 from runcard.card.sections.trainer import Checkpoint, Trainer
+from runcard.errors import Mistake
 
 CARD_VERSION = 3
 
@@ -58,11 +59,17 @@ class Card(Section):
 
     _origins: dict[str, str] = PrivateAttr(default_factory=dict)
     _secrets: Secrets = PrivateAttr(default_factory=dict)
+    _aside: tuple[Mistake, ...] = PrivateAttr(default=())
 
     @property
     def origins(self) -> dict[str, str]:
         """Dotted key → the file and line, or the override, that set it."""
         return dict(self._origins)
+
+    @property
+    def aside(self) -> tuple[Mistake, ...]:
+        """What is wrong in files of groups that were not chosen, and so stopped nothing."""
+        return self._aside
 
     @property
     def secrets(self) -> Secrets:

@@ -1,4 +1,4 @@
-"""What is right of a card that is not: so that its contradictions are found beside its other mistakes."""
+"""Build the valid part of an invalid card, so that its contradictions are found beside its other mistakes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ STRICT = ConfigDict(strict=True, allow_inf_nan=False)
 
 
 def sound_part(model: type[Model], values: Mapping[str, Any]) -> Model:
-    """A section made of the values that are right one by one; the others it lacks, and asking for one is an error.
+    """A section made of the values that are right one by one; asking for another raises ``AbsentValue``.
 
     Args:
         model: The section, or the card.

@@ -17,19 +17,12 @@ from typing import Any
 from pydantic import ValidationError
 
 from runcard.card import project
-from runcard.card.check import is_saved_card, without_secrets
-from runcard.card.compose import (
-    NO_GROUPS,
-    compose_groups,
-    divide,
-    folders,
-    group_choices,
-    saved_template,
-)
+from runcard.card.check import Outside, is_saved_card, load_unless_sweep, without_secrets
+from runcard.card.compose import NO_GROUPS, compose_groups, divide, group_choices, saved_template
 from runcard.card.conditions import ordered, wrong_conditions
 from runcard.card.explain import explain
 from runcard.card.first import first_points
-from runcard.card.groups import GROUPS, OPTIONAL_GROUPS
+from runcard.card.groups import GROUPS
 from runcard.card.interpolate import Secrets
 from runcard.card.kept import filled_settings
 from runcard.card.launchers import take_launcher
@@ -37,6 +30,7 @@ from runcard.card.origins import OVERRIDE, place_of
 from runcard.card.overrides import Override, parse_sweep
 from runcard.card.plan import NO_CHOICE, NOT_TRIED, Plan, choice_name, each_once, judge_ahead
 from runcard.card.points import meeting
+from runcard.card.schema import Card
 from runcard.card.sections.sweep import Sweep, Sweeping
 from runcard.card.space import Dimension
 from runcard.card.unfit import unfit
@@ -49,23 +43,30 @@ from runcard.leaves import flatten
 MAX_COMPOSED = 200
 
 
-def is_sweep(overrides: Sequence[str], config_dir: str | Path | None) -> bool:
-    """Whether a file that these overrides choose asks for a sweep.
+def load_card_or_sweep(
+    overrides: Sequence[str],
+    config_dir: str | Path | None = None,
+    *,
+    many: bool = False,
+    outside: Outside | None = None,
+) -> Card | Plan:
+    """Compose and judge a card, or a sweep if a file that is chosen asks for one.
+
+    Args:
+        overrides: As for one card, or as for a sweep.
+        config_dir: A folder of the user's own groups.
+        many: Whether a sweep is asked for in any case.
+        outside: What else to look at where a card has mistakes; see ``judge``.
 
     Raises:
-        CardError: If the groups cannot be composed at all.
+        CardError: If anything is wrong; it holds every mistake.
     """
-    saved, words = _divide_saved(overrides)
-    ignored: list[Mistake] = []
-    one, _ = parse_sweep(words, ignored)
-    chosen, _ = divide(one, group_choices(config_dir), ignored)
-    if saved:
-        chosen = [choice for choice in chosen if choice.startswith("sweep=")]
-    if any(choice.startswith("sweep=") and choice != "sweep=null" for choice in chosen):
-        return True
-    # A shipped group that a card cannot be without asks for no sweep, and composing takes its time.
-    asks = len(folders(config_dir)) > 1 or any(choice.partition("=")[0] in OPTIONAL_GROUPS for choice in chosen)
-    return asks and compose_groups(chosen, config_dir, ignored).sweeps
+    chosen = [word for word in overrides if word.lstrip("+").startswith("sweep=")]
+    if not many and not any(word.partition("=")[2] not in ("null", "") for word in chosen):
+        card = load_unless_sweep(overrides, config_dir, outside)
+        if card is not None:
+            return card
+    return load_sweep(overrides, config_dir)
 
 
 def load_sweep(overrides: Sequence[str], config_dir: str | Path | None = None) -> Plan:
@@ -78,6 +79,24 @@ def load_sweep(overrides: Sequence[str], config_dir: str | Path | None = None) -
     Raises:
         CardError: If anything is wrong; it holds every mistake.
     """
+    aside: list[Mistake] = []
+    try:
+        plan = _load_sweep(overrides, config_dir, aside)
+    except CardError as error:
+        if error.mistakes and aside:
+            raise CardError(each_once([*error.mistakes, *aside])) from None
+        raise
+    return replace(plan, aside=tuple(each_once(aside)))
+
+
+def _load_sweep(overrides: Sequence[str], config_dir: str | Path | None, aside: list[Mistake]) -> Plan:
+    """As ``load_sweep``.
+
+    Args:
+        overrides: As for ``load_sweep``.
+        config_dir: As for ``load_sweep``.
+        aside: Takes what is wrong in files that were not chosen.
+    """
     saved, words = _divide_saved(overrides)
     mistakes: list[Mistake] = []
     options = group_choices(config_dir)
@@ -89,7 +108,7 @@ def load_sweep(overrides: Sequence[str], config_dir: str | Path | None = None) -
     if saved:
         mistakes += _groups_of_saved(chosen, many)
         chosen = [choice for choice in chosen if choice.startswith("sweep=")]
-    settings, secrets, own_space, place = _settings(chosen, values, many, config_dir, mistakes)
+    settings, secrets, own_space, place = _settings(chosen, values, many, config_dir, mistakes, aside)
     leaves = list(flatten({override.key: override.value for override in values}))
     set_groups = [override.key for override in one if override.key in GROUPS]
     mistakes += given_twice(many, [*leaves, *set_groups])
@@ -149,13 +168,14 @@ def _settings(
     many: list[Dimension],
     config_dir: str | Path | None,
     mistakes: list[Mistake],
+    aside: list[Mistake],
 ) -> tuple[Sweep, Secrets, list[Dimension], Callable[[str], str]]:
     """The section ``sweep``, what in it is of the environment, the space that its file names, and where keys were set.
 
     Raises:
         CardError: If the section is wrong.
     """
-    template = compose_groups(chosen, config_dir, mistakes)
+    template = compose_groups(chosen, config_dir, mistakes, aside)
     bare = "sweep" not in template.tree
     if bare:
         # -m alone: what is typed is the space, and says which sampler fits.

@@ -23,12 +23,16 @@ class Composed:
         origins: Dotted key → the file and line or the override that set it.
         mistakes: What composing alone found wrong.
         secrets: Path → the text as it was written, for each value that holds something of the environment.
+        sweeps: Whether a file asks for a sweep.
+        aside: What is wrong in files of groups that nobody chose.
     """
 
     values: dict[str, Any]
     origins: Origins = field(default_factory=dict)
     mistakes: list[Mistake] = field(default_factory=list)
     secrets: Secrets = field(default_factory=dict)
+    sweeps: bool = False
+    aside: list[Mistake] = field(default_factory=list)
 
     def saved(self) -> dict[str, Any]:
         """The values for a file from which the same can be loaded: what the environment holds stays a reference."""
@@ -70,7 +74,7 @@ class Template:
             values["name"] = self.name
             if self.choices:
                 origins["name"] = f"{MADE}data={self.choices['data']} and model={self.choices['model']}"
-        return Composed(values, origins, [*found, *filled.mistakes], filled.secrets)
+        return Composed(values, origins, [*found, *filled.mistakes], filled.secrets, self.sweeps)
 
 
 def lay_over(tree: dict[str, Any], overrides: Sequence[Override], origins: Origins, mistakes: list[Mistake]) -> None:

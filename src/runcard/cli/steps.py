@@ -6,13 +6,15 @@ import argparse
 import json
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from runcard.errors import CardError
+from runcard.errors import CardError, Mistake
 
 if TYPE_CHECKING:
+    from runcard.card.plan import Plan
     from runcard.card.schema import Card
     from runcard.evaluation.predictor import Run
     from runcard.tuning.sweep import Study
@@ -46,26 +48,36 @@ def init(arguments: argparse.Namespace) -> Result:
 
 def check(arguments: argparse.Namespace) -> Result:
     """Compose and judge a card, or a sweep with a card for each point that can be foreseen."""
-    from runcard import api
-    from runcard.cli.text import space_text
+    from runcard.card.schema import Card
 
     if arguments.schema is not None:
         return _schemas(arguments)
     if _is_for_hydra(arguments):
         return _hydra(arguments)
-    if _is_sweep(arguments):
-        if arguments.origin:
-            raise CardError("--origin: shows where the values of one card come from, and a sweep makes many")
-        plan = api.load_sweep(arguments.overrides, arguments.config_dir)
-        metrics = api.check_sweep(plan)
-        settings = {key: value for key, value in plan.written_settings.items() if key not in ("space", "n_trials")}
-        data = {"ok": True, "sweep": settings, "space": plan.written_space, "n_trials": plan.trials}
-        one = metrics is not None and len(metrics) == 1
-        data |= {"first": plan.first, "metric": metrics[0] if metrics and one else metrics}
-        decides = f"the sweep is right; {' and '.join(metrics or [])} {'decides' if one else 'decide'}"
-        return Result(data, f"{space_text(plan)}\n{decides if metrics else UNREAD}")
-    card = api.checked_card(arguments.overrides, arguments.config_dir)
-    return _checked(card, arguments)
+    found = _loaded(arguments)
+    return _checked(found, arguments) if isinstance(found, Card) else _checked_sweep(found, arguments)
+
+
+def _checked_sweep(plan: Plan, arguments: argparse.Namespace) -> Result:
+    """A right sweep, as its space."""
+    from runcard import api
+    from runcard.cli.text import space_text
+
+    if arguments.origin:
+        raise CardError("--origin: shows where the values of one card come from, and a sweep makes many")
+    metrics = api.check_sweep(plan)
+    settings = {key: value for key, value in plan.written_settings.items() if key not in ("space", "n_trials")}
+    data = {"ok": True, "sweep": settings, "space": plan.written_space, "n_trials": plan.trials}
+    one = metrics is not None and len(metrics) == 1
+    data |= {"first": plan.first, "metric": metrics[0] if metrics and one else metrics}
+    data["warnings"] = [vars(mistake) for mistake in plan.aside]
+    decides = f"the sweep is right; {' and '.join(metrics or [])} {'decides' if one else 'decide'}"
+    return Result(data, "\n".join([space_text(plan), *_warnings(plan.aside), decides if metrics else UNREAD]))
+
+
+def _warnings(aside: Sequence[Mistake]) -> list[str]:
+    """A line or more for each mistake in a file that stops nothing."""
+    return [f"warning: {mistake}\n      Nobody chose the file, so it stops nothing." for mistake in aside]
 
 
 def _checked(card: Card, arguments: argparse.Namespace) -> Result:
@@ -76,7 +88,9 @@ def _checked(card: Card, arguments: argparse.Namespace) -> Result:
     places = places_of(card, arguments.overrides)
     show = origin_text if arguments.origin else tree_text
     text = show(card, places, _stream(arguments))
-    return Result({"ok": True, "card": card.to_dict(), "origins": places.origins}, f"{text}\nthe card is right")
+    data = {"ok": True, "card": card.to_dict(), "origins": places.origins}
+    data["warnings"] = [vars(mistake) for mistake in card.aside]
+    return Result(data, "\n".join([text, *_warnings(card.aside), "the card is right"]))
 
 
 def _schemas(arguments: argparse.Namespace) -> Result:
@@ -95,19 +109,17 @@ def _schemas(arguments: argparse.Namespace) -> Result:
 def fit(arguments: argparse.Namespace) -> Result:
     """Card → run, or study."""
     from runcard import api
+    from runcard.card.schema import Card
     from runcard.cli.text import said_to_people
 
     if _is_for_hydra(arguments):
         return _hydra(arguments)
     started = time.monotonic()
-    if _is_sweep(arguments):
-        from runcard.card.hydra_flags import multirun
-
-        with said_to_people():
-            return _swept(multirun(arguments.overrides, arguments.config_dir), started, arguments)
-    card = api.checked_card(arguments.overrides, arguments.config_dir)
+    found = _loaded(arguments)
     with said_to_people():
-        run = api.fit(card, progress=True)
+        if not isinstance(found, Card):
+            return _swept(api.sweep(found), started, arguments)
+        run = api.fit(found, progress=True)
     return _fitted(run, started)
 
 
@@ -264,10 +276,11 @@ def _stream(arguments: argparse.Namespace) -> TextIO:
     return sys.stderr if arguments.json else sys.stdout
 
 
-def _is_sweep(arguments: argparse.Namespace) -> bool:
-    from runcard.card.sweep import is_sweep
+def _loaded(arguments: argparse.Namespace) -> Card | Plan:
+    """What was typed, judged: one card, or a sweep."""
+    from runcard import api
 
-    return arguments.multirun or is_sweep(arguments.overrides, arguments.config_dir)
+    return api.load_checked(arguments.overrides, arguments.config_dir, many=arguments.multirun)
 
 
 def _is_for_hydra(arguments: argparse.Namespace) -> bool:
@@ -275,9 +288,11 @@ def _is_for_hydra(arguments: argparse.Namespace) -> bool:
 
 
 def _hydra(arguments: argparse.Namespace) -> Result:
-    """What the flags that are Hydra's own ask for."""
+    """What the flags that are Hydra's own ask for; what they print as a configuration is judged before."""
     from runcard.card.hydra_flags import show_config, show_info
 
+    if arguments.cfg:
+        _loaded(arguments)
     overrides, config_dir = arguments.overrides, arguments.config_dir
     texts = []
     if arguments.cfg:

@@ -22,10 +22,26 @@ Place = Annotated[str, StringConstraints(pattern=PLACE)]
 Text = Annotated[str, StringConstraints(min_length=1)]
 
 
+class AbsentValue(Exception):  # noqa: N818  # nothing is wrong with who asks
+    """A key was asked for that a card with mistakes does not have; no ``AttributeError``, which would be a bug."""
+
+
 class Section(BaseModel):
     """A part of the card: unknown keys are refused, values are not converted, fields cannot be set."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+    if not typing.TYPE_CHECKING:  # a checker would take every name for one that there is
+
+        def __getattr__(self, name: str) -> Any:
+            """Python asks it for what is not there.
+
+            Raises:
+                AbsentValue: If it is a key that the partial card lacks.
+            """
+            if name in type(self).model_fields:
+                raise AbsentValue(name)
+            return super().__getattr__(name)
 
 
 # A section describes a class that is shipped, or one that its owner trusts.
