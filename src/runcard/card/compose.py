@@ -7,7 +7,6 @@ advises a ``+``, where the judge can name all of them with the right spelling.
 from __future__ import annotations
 
 import contextlib
-import functools
 import re
 import sys
 from collections.abc import Iterator, Sequence
@@ -25,7 +24,7 @@ from omegaconf.basecontainer import BaseContainer
 from omegaconf.errors import OmegaConfBaseException
 
 from runcard.card import project, pyproject
-from runcard.card.groupfiles import read_library, sound_folders
+from runcard.card.groupfiles import Library, read_library, sound_folders
 from runcard.card.groups import GROUPS, OPTIONAL_GROUPS, choices_in, shipped_conf
 from runcard.card.merging import merge_files
 from runcard.card.origins import Origins, mark_file, shown_file
@@ -35,6 +34,10 @@ from runcard.card.values import Composed, Template, plain
 from runcard.card.versions import brought_up
 from runcard.errors import CardError, Mistake
 from runcard.yamltext import YamlError, construct, parse_nodes, read_text
+
+Found = tuple[Sequence[ResultDefault], dict[str, str]]
+MAX_FOUND = 512
+_found: dict[tuple[Any, ...], Found] = {}
 
 NO_GROUPS = "a saved card holds values, no groups, so a group cannot be chosen"
 
@@ -99,9 +102,7 @@ def _compose(choices: Sequence[str], places: list[Path], mistakes: list[Mistake]
     if library.mistakes or asked & (set(library.wrong) - set(library.files)):  # a name may mean something to Hydra
         raise CardError([*mistakes, *library.mistakes, *library.wrong_in(asked)])
     try:
-        with sound_folders(places, library) as sound:
-            contents = tuple((file.name, file.text) for file in library.files.values())
-            defaults, chosen = _defaults_list(sound[0], (searchpath(sound), *choices), contents)
+        defaults, chosen = _defaults_list(places, choices, library)
     except (HydraException, OmegaConfBaseException, OSError, ValueError, RecursionError) as error:
         wrong = Mistake("conf", plain(error), hint=_group_hint(str(error)))
         raise CardError([*mistakes, wrong, *library.wrong_in(library.wrong)]) from error
@@ -117,21 +118,27 @@ def _compose(choices: Sequence[str], places: list[Path], mistakes: list[Mistake]
     return Template(tree, origins, name, chosen, sweeps=mode == "MULTIRUN")
 
 
-@functools.lru_cache(maxsize=64)
-def _defaults_list(
-    folder: Path, words: tuple[str, ...], contents: tuple[tuple[str, str], ...]
-) -> tuple[Sequence[ResultDefault], dict[str, str]]:
-    """Which files Hydra lays over each other, and the choices of the groups; once, for it reads all of them again.
+def _defaults_list(places: list[Path], choices: Sequence[str], library: Library) -> Found:
+    """Which files Hydra lays over each other, and the choices of the groups.
+
+    Once for as long as the files agree in what that depends on, which are their defaults and not their values: Hydra
+    reads all of them each time.
 
     Args:
-        folder: The first of the folders of groups.
-        words: The others, and the choices.
-        contents: Name and text of each file: on nothing else does it depend what Hydra says.
+        places: The folders of groups.
+        choices: What is chosen.
+        library: What is in the folders.
     """
-    with loader(folder) as loading, no_resolvers():
-        used = loading.compute_defaults_list("config", [*words], run_mode=RunMode.RUN)
-    known: Any = used.overrides.known_choices
-    return used.defaults, {group: known.get(group) for group in GROUPS}
+    files = ((file.name, file.whole, repr(file.values.get("defaults"))) for file in library.files.values())
+    key = (tuple(choices), tuple(files))
+    if key not in _found:
+        if len(_found) >= MAX_FOUND:
+            _found.clear()
+        with sound_folders(places, library) as sound, loader(sound[0]) as loading, no_resolvers():
+            used = loading.compute_defaults_list("config", [searchpath(sound), *choices], run_mode=RunMode.RUN)
+        known: Any = used.overrides.known_choices
+        _found[key] = used.defaults, {group: known.get(group) for group in GROUPS}
+    return _found[key]
 
 
 def compose_file(path: Path, overrides: Sequence[str]) -> Composed:
