@@ -78,7 +78,21 @@ def test_commands_in_the_head_are_right(path: Path, command: Command) -> None:
         assert command("check", *words).code == 0, line
 
 
-@pytest.mark.parametrize("path", [path for path in CHOICES if path.parent.name != "sweep"], ids=name)
+# Those that start processes or a tracker of some seconds; each has its own tests in the default run.
+LONG = ("trainer/ddp", "logger/mlflow", "logger/wandb", "model/mobilenet")
+STEPPED = [
+    pytest.param(path, marks=[pytest.mark.slow] if name(path) in LONG else [], id=name(path))
+    for path in CHOICES
+    if path.parent.name != "sweep"
+]
+
+
+def test_those_that_take_long_are_files() -> None:
+    assert set(LONG) <= {name(path) for path in CHOICES}
+    assert len(STEPPED) >= 35
+
+
+@pytest.mark.parametrize("path", STEPPED)
 def test_choice_fits_for_one_step(path: Path, request: pytest.FixtureRequest) -> None:
     customers().write_csv("rows.csv")
     write_arrays(Path())

@@ -168,18 +168,6 @@ def test_whether_it_is_a_sweep_is_told_by_the_composed_card(
     assert len(composed) == (0 if words in (["sweep=tpe"], ["seed=1,2"]) else 1)
 
 
-def test_a_sweep_does_not_go_through_hydras_plugins(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    from hydra.core.plugins import Plugins
-
-    def refuse(*_: object, **__: object) -> None:
-        raise AssertionError("Hydra was asked for a sweeper")
-
-    monkeypatch.setattr(Plugins, "instantiate_sweeper", refuse)
-    said = command("fit", "-m", "data=wine", "model=linear", "seed=1,2", *TINY, "--json")
-    assert said.code == 0, said.err
-    assert said.json["states"]["COMPLETE"] == 2
-
-
 def test_a_fit_judges_its_card_three_times_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
     judged: list[Composed] = []
     original = judge.judge

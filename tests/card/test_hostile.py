@@ -896,8 +896,9 @@ def test_a_run_whose_files_are_too_deep(
     words = ["ls", "--runs-dir", "theirs"] if verb == "ls" else [verb, str(run_copy)]
     said = attack(Case(words), command, away)
     assert "a fault in Runcard" not in said.err
-    # A damaged run hides no other, so they are listed; what was not needed may be damaged.
-    assert said.code in ([0] if verb == "ls" else [0, 2] if name == "environment.json" else [2]), said.err
+    # A damaged run hides no other, so they are listed; a number that is none hurts only where it is read.
+    harmless = name == "environment.json" and "NaN" in text
+    assert said.code == (0 if verb == "ls" or harmless else 2), said.err
 
 
 def test_a_study_whose_file_is_too_deep(command: Command, away: Path) -> None:
@@ -1157,12 +1158,17 @@ json.dump(results, open(sys.argv[2], "w"))
 """
 
 
+# A fifth, of which each place has some; the others are slow ones.
+TYPICAL = [name for number, name in enumerate(BOMBS) if number % 5 == 0 or name.endswith("not chosen")]
+
+
 @pytest.fixture(scope="module")
-def bombs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Any]]:
-    """Case → exit code, seconds, megabytes, what was said."""
+def bombs(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> dict[str, list[Any]]:
+    """Case → exit code, seconds, megabytes, what was said; of those that are asked for."""
     folder = tmp_path_factory.mktemp("bombs")
+    asked = {item.callspec.params.get("name") for item in request.session.items if hasattr(item, "callspec")}
     cases = {}
-    for number, (name, case) in enumerate(BOMBS.items()):
+    for number, (name, case) in enumerate((name, case) for name, case in BOMBS.items() if name in asked):
         here = folder / str(number)
         here.mkdir()
         os.mkfifo(here / "fifo.yaml")
@@ -1184,7 +1190,9 @@ def bombs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Any]]:
     return found
 
 
-@pytest.mark.parametrize("name", BOMBS)
+@pytest.mark.parametrize(
+    "name", [name if name in TYPICAL else pytest.param(name, marks=pytest.mark.slow) for name in BOMBS]
+)
 def test_a_bomb_does_not_go_off(name: str, bombs: dict[str, list[Any]]) -> None:
     code, seconds, megabytes, said = bombs[name]
     harmless = name.endswith("not chosen")

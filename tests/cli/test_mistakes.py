@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from runcard.evaluation.predictor import Run
 from tests.conftest import HANG_S, TINY, Command, customers
 
 TABLE = ["fit", "data=table", "data.path=rows.csv", "problem.target=y"]
@@ -186,9 +188,10 @@ DAMAGE = {
 
 
 @pytest.mark.parametrize("name", DAMAGE)
-def test_a_damaged_run_is_refused_and_hides_no_other(name: str, command: Command) -> None:
-    for _ in range(2):
-        run = Path(command("fit", "data=wine", *TINY, "--json").json["run"])
+def test_a_damaged_run_is_refused_and_hides_no_other(name: str, wine_run: Run, command: Command) -> None:
+    for copy in ("one", "other"):
+        shutil.copytree(wine_run.path, f"runs/wine-mlp/{copy}")
+    run = Path("runs/wine-mlp/other")
     (run / name).write_text(DAMAGE[name])
     said = command("evaluate", str(run))
     assert said.code == 2, said.err
@@ -211,8 +214,8 @@ def test_a_full_disk_for_output_is_said() -> None:
     finished(done.returncode, done.stdout, done.stderr, 1, "cannot write to stdout: No space left")
 
 
-def test_an_unfinished_run_is_refused(command: Command) -> None:
-    run = Path(command("fit", "data=wine", *TINY, "--json").json["run"])
+def test_an_unfinished_run_is_refused(wine_run: Run, command: Command) -> None:
+    run = Path(shutil.copytree(wine_run.path, "run"))
     (run / "metrics.json").unlink()
     for words in (["evaluate", str(run)], ["predict", str(run), "rows.csv"]):
         said = command(*words)
@@ -225,10 +228,11 @@ def test_a_missing_package_is_named(command: Command, monkeypatch: pytest.Monkey
     finished(said.code, said.out, said.err, 2, "pip install 'runcard[wandb]'")
 
 
-OFTEN = [pytest.param(*case, marks=pytest.mark.slow) for case in ((signal.SIGTERM, 143, 1), (signal.SIGINT, 130, 2))]
+OFTEN = [(signal.SIGTERM, 143, 1), (signal.SIGINT, 130, 1), (signal.SIGINT, 130, 2)]
+SLOW = [pytest.param(*case, marks=pytest.mark.slow) for case in OFTEN]
 
 
-@pytest.mark.parametrize(("signum", "code", "times"), [(signal.SIGTERM, 143, 2), (signal.SIGINT, 130, 1), *OFTEN])
+@pytest.mark.parametrize(("signum", "code", "times"), [(signal.SIGTERM, 143, 2), *SLOW])
 def test_signals_end_a_fit(signum: signal.Signals, code: int, times: int) -> None:
     program = [str(Path(sys.executable).with_name("runcard")), "fit", "data=wine", "trainer.max_epochs=1000000"]
     patience = ["trainer.early_stopping.patience=null"]
