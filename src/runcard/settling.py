@@ -10,6 +10,7 @@ from torch import nn
 
 from runcard import environment
 from runcard.card import check as judge
+from runcard.card.kinds import can_be_named
 from runcard.card.metrics import DEFAULT_METRIC
 from runcard.card.naming.trust import said
 from runcard.card.schema import Card
@@ -66,8 +67,10 @@ def settle(card: Card, data: Dataset) -> Card:
 
 
 def _can_be_kept(kinds: Mapping[str, str]) -> bool:
-    """Whether a card can name the kinds of so many columns."""
-    return 0 < len(kinds) <= MAX_KINDS and sum(len(name.encode()) for name in kinds) <= MAX_BYTES
+    """Whether a card can hold the kinds of so many columns, and of these names."""
+    return (
+        can_be_named(kinds) and 0 < len(kinds) <= MAX_KINDS and sum(len(name.encode()) for name in kinds) <= MAX_BYTES
+    )
 
 
 def work(card: Card, data: Dataset) -> float:

@@ -6,14 +6,20 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import runcard
 from runcard import settling
+from runcard.card import check as judge
 from runcard.card.check import load_saved
+from runcard.card.kinds import can_be_named
+from runcard.card.values import Composed
 from runcard.data import arrays, looks
 from runcard.data import table as tables
 from runcard.errors import DataError
 from runcard.files import read_json, read_yaml
+from runcard.yamltext import construct, dump_yaml, parse_nodes
 from tests.conftest import Command, customers
 from tests.earlier.kept import VERSIONS, Kept, copy_kept, same_machine, weights_digest
 
@@ -107,6 +113,31 @@ def test_a_table_too_wide_for_a_card_is_told_by_its_data(
     assert read_yaml(run.folder.card)["data"]["kinds"] == {}
     assert load_saved(run.folder.card).values()["data"]["kinds"] == KINDS
     assert command("evaluate", str(run.path)).code == 0
+
+
+NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12) | st.sampled_from(
+    ["_target_", "_args_", "???", "a.b", "${m}", "${oc.env:HOME}", "null", "yes", "1", "k: v", "#", "p\nq", "x=1", "<<"]
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.dictionaries(NAMES, st.sampled_from(["number", "category", "boolean", "ignore"]), min_size=1, max_size=5))
+def test_any_name_of_a_column_can_be_kept(kinds: dict[str, str]) -> None:
+    card = runcard.load_card(["data=table", "data.path=/rows.csv", "problem.target=y", "seed=3"])
+    if can_be_named(kinds):
+        card = judge.judged_again(judge.replaced(card, "data", {"kinds": kinds}))
+        assert card.values()["data"]["kinds"] == kinds
+        assert judge.judge(Composed(construct(parse_nodes(dump_yaml(card.saved()))))).values() == card.values()
+
+
+@pytest.mark.parametrize("name", ["_target_", "_args_", "${m}", "???", "a.b"])
+def test_a_column_with_a_name_that_means_something_elsewhere(name: str, command: Command) -> None:
+    customers().rename({"age": name}).write_csv("rows.csv")
+    said = command("fit", *SMALL, "data.path=rows.csv", "--json")
+    assert said.code == 0, said.err
+    assert command("evaluate", said.json["run"]).code == 0
+    kept = read_yaml(Path(said.json["run"]) / "card.yaml")["data"]["kinds"]
+    assert len(kept) == (0 if name == "_target_" else 5)
 
 
 def test_rows_read_as_another_kind_are_refused(monkeypatch: pytest.MonkeyPatch, away: Path) -> None:

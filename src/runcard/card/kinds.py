@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from runcard.card.naming.targets import TARGET
 from runcard.card.origins import OVERRIDE, SETTLED, first_places, mark_settled
 from runcard.card.values import Composed
 from runcard.errors import RunError
@@ -18,6 +19,11 @@ from runcard.runs import RunFolder
 OF_COLUMNS = ("number", "boolean", "category", "text")
 # As data.json says of each column that a guess has left out.
 LEFT_OUT = re.compile(r"column (?P<name>'.*'|\".*\") is left out: ")
+
+
+def can_be_named(kinds: Mapping[str, str]) -> bool:
+    """Whether a card can hold the kinds of these columns: one with this name would be taken for a class."""
+    return TARGET not in kinds
 
 
 def fill_in_kinds(composed: Composed, saved: Path) -> None:
@@ -42,6 +48,8 @@ def fill_in_kinds(composed: Composed, saved: Path) -> None:
         }
         return
     found = given | {name: kind for name, kind in _kinds_in(run) if name not in given}
+    if not can_be_named(found):
+        return
     composed.values["data"]["kinds"] = found
     mark_settled(composed.origins, "data.kinds", given, found)
 
