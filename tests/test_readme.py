@@ -33,7 +33,21 @@ def test_commands_are_found_and_cover_every_verb() -> None:
     assert {shlex.split(line)[1] for line in COMMANDS} == {verb.name for verb in VERBS}
 
 
-@pytest.mark.parametrize("line", [line for line in COMMANDS if not line.startswith("runcard serve")])
+# In processes and services of their own; tests/earlier and tests/packaging do the same in the default run.
+LONG = ("runcard verify $RUN", "runcard package $STUDY")
+TYPED = [
+    pytest.param(line, marks=[pytest.mark.slow] if line in LONG else [], id=line)
+    for line in COMMANDS
+    if not line.startswith("runcard serve")
+]
+
+
+def test_lines_that_take_long_are_there() -> None:
+    assert set(LONG) < set(COMMANDS)
+    assert len(TYPED) >= 30
+
+
+@pytest.mark.parametrize("line", TYPED)
 def test_command_runs(line: str, command: Command, request: pytest.FixtureRequest) -> None:
     customers(100).write_csv("customers.csv")
     write_arrays(Path())
@@ -53,6 +67,8 @@ def test_command_runs(line: str, command: Command, request: pytest.FixtureReques
         words = [word.replace("$STUDY", study) for word in words]
     # Rows that are learned by heart are few anyway, and one step does not do it.
     tiny = TINY[:2] if words[0] == "fit" and "debug=overfit" not in words else []
+    if words[0] == "fit" and ("-m" in words or any(word.startswith("sweep=") for word in words)):
+        words = [*(word for word in words if not word.startswith("sweep.n_trials=")), "sweep.n_trials=3"]
     said = command(*words, *tiny)
     assert said.code == 0, said.err
     assert said.out
@@ -75,8 +91,9 @@ def test_the_service_answers_as_shown(table_made: Made, away: Path) -> None:
 
 
 def test_scripts_that_are_named_exist() -> None:
-    for name in re.findall(r"(?:scripts|bench)/\w+(?:\.py)?", TEXT):
-        assert (ROOT / name).is_file(), name
+    named = re.findall(r"(?:scripts|bench)/\w+(?:\.py)?", TEXT)
+    assert len(named) >= 5
+    assert not [name for name in named if not (ROOT / name).is_file()]
 
 
 def test_python_runs(wine_run: Run, capsys: pytest.CaptureFixture[str]) -> None:

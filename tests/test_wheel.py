@@ -43,6 +43,7 @@ def test_wheel_holds_all_of_conf_and_no_tests(wheel: Path) -> None:
     assert not [name for name in names if "test" in name]
 
 
+@pytest.mark.slow
 def test_wheel_works_from_any_folder(wheel: Path, away: Path) -> None:
     environment = away / "environment"
     # The dependencies are those of this environment; Runcard itself comes from the wheel alone.

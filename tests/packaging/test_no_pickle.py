@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import _pickle
+import io
 import json
 import os
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +16,9 @@ import numpy as np
 import pytest
 
 import runcard
+from runcard.evaluation.predictor import Run
+from runcard.packaging.bundle import open_bundle
+from runcard.serving.predictor import Predictor
 from tests.conftest import HANG_S, Made
 from tests.servers import BIN, ROOT, Service, bentoml_serve
 
@@ -31,6 +37,9 @@ for module in (pickle, _pickle):
     module.Unpickler = type("Unpickler", (module.Unpickler,), {"__init__": refuse, "load": refuse})
 pickle._load = pickle._loads = pickle._Unpickler.__init__ = pickle._Unpickler.load = refuse
 """
+_objects = io.BytesIO()
+np.save(_objects, np.array([{}], dtype=object))
+OBJECTS = _objects.getvalue()
 WAYS = [
     "pickle.loads(data)",
     "pickle.load(io.BytesIO(data))",
@@ -71,9 +80,26 @@ def test_the_witness_would_see_it(witness: Path, away: Path) -> None:
     assert witness.read_text().count("eval(way)") + witness.read_text().count("<string>") >= len(WAYS)
 
 
-@pytest.mark.parametrize(
-    "kind", ["table", *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("digits", "text"))]
-)
+def test_nothing_is_unpickled_in_this_process(wine_run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("something is unpickled")
+
+    for module in (pickle, _pickle):
+        for name in ("load", "loads"):
+            monkeypatch.setattr(module, name, refuse)
+        unpickler = type("Unpickler", (module.Unpickler,), {"__init__": refuse, "load": refuse})
+        monkeypatch.setattr(module, "Unpickler", unpickler)
+    with pytest.raises(AssertionError):
+        np.load(io.BytesIO(OBJECTS), allow_pickle=True)
+    (row, *_), _ = runcard.tested_rows(wine_run.path)
+    packaged = runcard.package(wine_run.path, http=False)
+    answer = Predictor(open_bundle(packaged.path), packaged.tag).predict(json.dumps(row).encode())
+    assert isinstance(answer, dict)
+    assert answer["class"] in wine_run.signature.target.classes
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["table", "digits", "text"])
 def test_packaging_and_answering(kind: str, request: pytest.FixtureRequest, away: Path) -> None:
     made: Made = request.getfixturevalue(f"{kind}_made")
     witness: Path = request.getfixturevalue("witness")

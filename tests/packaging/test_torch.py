@@ -93,9 +93,8 @@ def made(folder: Path, network: str) -> Project:
         return Project(package, folder, str(runcard.fit(card).path))
 
 
-@pytest.mark.parametrize(
-    "network", ["Median", pytest.param("Forked", marks=pytest.mark.slow), pytest.param("Tied", marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("network", ["Median", "Forked", "Tied"])
 def test_it_goes_the_whole_way(network: str, away: Path, command: Command) -> None:
     project = made(away, network)
     said = command("package", project.run, "--json")
@@ -185,7 +184,12 @@ def test_only_where_its_package_is_trusted_and_found(
     ("old", "new", "says"),
     [
         ("nn.ReLU(), ", "nn.LayerNorm(width), ", "its card makes another network now"),
-        ("keepdim=True).values", "keepdim=True).values + 1", "answers its reference rows differently"),
+        pytest.param(
+            "keepdim=True).values",
+            "keepdim=True).values + 1",
+            "answers its reference rows differently",
+            marks=pytest.mark.slow,
+        ),
         pytest.param("class Median", "class Mean", "has no 'Median'", marks=pytest.mark.slow),
         pytest.param(
             "return self.layers(",

@@ -157,7 +157,10 @@ def test_a_change_that_is_wrong(word: str, says: str, table_made: Made, command:
     assert (said.code, says in said.err) == (2, True), said.err
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"worker": 2}', '{"workers": "two"}'])
+SLOW = [pytest.param(text, marks=pytest.mark.slow) for text in ("[]", '{"workers": "two"}')]
+
+
+@pytest.mark.parametrize("text", ["{", '{"worker": 2}', *SLOW])
 def test_an_environment_that_is_wrong(text: str, table_made: Made) -> None:
     environment = {**os.environ, "RUNCARD_BUNDLE": table_made.bundle.tag, "RUNCARD_SERVE": text}
     for words, code in ((["bentoml", "serve"], 1), (["runcard", "serve"], 2)):
