@@ -11,7 +11,6 @@ from runcard.cli.sweeping import study_data, study_text
 from runcard.studies import StudyFolder
 from runcard.tuning.ranking import front
 from runcard.tuning.sweep import Study
-from tests.conftest import TINY, Command
 
 
 def trial(number: int, params: dict[str, Any], *values: float, state: str = "COMPLETE", **more: Any) -> dict[str, Any]:
@@ -83,19 +82,6 @@ def test_a_front_of_several_objectives() -> None:
     assert said.startswith("2 trials that no other beats in every objective:\ntrial  val/accuracy  latency_ms  m")
     assert "winner: trial 0, val/accuracy 0.9000, latency_ms 3.0000" in said
     assert [one["number"] for one in study_data(made)["front"]] == [0, 1]
-
-
-def test_a_table_for_a_grid(command: Command) -> None:
-    words = ["-m", "data=wine", *TINY[:2], "seed=1,2,3", "model=linear,mlp"]
-    said = command("fit", *words, "--json")
-    rows = said.json["table"]
-    assert [sorted(row["params"]) for row in rows] == [["model"]] * 2
-    assert [row["n"] for row in rows] == [3, 3]
-    assert rows[0]["mean"] >= rows[1]["mean"]
-    head, first, second = said.err.partition("\n   model")[2].splitlines()[:3]
-    assert "mean val/accuracy" in head
-    assert first == f"*  {rows[0]['params']['model']:8}{rows[0]['mean']:.4f} ± {rows[0]['std']:.4f} (n=3)"
-    assert second.startswith(f"   {rows[1]['params']['model']}")
 
 
 def test_a_study_of_an_older_version_can_be_told() -> None:

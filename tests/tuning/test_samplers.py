@@ -19,6 +19,7 @@ from runcard.card.sections.sweep import Sweep
 from runcard.tuning.opening import opened
 from runcard.tuning.samplers import _Window, make_sampler
 from runcard.tuning.storage import quietly
+from runcard.tuning.summary import Summary
 from runcard.tuning.task import outcome
 
 NUMBERS = ["optimizer.lr=tag(log,interval(1e-4,1e-1))", "optimizer.weight_decay=interval(0.0,1.0)"]
@@ -187,6 +188,18 @@ def test_a_key_that_applies_to_some(sampler: str) -> None:
 def test_several_objectives(sampler: str) -> None:
     words = [f"sweep={sampler}", "sweep.metric=[val/accuracy,latency_ms]", "sweep.space={}", *NUMBERS]
     assert len(tried(planned(*words, trials=8), "one")) == 8
+
+
+def test_values_of_a_range_are_those_that_were_written() -> None:
+    words = ["sweep=random", "sweep.name=written", "sweep.space={}", "model.dropout=range(0.1,0.9,0.1)"]
+    plan = planned(*words, trials=8)
+    values = {point["model.dropout"] for point in tried(plan, "written")}
+    assert len(values) > 2
+    assert values <= {0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8}
+    with opened(plan, ["val/accuracy"]) as (folder, trials):
+        told = Summary(plan, ["val/accuracy"], folder).of(trials.study, seconds=1.0)["trials"]
+    assert {trial["params"]["model.dropout"] for trial in told} == values
+    assert {trial["value"] for trial in told} == {goodness({})}
 
 
 def test_those_that_run_at_once_differ() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import shutil
 import signal
@@ -23,20 +24,28 @@ from hydra.plugins.sweeper import Sweeper
 import runcard
 from runcard import files
 from runcard.card.groups import shipped_conf
+from runcard.cli import main as cli
 from runcard.errors import Stopped
 from runcard.evaluation.predictor import Run
 from runcard.tuning.trials import Trials
-from tests.conftest import HANG_S, TINY, Command
+from tests.conftest import HANG_S, TINY, Command, Said
 from tests.servers import BIN
 
 SPACE = ["optimizer.lr=tag(log,interval(1e-4,1e-1))", "model.hidden=choice([64],[128,128])"]
 FEW = ["data=wine", "trainer.max_epochs=3"]
 BROKEN = "optimizer.lr=1e-3,1e9"  # the second diverges
+RANDOM = ["fit", "sweep=random", *FEW, "sweep.name=mine"]
+ONE = "seed=choice(1)"
 
 
 def trials(study: str) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = json.loads((Path(study) / "study.json").read_text())["trials"]
     return found
+
+
+def numbers(study: str) -> list[tuple[dict[str, Any], float]]:
+    """What was tried, and what came of it."""
+    return [(trial["params"], trial["value"]) for trial in trials(study)]
 
 
 def ended(states: dict[str, int]) -> dict[str, int]:
@@ -50,73 +59,115 @@ def test_the_plugin_is_the_one_that_hydra_finds(command: Command) -> None:
     assert "hydra_plugins.runcard_sweeper.RuncardSweeper" in command("fit", "-m", "--cfg", "hydra").out
 
 
-def test_a_sweep_names_its_winner(command: Command) -> None:
-    said = command("fit", "-m", *FEW, *SPACE, "sweep.n_trials=4", "sweep.name=first", "--json")
-    assert said.code == 0, said.err
-    study, best, states = said.json["study"], said.json["best"], said.json["states"]
-    assert (Path(study), ended(states)) == (Path("studies/first").absolute(), {"COMPLETE": 4})
-    summary = json.loads((Path(study) / "study.json").read_text())
+def made(factory: pytest.TempPathFactory, *words: str) -> Said:
+    """What a command says in a folder of its own, for a study that several tests read."""
+    out, err = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        patch.chdir(factory.mktemp("made"))
+        code = cli.run(words)
+    return Said(code, out.getvalue(), err.getvalue())
+
+
+@pytest.fixture(scope="module")
+def learned(tmp_path_factory: pytest.TempPathFactory) -> Said:
+    """A study of a sampler that learns; tests read it and must not write to it."""
+    return made(tmp_path_factory, "fit", "-m", *FEW, *SPACE, "sweep.n_trials=4", "sweep.name=first", "--json")
+
+
+@pytest.fixture(scope="module")
+def grid(tmp_path_factory: pytest.TempPathFactory) -> Said:
+    """A study of every point; tests read it and must not write to it."""
+    return made(tmp_path_factory, "fit", "-m", "data=wine", *TINY[:2], "seed=1,2,3", "model=linear,mlp", "--json")
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> Said:
+    """The study of ``RANDOM``, of three trials; tests read it and must not write to it."""
+    return made(tmp_path_factory, *RANDOM, "sweep.n_trials=3", "--json")
+
+
+@pytest.fixture
+def mine(drawn: Said, away: Path) -> Path:
+    """A copy of ``drawn`` where its command would look for it."""
+    return Path(shutil.copytree(drawn.json["study"], away / "studies" / "mine"))
+
+
+def test_a_sweep_names_its_winner(learned: Said) -> None:
+    assert learned.code == 0, learned.err
+    study, best, states = Path(learned.json["study"]), learned.json["best"], learned.json["states"]
+    assert (study.parts[-2:], ended(states)) == (("studies", "first"), {"COMPLETE": 4})
+    summary = json.loads((study / "study.json").read_text())
     assert summary["best"] == best
     assert best["value"] == max(trial["value"] for trial in summary["trials"])
-    assert best["run"] == str(Path(study) / str(best["number"]))
+    assert best["run"] == str(study / str(best["number"]))
     assert set(best["params"]) == {"optimizer.lr", "model.hidden"}
     run = runcard.load_run(best["run"])
     assert run.metrics["val/accuracy"] == best["value"]
     assert run.card.optimizer.lr == best["params"]["optimizer.lr"]
     for text in (f"winner: trial {best['number']}", "optimizer.lr=", f"studies/first/{best['number']}"):
-        assert text in said.err
+        assert text in learned.err
     # One line a trial, while it goes on.
-    assert [line.split(":")[0] for line in said.err.splitlines() if line.startswith("trial ")] == [
+    assert [line.split(":")[0] for line in learned.err.splitlines() if line.startswith("trial ")] == [
         f"trial {number}" for number in range(4)
     ]
 
 
-def test_the_database_is_optunas(command: Command) -> None:
-    study = command("fit", "-m", *FEW, *SPACE, "sweep.n_trials=3", "--json").json["study"]
-    (summary,) = optuna.get_all_study_summaries(f"sqlite:///{study}/study.db")
-    stored = optuna.load_study(study_name=summary.study_name, storage=f"sqlite:///{study}/study.db").trials
-    assert [trial.number for trial in stored] == [0, 1, 2]
-    assert [trial.value for trial in stored] == [trial["value"] for trial in trials(study)]
+def test_the_database_is_optunas(learned: Said, away: Path) -> None:
+    shutil.copy(Path(learned.json["study"]) / "study.db", away)
+    (summary,) = optuna.get_all_study_summaries("sqlite:///study.db")
+    stored = optuna.load_study(study_name=summary.study_name, storage="sqlite:///study.db").trials
+    assert [trial.number for trial in stored] == [0, 1, 2, 3]
+    assert [trial.value for trial in stored] == [trial["value"] for trial in trials(learned.json["study"])]
 
 
-def test_a_trial_is_a_run_like_any_other(command: Command) -> None:
-    best = command("fit", "-m", *FEW, *SPACE, "sweep.n_trials=2", "--json").json["best"]
-    alone = command("fit", f"{best['run']}/card.yaml", "--json").json
-    assert alone["metrics"] == runcard.load_run(best["run"]).metrics
+def test_a_trial_is_a_run_like_any_other(learned: Said, command: Command, away: Path) -> None:
+    best = Path(shutil.copytree(learned.json["best"]["run"], away / "best"))
+    alone = command("fit", str(best / "card.yaml"), "--json").json
+    assert alone["metrics"] == runcard.load_run(best).metrics
     for name in ("best.ckpt", "last.ckpt"):
-        ours, theirs = (Path(run) / "checkpoints" / name for run in (best["run"], alone["run"]))
-        assert ours.read_bytes() == theirs.read_bytes()
-    assert command("evaluate", best["run"]).code == 0
-    assert (Path(best["run"]) / "report.html").is_file()
+        assert (best / "checkpoints" / name).read_bytes() == Path(alone["run"], "checkpoints", name).read_bytes()
+    assert command("evaluate", str(best)).code == 0
+    assert (best / "report.html").is_file()
 
 
-def test_the_same_seed_tries_the_same_and_gets_the_same(command: Command) -> None:
-    words = ["fit", "-m", *FEW, *SPACE, "sweep.n_trials=5", "sweep.seed=3", "--json"]
-    first, second = ([(t["params"], t["value"]) for t in trials(command(*words).json["study"])] for _ in range(2))
-    assert first == second
-    other = trials(command(*words, "sweep.seed=4").json["study"])
-    assert [trial["params"] for trial in other[1:]] != [params for params, _ in first[1:]]
+def test_the_same_seed_tries_the_same_and_gets_the_same(learned: Said, command: Command) -> None:
+    words = ["fit", "-m", *FEW, *SPACE, "sweep.n_trials=4", "--json"]
+    first = numbers(learned.json["study"])
+    assert numbers(command(*words).json["study"]) == first
+    other = numbers(command(*words, "sweep.n_trials=2", "sweep.seed=4").json["study"])
+    assert other[1][0] != first[1][0]
 
 
-@pytest.mark.parametrize("sampler", ["tpe", "random"])
-def test_the_first_trial_is_the_card_as_it_is(sampler: str, command: Command) -> None:
-    words = ["fit", f"sweep={sampler}", *FEW, "sweep.n_trials=2", "--json"]
-    first = trials(command(*words).json["study"])[0]
+def test_the_first_trial_is_the_card_as_it_is(drawn: Said, command: Command) -> None:
     plain = command("fit", *FEW, "report=false", "--json").json["metrics"]
-    assert first["params"] == {"optimizer.lr": 0.003, "optimizer.weight_decay": 0.01}
-    assert first["value"] == plain["val/accuracy"]
+    tpe = command("fit", "sweep=tpe", *FEW, "sweep.n_trials=1", "--json")
+    for study in (drawn, tpe):
+        first = trials(study.json["study"])[0]
+        assert first["params"] == {"optimizer.lr": 0.003, "optimizer.weight_decay": 0.01}
+        assert first["value"] == plain["val/accuracy"]
 
 
-def test_a_grid_tries_every_point_in_order(command: Command) -> None:
-    study = command("fit", "-m", "data=wine", *TINY[:2], "seed=1,2,3", "model=linear,mlp", "--json").json["study"]
-    points = [(trial["params"]["seed"], trial["params"]["model"]) for trial in trials(study)]
+def test_a_grid_tries_every_point_in_order(grid: Said) -> None:
+    study = Path(grid.json["study"])
+    points = [(trial["params"]["seed"], trial["params"]["model"]) for trial in trials(str(study))]
     assert points == [(seed, model) for seed in (1, 2, 3) for model in ("linear", "mlp")]
-    cards = [yaml.safe_load((Path(study) / str(number) / "card.yaml").read_text()) for number in range(6)]
+    cards = [yaml.safe_load((study / str(number) / "card.yaml").read_text()) for number in range(6)]
     assert [card["seed"] for card in cards] == [1, 1, 2, 2, 3, 3]
-    kept = sorted(path.name for path in (Path(study) / "cards").iterdir())
+    kept = sorted(path.name for path in (study / "cards").iterdir())
     assert kept == ["linear.yaml", "mlp.yaml"]
     for name in kept:
-        assert runcard.load_card([str(Path(study) / "cards" / name)]).data.name == "wine"  # type: ignore[union-attr]
+        assert runcard.load_card([str(study / "cards" / name)]).data.name == "wine"  # type: ignore[union-attr]
+
+
+def test_a_table_for_a_grid(grid: Said) -> None:
+    rows = grid.json["table"]
+    assert [sorted(row["params"]) for row in rows] == [["model"]] * 2
+    assert [row["n"] for row in rows] == [3, 3]
+    assert rows[0]["mean"] >= rows[1]["mean"]
+    head, first, second = grid.err.partition("\n   model")[2].splitlines()[:3]
+    assert "mean val/accuracy" in head
+    assert first == f"*  {rows[0]['params']['model']:8}{rows[0]['mean']:.4f} ± {rows[0]['std']:.4f} (n=3)"
+    assert second.startswith(f"   {rows[1]['params']['model']}")
 
 
 def test_a_file_alone_makes_a_sweep(command: Command) -> None:
@@ -175,9 +226,12 @@ def test_nothing_is_tried_on_a_wrong_sweep(words: list[str], says: str, code: in
     assert said.err.count("\n") < 10
 
 
-@pytest.mark.parametrize("name", ["a b", "a?b#c", "100%", "é"])
+ODD = [pytest.param(name, marks=pytest.mark.slow) for name in ("a b", "a?b#c", "100%", "é")]
+
+
+@pytest.mark.parametrize("name", ["é a?b#c 100%", *ODD])
 def test_a_folder_with_an_odd_name(name: str, command: Command) -> None:
-    said = command("fit", "-m", "data=wine", *TINY[:2], "seed=1,2", f'sweep.studies_dir="{name}"', "--json")
+    said = command("fit", "-m", "data=wine", *TINY[:2], ONE, f'sweep.studies_dir="{name}"', "--json")
     assert said.code == 0, said.err
     assert Path(said.json["study"]).parent == Path(name).absolute()
     assert Path(said.json["study"], "study.db").is_file()
@@ -208,13 +262,13 @@ def test_hydras_own_multirun_reads_no_other_groups_in_silence(away: Path) -> Non
     ).replace("{away}", str(away))
     words = [sys.executable, "-c", program, "-m", "seed=1,2", "data=wine", *TINY[:2]]
     done = subprocess.run(words, capture_output=True, text=True, timeout=HANG_S)
-    assert done.returncode != 0
+    assert done.returncode == 1, done.stderr  # as Hydra ends where its sweeper fails
     assert f"and not {away}/conf" in done.stderr
     assert not (away / "studies").exists()
 
 
 def test_reports_if_they_are_asked_for(command: Command) -> None:
-    said = command("fit", "-m", "data=wine", *TINY[:2], "seed=1,2", "report=true", "--json")
+    said = command("fit", "-m", "data=wine", *TINY[:2], ONE, "report=true", "--json")
     assert Path(said.json["best"]["run"], "report.html").is_file()
 
 
@@ -231,28 +285,24 @@ def test_the_same_command_again_changes_nothing(command: Command) -> None:
         assert path.read_bytes() == content or path.relative_to("studies/mine").parts[0].startswith(written), path
 
 
-def test_more_of_the_same(command: Command) -> None:
-    words = ["fit", "sweep=random", *FEW, "sweep.name=mine", "--json"]
-    few = trials(command(*words, "sweep.n_trials=3").json["study"])
-    more = trials(command(*words, "sweep.n_trials=5").json["study"])
-    assert (len(few), len(more)) == (3, 5)
-    assert more[:3] == few
-    whole = trials(command(*words, "sweep.n_trials=5", "sweep.name=whole").json["study"])
-    assert [(one["params"], one["value"]) for one in whole] == [(one["params"], one["value"]) for one in more]
+def test_more_of_the_same(drawn: Said, mine: Path, command: Command) -> None:
+    more = numbers(command(*RANDOM, "sweep.n_trials=4", "--json").json["study"])
+    assert len(more) == 4
+    assert more[:3] == numbers(drawn.json["study"])
+    assert numbers(command(*RANDOM, "sweep.n_trials=4", "sweep.name=whole", "--json").json["study"]) == more
 
 
-def test_a_folder_that_was_moved(command: Command) -> None:
-    words = ["fit", "sweep=random", *FEW, "sweep.name=mine", "sweep.n_trials=2"]
-    first = command(*words, "--json").json["best"]
+def test_a_folder_that_was_moved(drawn: Said, mine: Path, command: Command) -> None:
     Path("elsewhere").mkdir()
-    Path("studies/mine").rename("elsewhere/moved")
+    mine.rename("elsewhere/moved")
     plan = json.loads(Path("elsewhere/moved/plan.json").read_text())
-    plan["plan"]["settings"]["n_trials"] = 3
+    plan["plan"]["settings"]["n_trials"] = 4
     Path("elsewhere/moved/plan.json").write_text(json.dumps(plan))
     again = command("resume", "elsewhere/moved", "--json")
     assert again.code == 0, again.err
-    assert (ended(again.json["states"]), again.json["best"]["value"]) == ({"COMPLETE": 3}, first["value"])
-    assert not Path("studies/mine").exists()
+    assert ended(again.json["states"]) == {"COMPLETE": 4}
+    assert numbers("elsewhere/moved")[:3] == numbers(drawn.json["study"])
+    assert not mine.exists()
 
 
 @pytest.mark.parametrize(
@@ -264,9 +314,8 @@ def test_a_folder_that_was_moved(command: Command) -> None:
         (["trainer.max_epochs=4"], "trainer.max_epochs"),
     ],
 )
-def test_another_sweep_of_the_same_name(changed: list[str], says: str, command: Command) -> None:
-    words = ["fit", "sweep=random", *FEW, "sweep.n_trials=2", "sweep.name=mine"]
-    assert command(*words).code == 0
+def test_another_sweep_of_the_same_name(changed: list[str], says: str, mine: Path, command: Command) -> None:
+    words = [*RANDOM, "sweep.n_trials=1"]
     kept = [word for word in words if word.partition("=")[0] not in {one.partition("=")[0] for one in changed}]
     again = command(*kept, *changed)
     assert again.code == 2
@@ -286,16 +335,16 @@ def test_check_looks_at_the_whole_space(command: Command) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "says"),
+    ("words", "says", "code"),
     [
-        (["data=wine", "seed=1,2", "sweep.metric=val/los"], "nobody logs 'val/los'"),
-        (["data=wine,diabetes"], "the trials are judged by val/accuracy and val/r2"),
-        (["data=table", "data.path=nowhere.csv", "problem.target=y", "seed=1,2"], "there is no file"),
+        (["data=wine", "seed=1,2", "sweep.metric=val/los"], "nobody logs 'val/los'", 2),
+        (["data=wine,diabetes"], "the trials are judged by val/accuracy and val/r2", 2),
+        (["data=table", "data.path=nowhere.csv", "problem.target=y", "seed=1,2"], "there is no file", 4),
     ],
 )
-def test_check_finds_what_fit_would(words: list[str], says: str, command: Command) -> None:
+def test_check_finds_what_fit_would(words: list[str], says: str, code: int, command: Command) -> None:
     said = command("check", "-m", *words)
-    assert (said.code != 0, says in said.err) == (True, True), said.err
+    assert (said.code, says in said.err) == (code, True), said.err
 
 
 def test_check_says_what_decides(table: Path, command: Command) -> None:
@@ -304,23 +353,15 @@ def test_check_says_what_decides(table: Path, command: Command) -> None:
     assert "as far as can be told before the data is read" in command("check", "-m", *words).out
 
 
-def test_trials_are_listed_as_runs(command: Command) -> None:
-    command("fit", "-m", "data=wine", *TINY[:2], "seed=1,2", "sweep.name=mine")
+def test_trials_are_listed_as_runs(mine: Path, command: Command) -> None:
     rows = command("ls", "--runs-dir", "studies", "--name", "mine", "--json").json["runs"]
-    assert [(Path(row["run"]).name, row["state"]) for row in rows] == [("1", "finished"), ("0", "finished")]
+    assert [(Path(row["run"]).name, row["state"]) for row in rows] == [(name, "finished") for name in "210"]
 
 
 def test_more_trials_than_points_is_said(command: Command) -> None:
     words = ["sweep=random", "seed=1,2", "optimizer.lr=0.1", "optimizer.weight_decay=0.1", "sweep.n_trials=3"]
     said = command("fit", *words, "data=wine", *TINY[:2])
     assert "the space has 2 points, so some are tried more than once" in said.err
-
-
-def test_values_of_a_range_are_those_that_were_written(command: Command) -> None:
-    words = ["sweep=random", *FEW, "model.dropout=range(0.1,0.9,0.1)", "sweep.n_trials=8", *TINY[:2], "--json"]
-    tried = {trial["params"]["model.dropout"] for trial in trials(command("fit", *words).json["study"])}
-    assert len(tried) > 2
-    assert tried <= {0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8}
 
 
 def test_what_was_left_out_of_the_data_is_said_once(table: Path, command: Command) -> None:
@@ -332,8 +373,10 @@ def test_what_was_left_out_of_the_data_is_said_once(table: Path, command: Comman
 
 def test_the_same_from_python(wine_run: Run) -> None:
     study = runcard.sweep(runcard.load_sweep(["data=wine", *TINY[:2], "seed=1,2"]))
-    assert study.best["number"] in (0, 1)
-    assert runcard.load_run(study.best["run"]).card.data == wine_run.card.data
+    assert study.best["value"] == max(trial["value"] for trial in study.summary["trials"])
+    run = runcard.load_run(study.best["run"])
+    assert run.metrics["val/accuracy"] == study.best["value"]
+    assert (run.card.seed, run.card.data) == (study.best["number"] + 1, wine_run.card.data)
 
 
 def test_data_is_read_once(monkeypatch: pytest.MonkeyPatch, table: Path) -> None:
@@ -348,7 +391,7 @@ def test_data_is_read_once(monkeypatch: pytest.MonkeyPatch, table: Path) -> None
     words = ["data=table", f"data.path={table}", "problem.target=churned", *TINY[:2]]
     runcard.fit(runcard.load_card([*words, "report=false"]))
     once, read[:] = len(read), []
-    runcard.sweep(runcard.load_sweep([*words, "seed=1,2,3,4"]))
+    runcard.sweep(runcard.load_sweep([*words, "seed=1,2"]))
     assert len(read) == once
 
 
@@ -376,7 +419,7 @@ def test_a_signal_while_the_study_is_written_waits(
     name = {"summary": "write_json", "ask": "_begun", "two at once": "_begun"}.get(where, where)
     original = getattr(place, name)
     monkeypatch.setattr(place, name, disturbed(original))
-    words = ["data=wine", "model=linear", *TINY[:2], "seed=1,2,3,4,5", "sweep.name=cut"]
+    words = ["data=wine", "model=linear", *TINY[:2], "seed=1,2,3,4", "sweep.name=cut"]
     with pytest.raises(Stopped, match="SIGTERM") as stopped, stopping():
         runcard.sweep(runcard.load_sweep(words))
     assert stopped.value.go_on == f"runcard resume {away}/studies/cut"
@@ -388,7 +431,7 @@ def test_a_signal_while_the_study_is_written_waits(
     for trial in written["trials"]:
         assert (trial["state"] == "COMPLETE") == Path(trial["run"], "metrics.json").is_file()
     monkeypatch.setattr(place, name, original)
-    assert len(runcard.resume_sweep("studies/cut").summary["trials"]) == 5
+    assert len(runcard.resume_sweep("studies/cut").summary["trials"]) == 4
 
 
 @contextlib.contextmanager
@@ -404,7 +447,7 @@ def stopping() -> Iterator[None]:
 
 
 def test_nothing_is_left_of_a_study_that_did_not_begin(monkeypatch: pytest.MonkeyPatch, command: Command) -> None:
-    words = ["fit", "-m", "data=wine", *TINY[:2], "seed=1,2", "sweep.name=mine"]
+    words = ["fit", "-m", "data=wine", *TINY[:2], ONE, "sweep.name=mine"]
     with monkeypatch.context() as broken:
         broken.setattr(optuna, "create_study", lambda **_: 1 / 0)
         assert command(*words).code == 1
@@ -449,23 +492,23 @@ def test_a_signal_ends_the_sweep_and_keeps_what_was_done(away: Path) -> None:
     assert Path(summary["best"]["run"], "metrics.json").is_file()
 
 
-def test_what_was_killed_is_gone_on_with(away: Path) -> None:
-    words = [str(BIN / "runcard"), "fit", "sweep=random", "data=wine", "model=linear", "trainer.max_epochs=60"]
-    words += ["sweep.n_trials=8", "sweep.workers=2", "sweep.name=killed"]
-    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True, cwd=away) as process:
+def test_what_was_killed_is_gone_on_with(away: Path, command: Command) -> None:
+    words = ["fit", "sweep=random", "data=wine", "model=linear", "trainer.max_epochs=60"]
+    words += ["sweep.n_trials=6", "sweep.workers=2", "sweep.name=killed"]
+    with subprocess.Popen([str(BIN / "runcard"), *words], stderr=subprocess.PIPE, text=True, cwd=away) as process:
         assert process.stderr is not None
         for line in process.stderr:
-            if line.startswith("trial ") and "(3 of 8 done" in line:
+            if line.startswith("trial ") and "(2 of 6 done" in line:
                 break
         process.kill()
     before = {one["number"]: one for one in trials("studies/killed") if one["state"] == "COMPLETE"}
-    again = subprocess.run(words, capture_output=True, text=True, cwd=away, timeout=HANG_S)
-    assert again.returncode == 0, again.stderr
+    again = command(*words)
+    assert again.code == 0, again.err
     after = trials("studies/killed")
-    assert [one["number"] for one in after] == list(range(8))
+    assert [one["number"] for one in after] == list(range(6))
     assert {one["state"] for one in after} == {"COMPLETE"}
     assert all(after[number] == one for number, one in before.items())
-    assert len(before) >= 3
+    assert len(before) >= 2
 
 
 @pytest.mark.parametrize(
@@ -484,17 +527,15 @@ def test_what_was_killed_is_gone_on_with(away: Path) -> None:
     ],
 )
 def test_bad_settings_of_a_sweep(words: list[str], says: str, code: int, command: Command) -> None:
-    started = time.monotonic()
     said = command("fit", *words, "data=wine", *TINY[:2])
     assert (said.code, says in said.err) == (code, True), said.err
     assert said.err.count("\n") < 10
     assert not Path("studies/a").exists()
-    assert time.monotonic() - started < 60
 
 
 def test_several_objectives_through_the_command_line(command: Command) -> None:
     words = ["sweep=random", "sweep.metric=[val/accuracy,size_mb]", "sweep.space={}", "model.hidden=[4],[64,64]"]
-    said = command("fit", *words, *FEW, "sweep.n_trials=4", "sweep.workers=2", "--json")
+    said = command("fit", *words, "data=wine", *TINY[:2], "sweep.n_trials=3", "sweep.workers=2", "--json")
     assert said.code == 0, said.err
     assert {tuple(one["params"]["model.hidden"]) for one in said.json["front"]} <= {(4,), (64, 64)}
     assert said.json["best"] == said.json["front"][0]
@@ -502,17 +543,12 @@ def test_several_objectives_through_the_command_line(command: Command) -> None:
 
 
 def test_a_pruned_trial_is_told_as_one(command: Command) -> None:
-    words = [
-        "sweep=random",
-        "data=digits",
-        "model=linear",
-        "trainer.max_epochs=6",
-        "trainer.early_stopping.patience=null",
-    ]
-    words += ["sweep.n_trials=10", "sweep.pruner=median", "sweep.pruning.startup_trials=2", "sweep.workers=2", "--json"]
-    said = command("fit", *words)
-    assert said.json["states"]["PRUNED"] > 0
+    words = ["data=wine", "optimizer.lr=1e-2,1e-9", "trainer.max_epochs=6"]  # the second learns nothing
+    words += ["sweep.pruner=threshold", "sweep.pruning.lower=0.7", "sweep.pruning.warmup_epochs=3", "sweep.workers=2"]
+    said = command("fit", "-m", *words, "--json")
+    assert ended(said.json["states"]) == {"COMPLETE": 1, "PRUNED": 1}
     assert "pruned after" in said.err
-    pruned = [one for one in trials(said.json["study"]) if one["state"] == "PRUNED"]
-    assert all(len(one["reports"]) == one["epochs"] < 6 for one in pruned)
-    assert command("resume", pruned[0]["run"], "--json").json["metrics"]["epochs"] == 6
+    _, pruned = trials(said.json["study"])
+    assert pruned["state"] == "PRUNED"
+    assert len(pruned["reports"]) == pruned["epochs"] < 6
+    assert command("resume", pruned["run"], "--json").json["metrics"]["epochs"] == 6
