@@ -28,7 +28,6 @@ from tests.waiting import wait_for
 
 # Long enough that whatever is done to it comes in the midst of it.
 LONG = ["trainer.max_epochs=100000", "trainer.early_stopping.patience=null"]
-WITHIN_S = 5.0
 
 
 def task(number: int, *words: str, **settings: Any) -> Task:
@@ -272,7 +271,7 @@ while True:
 """
 
 
-def test_a_trial_ends_soon_after_its_driver(away: Path) -> None:
+def test_a_trial_ends_after_its_driver(away: Path) -> None:
     Path("study").mkdir()
     files.write_json(Path("task.json"), task(0, *LONG).to_dict())
     with subprocess.Popen([sys.executable, "-c", DRIVER]) as driver:
@@ -280,5 +279,6 @@ def test_a_trial_ends_soon_after_its_driver(away: Path) -> None:
         wait_for(lambda: history.is_file() and "\n1," in history.read_text())
         (worker,) = workers(driver.pid)
         driver.kill()
-        wait_for(lambda: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE, WITHIN_S)
+        wait_for(lambda: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE)
     assert RunFolder(Path("study/0")).last.is_file()  # it saved what it had
+    assert not RunFolder(Path("study/0")).finished
