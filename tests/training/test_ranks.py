@@ -86,14 +86,15 @@ def test_a_process_that_dies_ends_the_run_with_a_clear_error(command: Command) -
     assert "Traceback" not in said
 
 
-def test_a_process_that_dies_before_they_meet_is_not_waited_for(tmp_path: Path) -> None:
+def test_a_process_that_dies_before_they_meet_is_not_waited_for(
+    tmp_path: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "sitecustomize.py").write_text("import os, sys\nif 'runcard.rank' in sys.orig_argv: os._exit(9)")
-    words = [sys.executable, "-m", "runcard", "fit", *TWO]
-    path = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
-    done = subprocess.run(words, env=os.environ | {"PYTHONPATH": path}, capture_output=True, text=True, timeout=HANG_S)
-    assert done.returncode == 2, done.stderr
-    assert "ended before it began" in done.stderr
-    assert "Traceback" not in done.stderr
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+    done = command("fit", *TWO)
+    assert done.code == 2, done.err
+    assert "ended before it began" in done.err
+    assert "Traceback" not in done.err
 
 
 @pytest.mark.slow

@@ -26,7 +26,6 @@ FIRST_IS_GOOD = ["optimizer.lr=1e-2,1e-9", "sweep.pruner=threshold", "sweep.prun
 EPOCHS = 5
 PRUNED = [*FIRST_IS_GOOD, "sweep.pruning.warmup_epochs=3", f"trainer.max_epochs={EPOCHS}"]
 LONG = ["seed=range(0,5)", "trainer.max_epochs=40"]
-SLOW_ONES = [pytest.param(name, marks=pytest.mark.slow) for name in ("submitit_local", "ray")]
 
 
 def words(name: str, *others: str) -> list[str]:
@@ -47,7 +46,23 @@ def numbers_told(trial: FrozenTrial) -> list[int]:
     return sorted(trial.intermediate_values)
 
 
-@pytest.mark.parametrize("name", ["joblib", *SLOW_ONES])
+def test_a_trial_elsewhere_reports_and_is_pruned(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first one is tried here, for whatever runs elsewhere imports torch for itself."""
+    monkeypatch.setenv("PYTHONPATH", PATHS)
+    here = command("fit", "-m", "data=wine", *PRUNED, "sweep.n_trials=1", "sweep.name=far")
+    assert here.code == 0, here.err
+    done = command(*words("joblib", *PRUNED))
+    assert done.code == 0, done.err
+    good, bad = stored()
+    assert (good.state.name, bad.state.name) == ("COMPLETE", "PRUNED")
+    assert 0 < len(numbers_told(bad)) < EPOCHS
+    assert Path("studies/far/tasks/1.json").is_file()
+    assert not Path("studies/far/tasks/0.json").exists()
+    assert done.json["best"]["number"] == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", MODULES)
 def test_trials_elsewhere_report_and_are_pruned(
     name: str, command: Command, away: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
