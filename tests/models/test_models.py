@@ -121,10 +121,18 @@ class TestLinear(ModelContract):
     def make(self, shape: tuple[int, ...], outputs: int) -> nn.Module:
         return Linear(shape, outputs)
 
+    @pytest.mark.slow  # each bundle is held against its run, and one of the shared ones has this network
+    def test_onnx_answers_as_torch(self) -> None:
+        super().test_onnx_answers_as_torch()
+
 
 class TestMlp(ModelContract):
     def make(self, shape: tuple[int, ...], outputs: int) -> nn.Module:
         return Mlp(shape, outputs, hidden=[16, 8], dropout=0.1, input_dropout=0.0)
+
+    @pytest.mark.slow  # as for Linear
+    def test_onnx_answers_as_torch(self) -> None:
+        super().test_onnx_answers_as_torch()
 
     def test_dropout_is_for_training_only(self) -> None:
         torch.manual_seed(0)
@@ -139,6 +147,10 @@ class TestCnn(ModelContract):
 
     def make(self, shape: tuple[int, ...], outputs: int) -> nn.Module:
         return Cnn(shape, outputs, channels=[4, 8], hidden=8, dropout=0.1)
+
+    @pytest.mark.slow  # as for Linear
+    def test_onnx_answers_as_torch(self) -> None:
+        super().test_onnx_answers_as_torch()
 
 
 class TestResNet(ModelContract):
