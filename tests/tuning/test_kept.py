@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from typing import Any
 
@@ -97,11 +98,16 @@ def test_a_plan_damaged_anywhere_is_no_traceback(data: st.DataObject) -> None:
 PLAIN = [*BASE, "optimizer.lr=0.1,0.2", "model=mlp,linear", "seed=1,2"]
 
 
+@functools.cache
+def plain() -> Plan:
+    return runcard.load_sweep(PLAIN)
+
+
 def changed(*words: str) -> list[str]:
     """What differs from ``PLAIN`` with some words in the place of those with the same key."""
     keys = [word.partition("=")[0] for word in words]
     others = [word for word in PLAIN if word.partition("=")[0] not in keys]
-    return runcard.load_sweep(PLAIN).differences(runcard.load_sweep([*others, *words]))
+    return plain().differences(runcard.load_sweep([*others, *words]))
 
 
 @pytest.mark.parametrize(

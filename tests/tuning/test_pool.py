@@ -271,6 +271,7 @@ while True:
 """
 
 
+@pytest.mark.slow
 def test_a_trial_ends_after_its_driver(away: Path) -> None:
     Path("study").mkdir()
     files.write_json(Path("task.json"), task(0, *LONG).to_dict())

@@ -95,7 +95,7 @@ class SamplerContract:
         assert tried(self.plan(), "again") == self.whole()
 
     def test_another_seed_tries_others(self) -> None:
-        assert tried(self.plan(seed=1), "other")[1:] != self.whole()[1:]
+        assert tried(self.plan(seed=1), "other", until=4)[1:] != self.whole()[1:4]
 
     def test_points_are_of_the_space(self) -> None:
         plan, points = self.plan(), self.whole()

@@ -16,6 +16,7 @@ from typing import Any
 
 import optuna
 import polars as pl
+import psutil
 import pytest
 import yaml
 from hydra.core.plugins import Plugins
@@ -30,6 +31,7 @@ from runcard.evaluation.predictor import Run
 from runcard.tuning.trials import Trials
 from tests.conftest import HANG_S, TINY, Command, Said
 from tests.servers import BIN
+from tests.waiting import wait_for
 
 SPACE = ["optimizer.lr=tag(log,interval(1e-4,1e-1))", "model.hidden=choice([64],[128,128])"]
 FEW = ["data=wine", "trainer.max_epochs=3"]
@@ -492,6 +494,13 @@ def test_a_signal_ends_the_sweep_and_keeps_what_was_done(away: Path) -> None:
     assert Path(summary["best"]["run"], "metrics.json").is_file()
 
 
+def gone(process: psutil.Process) -> bool:
+    try:
+        return process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
 def test_what_was_killed_is_gone_on_with(away: Path, command: Command) -> None:
     words = ["fit", "sweep=random", "data=wine", "model=linear", "trainer.max_epochs=60"]
     words += ["sweep.n_trials=6", "sweep.workers=2", "sweep.name=killed"]
@@ -500,7 +509,9 @@ def test_what_was_killed_is_gone_on_with(away: Path, command: Command) -> None:
         for line in process.stderr:
             if line.startswith("trial ") and "(2 of 6 done" in line:
                 break
+        running = [trial for server in psutil.Process(process.pid).children() for trial in server.children()]
         process.kill()
+    wait_for(lambda: all(gone(trial) for trial in running))
     before = {one["number"]: one for one in trials("studies/killed") if one["state"] == "COMPLETE"}
     again = command(*words)
     assert again.code == 0, again.err
