@@ -240,9 +240,8 @@ def test_a_folder_with_an_odd_name(name: str, command: Command) -> None:
     assert [path.name for path in Path().iterdir()] == [name]
 
 
-@pytest.mark.parametrize(
-    "words", [["-m", "seed=1,2"], pytest.param(["sweep=grid", "sweep.n_trials=2"], marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("words", [["-m", "seed=1,2"], ["sweep=grid", "sweep.n_trials=2"]])
 def test_hydras_own_multirun_comes_here_too(words: list[str], away: Path) -> None:
     program = (
         "import hydra\nfrom runcard.card.groups import shipped_conf\n"

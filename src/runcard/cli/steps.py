@@ -288,10 +288,10 @@ def _is_for_hydra(arguments: argparse.Namespace) -> bool:
 
 
 def _hydra(arguments: argparse.Namespace) -> Result:
-    """What the flags that are Hydra's own ask for; what they print as a configuration is judged before."""
+    """What the flags that are Hydra's own ask for; a card that they print is judged before."""
     from runcard.card.hydra_flags import show_config, show_info
 
-    if arguments.cfg:
+    if arguments.cfg in ("job", "all"):
         _loaded(arguments)
     overrides, config_dir = arguments.overrides, arguments.config_dir
     texts = []
