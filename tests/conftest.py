@@ -259,7 +259,8 @@ def of_reviews(path: Path, network: Path, **kinds: str) -> list[str]:
 def digits_made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     """A bundle for images; tests must not write to it."""
     folder = tmp_path_factory.mktemp("digits")
-    return _made(["experiment=digits_cnn", "trainer.max_epochs=3", f"runs_dir={folder}"])
+    # Two threads wait for each other, ten times as long as they work where another process has one of two cores.
+    return _made(["experiment=digits_cnn", "trainer.max_epochs=3", "trainer.threads=1", f"runs_dir={folder}"])
 
 
 def made_of_arrays(folder: Path, *shape: int, model: str) -> Made:
