@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import signal
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 
 import runcard
+from runcard.card.sections.serve import DEFAULTS, Serve
+from runcard.packaging.bundle import open_bundle
+from runcard.serving.access import Access
+from runcard.serving.app import App
+from runcard.serving.guard import Guard
+from runcard.serving.http import Receive, Scope, Send
+from runcard.serving.meter import Meter
+from runcard.serving.predictor import Predictor
 from tests.conftest import HANG_S, Made
-from tests.servers import BIN, ROOT, Service, bentoml_serve, free_port, starting, wait_until_ready
+from tests.servers import BIN, ROOT, Service, free_port, starting, wait_until_ready
 from tests.serving.hostile import GOOD
 from tests.waiting import wait_for
 
@@ -25,25 +36,73 @@ def explained(service: Service, row: object, times: int) -> Counter[int]:
         return Counter(pool.map(lambda _: service.post(row, "/explain")[0], range(times)))
 
 
-def test_one_request_too_many_is_sent_away(digits_made: Made) -> None:
+@pytest.fixture(scope="module")
+def few_at_once(digits_made: Made, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """Two workers, each of which answers two requests at once."""
+    port = free_port()
+    words = [str(BIN / "runcard"), "serve", digits_made.bundle.tag, "serve.workers=2", "serve.max_concurrency=2"]
+    with starting([*words, "--port", str(port)], tmp_path_factory.mktemp("few"), port) as service:
+        wait_until_ready(service)
+        yield service
+
+
+def test_one_request_too_many_is_sent_away(few_at_once: Service, digits_made: Made) -> None:
     row = runcard.tested_rows(digits_made.run.path)[0][0]
-    limits = json.dumps({"max_concurrency": 2})
-    with bentoml_serve(ROOT, RUNCARD_BUNDLE=digits_made.bundle.tag, RUNCARD_SERVE=limits) as service:
-        statuses = explained(service, row, 24)
-        assert set(statuses) == {200, 429}
-        assert statuses[200] >= 2
-        assert service.ready
-        assert explained(service, row, 1) == {200: 1}
-        assert 'http_response_code="429"' in service.get("/metrics")[1]
+    statuses = explained(few_at_once, row, 24)
+    assert set(statuses) == {200, 429}
+    assert statuses[200] >= 2
+    assert few_at_once.ready
+    assert explained(few_at_once, row, 1) == {200: 1}
+    wait_for(lambda: counted(few_at_once, "/explain", 429) == statuses[429])
+
+
+def test_many_workers_answer_and_are_counted_together(few_at_once: Service, digits_made: Made) -> None:
+    row = runcard.tested_rows(digits_made.run.path)[0][0]
+    assert len(psutil.Process(few_at_once.process.pid).children()) == 2
+    for _ in range(20):
+        assert few_at_once.post(row)[0] == 200
+    wait_for(lambda: counted(few_at_once, "/predict", 200) == 20)
+
+
+def counted(service: Service, path: str, status: int) -> float:
+    """The requests to a path that all workers have answered with a status."""
+    lines = service.get("/metrics")[1].splitlines()
+    wanted = [line for line in lines if "request_total{" in line and f'"{path}"' in line and f'"{status}"' in line]
+    return sum(float(line.split()[-1]) for line in wanted)
 
 
 def test_what_takes_too_long_is_given_up(digits_made: Made) -> None:
+    """Within this process: the guard, the routes and the model as the service puts them together."""
     row = runcard.tested_rows(digits_made.run.path)[0][0]
-    limits = json.dumps({"timeout_s": 0.001})
-    with bentoml_serve(ROOT, RUNCARD_BUNDLE=digits_made.bundle.tag, RUNCARD_SERVE=limits) as service:
-        status, said = service.post(row, "/explain")
-        assert (status, "took longer than 0.001 s" in said["error"]) == (503, True)
-        assert service.post(row)[0] == 200
+    settings = Serve.model_validate({**DEFAULTS, "timeout_s": 0.001})
+    predictor = Predictor(open_bundle(digits_made.bundle.path), digits_made.bundle.tag)
+    meter = Meter("too-long", digits_made.bundle.tag)
+    guard = Guard(unused)
+    guard.open(App(predictor, settings, meter, 0.0, token=False).routes(), settings, Access(None), meter)
+    status, said = asyncio.run(answered(guard, "/explain", row))
+    assert (status, "took longer than 0.001 s" in said["error"]) == (503, True)
+    assert asyncio.run(answered(guard, "/predict", row))[0] == 200
+
+
+async def unused(scope: Scope, receive: Receive, send: Send) -> None:
+    """In place of BentoML's own application, which answers probes."""
+    raise AssertionError(scope["path"])
+
+
+async def answered(guard: Guard, path: str, row: object) -> tuple[int, Any]:
+    """Status and JSON of what an application answers to a row."""
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": json.dumps(row).encode(), "more_body": False}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    headers = [(b"host", b"localhost"), (b"content-type", b"application/json")]
+    scope = {"type": "http", "method": "POST", "path": path, "headers": headers, "client": ("127.0.0.1", 1)}
+    await guard(scope, receive, send)
+    return sent[0]["status"], json.loads(sent[1]["body"])
 
 
 @pytest.mark.parametrize("signum", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
@@ -79,14 +138,17 @@ COMMANDS = {
 }
 
 
-SLOW = [
-    pytest.param(*case, marks=pytest.mark.slow) for case in (("runcard", signal.SIGINT), ("bentoml", signal.SIGTERM))
-]
-
-
-@pytest.mark.parametrize(("command", "signum"), [("runcard", signal.SIGTERM), ("bentoml", signal.SIGINT), *SLOW])
+@pytest.mark.parametrize(
+    ("command", "signum"),
+    [
+        ("runcard", signal.SIGINT),
+        ("bentoml", signal.SIGTERM),
+        pytest.param("runcard", signal.SIGTERM, marks=pytest.mark.slow),
+        pytest.param("bentoml", signal.SIGINT, marks=pytest.mark.slow),
+    ],
+)
 def test_who_is_stopped_while_it_starts_a_worker_ends(
-    signum: signal.Signals, command: str, table_made: Made, away: Path
+    command: str, signum: signal.Signals, table_made: Made, away: Path
 ) -> None:
     port = free_port()
     code = STOPPED_WHILE_STARTING.format(signum=signum) + COMMANDS[command]
@@ -97,31 +159,25 @@ def test_who_is_stopped_while_it_starts_a_worker_ends(
         assert "Traceback" not in service.log.read_text()
 
 
+# BentoML has it look every ten seconds.
+LOOKS_OFTEN = """
+from circus.controller import Controller
+
+def init(self, *words, really=Controller.__init__, **named):
+    really(self, *words, **named)
+    self.check_delay = 100
+
+Controller.__init__ = init
+"""
+
+
 def test_a_worker_that_is_killed_comes_back(table_made: Made, away: Path) -> None:
     port = free_port()
-    words = [str(BIN / "runcard"), "serve", table_made.bundle.tag, "--port", str(port)]
-    with starting(words, away, port) as service:
+    words = [sys.executable, "-c", LOOKS_OFTEN + COMMANDS["runcard"], "serve", table_made.bundle.tag]
+    with starting([*words, "--port", str(port)], away, port) as service:
         wait_until_ready(service)
         (worker,) = psutil.Process(service.process.pid).children()
         worker.kill()
         worker.wait(HANG_S)
         wait_for(lambda: service.ready)
         assert service.post(GOOD)[1]["model_version"] == table_made.bundle.tag
-
-
-def test_many_workers_answer_and_are_counted_together(table_made: Made, away: Path) -> None:
-    port = free_port()
-    words = [str(BIN / "runcard"), "serve", table_made.bundle.tag, "serve.workers=2", "--port", str(port)]
-    with starting(words, away, port) as service:
-        wait_until_ready(service)
-        assert len(psutil.Process(service.process.pid).children()) == 2
-        for _ in range(20):
-            assert service.post(GOOD)[0] == 200
-        wait_for(lambda: counted(service) == 20)
-
-
-def counted(service: Service) -> float:
-    """The rows that all workers have answered."""
-    lines = service.get("/metrics")[1].splitlines()
-    wanted = [line for line in lines if "request_total{" in line and '"/predict"' in line and '"200"' in line]
-    return sum(float(line.split()[-1]) for line in wanted)
