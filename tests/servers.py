@@ -59,8 +59,10 @@ def free_port() -> int:
 @contextlib.contextmanager
 def starting(words: Sequence[str], folder: Path, port: int, **variables: str) -> Iterator[Service]:
     """A command that becomes a service, stopped at the end."""
-    environment: Mapping[str, str] = {**os.environ, "PYTHONUNBUFFERED": "1", **variables}
-    with tempfile.NamedTemporaryFile() as log:
+    # A server that starts clears the counts of those that write into the same folder.
+    with tempfile.NamedTemporaryFile() as log, tempfile.TemporaryDirectory(prefix="runcard-prometheus-") as counts:
+        own = {"PYTHONUNBUFFERED": "1", "PROMETHEUS_MULTIPROC_DIR": counts}
+        environment: Mapping[str, str] = {**os.environ, **own, **variables}
         process = subprocess.Popen(
             words, cwd=folder, env=environment, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
         )

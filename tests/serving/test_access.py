@@ -8,7 +8,6 @@ import os
 import subprocess
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,20 +16,14 @@ from runcard.errors import BundleError
 from runcard.serving.access import Access, read_token
 from runcard.serving.http import RefusedError
 from tests.conftest import HANG_S, Command, Made
-from tests.servers import BIN, ROOT, Service, bentoml_serve, free_port, starting, wait_until_ready
+from tests.servers import BIN, ROOT, Service, free_port, starting, wait_until_ready
+from tests.serving.conftest import TOKEN
 from tests.serving.hostile import GOOD
 
-TOKEN = "a-token-of-32-letters-0123456789"
 ROUTES = ["/", "/docs", "/openapi.json", "/docs.json", "/model", "/metrics", "/predict", "/predict/batch", "/explain"]
 ROUTES += ["/static_content/swagger-ui.css", "/nowhere", "/livez/x", "//livez", "/schema.json", "/predict?token=x"]
 HERE = ("127.0.0.1", 1)
 AWAY = ("203.0.113.7", 1)
-
-
-@pytest.fixture(scope="module")
-def service(table_made: Made) -> Iterator[Service]:
-    with bentoml_serve(ROOT, RUNCARD_BUNDLE=table_made.bundle.tag, RUNCARD_TOKEN=TOKEN) as running:
-        yield running
 
 
 def status(url: str, header: str | None = None, body: bytes | None = None) -> int:
@@ -44,28 +37,28 @@ def status(url: str, header: str | None = None, body: bytes | None = None) -> in
 
 
 @pytest.mark.parametrize("path", ROUTES)
-def test_every_route_but_health_asks_for_the_token(path: str, service: Service) -> None:
+def test_every_route_but_health_asks_for_the_token(path: str, token_service: Service) -> None:
     for header in (None, "Bearer", "Bearer ", f"Bearer {TOKEN}x", f"Bearer {TOKEN[:-1]}", f"Token {TOKEN}", "Basic !!"):
-        assert status(service.url + path, header) == 401, header
-        assert status(service.url + path, header, b"{}") == 401, header
+        assert status(token_service.url + path, header) == 401, header
+        assert status(token_service.url + path, header, b"{}") == 401, header
 
 
-def test_who_sends_it_is_answered(service: Service) -> None:
+def test_who_sends_it_is_answered(token_service: Service) -> None:
     basic = "Basic " + base64.b64encode(f"anybody:{TOKEN}".encode()).decode()
     for header in (f"Bearer {TOKEN}", f"bearer {TOKEN}", basic):
-        assert status(service.url + "/", header) == 200
-        assert status(service.url + "/predict", header, json.dumps(GOOD).encode()) == 200
-    assert status(service.url + "/nowhere", basic) == 404
+        assert status(token_service.url + "/", header) == 200
+        assert status(token_service.url + "/predict", header, json.dumps(GOOD).encode()) == 200
+    assert status(token_service.url + "/nowhere", basic) == 404
 
 
 @pytest.mark.parametrize("path", ["/livez", "/readyz", "/healthz"])
-def test_health_is_for_everybody(path: str, service: Service) -> None:
-    assert status(service.url + path) == 200
+def test_health_is_for_everybody(path: str, token_service: Service) -> None:
+    assert status(token_service.url + path) == 200
 
 
-def test_a_browser_is_told_to_ask_for_it(service: Service) -> None:
+def test_a_browser_is_told_to_ask_for_it(token_service: Service) -> None:
     with pytest.raises(urllib.error.HTTPError) as caught:
-        urllib.request.urlopen(service.url + "/", timeout=HANG_S)
+        urllib.request.urlopen(token_service.url + "/", timeout=HANG_S)
     with caught.value as answer:
         assert 'Basic realm="runcard"' in str(answer.headers)
 
@@ -126,15 +119,14 @@ def test_listening_to_all_makes_a_token_and_says_it(table_made: Made, away: Path
         assert [status(service.url + "/", header) for header in (None, f"Bearer {token}")] == [401, 200]
 
 
-def test_what_a_proxy_here_hands_on_comes_from_elsewhere(table_made: Made) -> None:
-    with bentoml_serve(ROOT, host="0.0.0.0", RUNCARD_BUNDLE=table_made.bundle.tag) as service:
-        handed_on = urllib.request.Request(service.url + "/model", headers={"x-forwarded-for": AWAY[0]})
-        with pytest.raises(urllib.error.HTTPError) as caught:
-            urllib.request.urlopen(handed_on, timeout=HANG_S)
-        with caught.value as answer:
-            assert answer.code == 401
-            assert "start it with RUNCARD_TOKEN set" in answer.read().decode()
-        assert [status(service.url + path) for path in ("/model", "/readyz")] == [200, 200]
+def test_what_a_proxy_here_hands_on_comes_from_elsewhere(table_service: Service) -> None:
+    handed_on = urllib.request.Request(table_service.url + "/model", headers={"x-forwarded-for": AWAY[0]})
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(handed_on, timeout=HANG_S)
+    with caught.value as answer:
+        assert answer.code == 401
+        assert "start it with RUNCARD_TOKEN set" in answer.read().decode()
+    assert [status(table_service.url + path) for path in ("/model", "/readyz")] == [200, 200]
 
 
 @pytest.mark.parametrize(
@@ -157,10 +149,10 @@ def test_a_change_that_is_wrong(word: str, says: str, table_made: Made, command:
     assert (said.code, says in said.err) == (2, True), said.err
 
 
-SLOW = [pytest.param(text, marks=pytest.mark.slow) for text in ("[]", '{"workers": "two"}')]
+WRONG = ["{", "[]", '{"worker": 2}', '{"workers": "two"}']
 
 
-@pytest.mark.parametrize("text", ["{", '{"worker": 2}', *SLOW])
+@pytest.mark.parametrize("text", [*(pytest.param(text, marks=pytest.mark.slow) for text in WRONG[:-1]), WRONG[-1]])
 def test_an_environment_that_is_wrong(text: str, table_made: Made) -> None:
     environment = {**os.environ, "RUNCARD_BUNDLE": table_made.bundle.tag, "RUNCARD_SERVE": text}
     for words, code in ((["bentoml", "serve"], 1), (["runcard", "serve"], 2)):
@@ -175,3 +167,12 @@ def test_an_environment_that_is_wrong(text: str, table_made: Made) -> None:
         assert done.returncode == code, done.stderr
         assert "RUNCARD_SERVE" in done.stdout + done.stderr
         assert "Traceback" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("text", WRONG)
+def test_whatever_is_wrong_with_the_environment(
+    text: str, table_made: Made, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RUNCARD_SERVE", text)
+    said = command("serve", table_made.bundle.tag, "--port", str(free_port()))
+    assert (said.code, "RUNCARD_SERVE" in said.err, "Traceback" in said.err) == (2, True, False), said.err

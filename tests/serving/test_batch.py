@@ -17,7 +17,7 @@ from runcard.serving.http import Answer, Asked, RefusedError
 from runcard.serving.predictor import Predictor
 from runcard.serving.reading import Requests
 from tests.conftest import HANG_S, Made, customers
-from tests.servers import ROOT, bentoml_serve
+from tests.servers import Service
 from tests.serving.hostile import ARROW, CSV, GOOD, JSON, arrow
 
 PATH = "/predict/batch"
@@ -221,23 +221,22 @@ def test_columns_that_the_model_does_not_know_are_passed_over(table_made: Made) 
     same(predictor, answered_alone(predictor, [GOOD]), read_csv(sent(predictor, csv(rows), CSV).body))
 
 
-def test_over_http(table_made: Made) -> None:
+def test_over_http(table_service: Service, table_made: Made) -> None:
     rows = [dict(row) for row in runcard.tested_rows(table_made.run.path)[0][:40]]
     predictor, table = predictor_of(table_made), pl.DataFrame(columns(rows))
     alone = answered_alone(predictor, rows)
     numbers = set()
-    with bentoml_serve(ROOT, RUNCARD_BUNDLE=table_made.bundle.tag) as service:
-        for kind, body in ((JSON, json.dumps(columns(rows)).encode()), (CSV, csv(rows)), (ARROW, arrow(table))):
-            asked = urllib.request.Request(service.url + PATH, body, {"content-type": kind})
-            with urllib.request.urlopen(asked, timeout=HANG_S) as answer:
-                content, headers = answer.read(), answer.headers
-            assert headers["content-type"].partition(";")[0] == kind
-            assert headers["x-model-version"] == table_made.bundle.tag
-            numbers.add(headers["x-prediction-id"])
-            if kind == JSON:
-                said = json.loads(content)
-                assert said["class"] == [one["class"] for one in alone]
-                assert said["prediction_id"] == headers["x-prediction-id"]
-            else:
-                same(predictor, alone, read_csv(content) if kind == CSV else pl.read_ipc_stream(io.BytesIO(content)))
+    for kind, body in ((JSON, json.dumps(columns(rows)).encode()), (CSV, csv(rows)), (ARROW, arrow(table))):
+        asked = urllib.request.Request(table_service.url + PATH, body, {"content-type": kind})
+        with urllib.request.urlopen(asked, timeout=HANG_S) as answer:
+            content, headers = answer.read(), answer.headers
+        assert headers["content-type"].partition(";")[0] == kind
+        assert headers["x-model-version"] == table_made.bundle.tag
+        numbers.add(headers["x-prediction-id"])
+        if kind == JSON:
+            said = json.loads(content)
+            assert said["class"] == [one["class"] for one in alone]
+            assert said["prediction_id"] == headers["x-prediction-id"]
+        else:
+            same(predictor, alone, read_csv(content) if kind == CSV else pl.read_ipc_stream(io.BytesIO(content)))
     assert len(numbers) == 3

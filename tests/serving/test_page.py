@@ -105,18 +105,6 @@ def check_looks(browser: Browser, folder: Path, name: str) -> None:
     browser.look()
 
 
-@pytest.fixture(scope="module")
-def table_service(table_made: Made) -> Iterator[Service]:
-    with bentoml_serve(ROOT, RUNCARD_BUNDLE=table_made.bundle.tag) as service:
-        yield service
-
-
-@pytest.fixture(scope="module")
-def digits_service(digits_made: Made) -> Iterator[Service]:
-    with bentoml_serve(ROOT, RUNCARD_BUNDLE=digits_made.bundle.tag) as service:
-        yield service
-
-
 @pytest.fixture
 def browser() -> Iterator[Browser]:
     with chromium() as opened:

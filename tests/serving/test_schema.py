@@ -5,6 +5,7 @@ Schemathesis makes requests from the description, those that it allows and those
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -22,10 +23,9 @@ from runcard.packaging.bundle import open_bundle
 from runcard.serving.openapi import openapi
 from runcard.serving.predictor import Predictor
 from tests.conftest import HANG_S, Made
-from tests.servers import ROOT, bentoml_serve
+from tests.servers import ROOT, Service, bentoml_serve
+from tests.serving.conftest import MAX_ROWS, TOKEN
 
-TOKEN = "a-token-of-32-letters-0123456789"
-MAX_ROWS = 20
 SETTINGS = f"""
 hooks = "tests.serving.requests_made"
 [generation]
@@ -44,19 +44,23 @@ bearer = {{ bearer = "{TOKEN}" }}
 """
 
 
-SERVED = ["table", *(pytest.param(name, marks=pytest.mark.slow) for name in ("table with a token", "digits"))]
+SERVED = ["table with a token", *(pytest.param(name, marks=pytest.mark.slow) for name in ("table", "digits"))]
 
 
 @pytest.fixture(params=SERVED)
-def service(request: pytest.FixtureRequest, away: Path) -> Iterator[str]:
+def address(request: pytest.FixtureRequest, away: Path) -> Iterator[str]:
     """The address of a service, and beside this test what Schemathesis needs to ask it."""
     name, _, token = request.param.partition(" with a ")
     made: Made = request.getfixturevalue(f"{name}_made")
     rows = [dict(row) for row in open_bundle(made.bundle.path).rows]
     (away / "rows.json").write_text(json.dumps([*rows[: MAX_ROWS // 2], *rows[-MAX_ROWS // 2 :]]))  # the last have gaps
     (away / "schemathesis.toml").write_text(SETTINGS + (SENDS_IT if token else ""))
-    variables = {"RUNCARD_BUNDLE": made.bundle.tag, "RUNCARD_SERVE": json.dumps({"max_rows": MAX_ROWS})}
-    with bentoml_serve(ROOT, **variables, **({"RUNCARD_TOKEN": TOKEN} if token else {})) as running:
+    with contextlib.ExitStack() as ended:
+        if token:
+            running: Service = request.getfixturevalue("token_service")
+        else:
+            limits = json.dumps({"max_rows": MAX_ROWS})
+            running = ended.enter_context(bentoml_serve(ROOT, RUNCARD_BUNDLE=made.bundle.tag, RUNCARD_SERVE=limits))
         asked = urllib.request.Request(f"{running.url}/openapi.json", headers={"authorization": f"Bearer {TOKEN}"})
         with urllib.request.urlopen(asked, timeout=HANG_S) as answer:
             (away / "openapi.json").write_bytes(answer.read())
@@ -72,13 +76,13 @@ def held(url: str, *words: str) -> None:
     assert (done.returncode, "No issues found" in done.stdout) == (0, True), done.stdout[-5000:] + done.stderr
 
 
-def test_the_service_does_what_it_says(service: str) -> None:
-    held(service, "--max-examples", "5")
+def test_the_service_does_what_it_says(address: str) -> None:
+    held(address, "--max-examples", "5")
 
 
 @pytest.mark.slow
-def test_the_service_does_what_it_says_at_length(service: str) -> None:
-    held(service, "--max-examples", "500")
+def test_the_service_does_what_it_says_at_length(address: str) -> None:
+    held(address, "--max-examples", "500")
 
 
 @pytest.mark.parametrize("name", ["table", "digits"])

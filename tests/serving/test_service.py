@@ -11,7 +11,6 @@ import socket
 import subprocess
 import sys
 import tarfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,34 +19,22 @@ import numpy as np
 import polars as pl
 import psutil
 import pytest
+from bentoml._internal.configuration.containers import BentoMLContainer
+from bentoml._internal.models import ModelStore
 
 import runcard
+from runcard.errors import BundleError
+from runcard.packaging import store
+from runcard.serving.launch import prepare
 from tests.conftest import HANG_S, Command, Made
 from tests.servers import BIN, ROOT, Service, bentoml_serve, free_port, starting, wait_until_ready
 from tests.serving.image import Image
+from tests.waiting import wait_for
 
-# On SIGUSR1 a process writes down which modules it has loaded and from where.
-WITNESS = """
-import json, os, signal, sys
-def write(*_):
-    loaded = {name: getattr(module, "__file__", None) for name, module in list(sys.modules.items())}
-    path = os.path.join(os.environ["WITNESS"], str(os.getpid()))
-    with open(path + ".part", "w") as file:
-        json.dump({"words": sys.orig_argv, "modules": loaded}, file)
-    os.rename(path + ".part", path + ".json")
-signal.signal(signal.SIGUSR1, write)
-"""
 HEAVY = {"torch", "pytorch_lightning", "lightning_fabric", "torchmetrics", "hydra", "omegaconf", "optuna", "sklearn"}
 HEAVY |= {"matplotlib", "onnx", "onnxscript", "runcard.packaging.torch_graph"}
 INSTALLED_MB = 450  # of a Bento's image; torch alone is more
 GOOD = {"age": 45.0, "city": "Ulm", "member": True, "spent": 100.0}
-
-
-@pytest.fixture(scope="module")
-def service(table_made: Made) -> Iterator[Service]:
-    """The table's bundle, served from the project's folder by ``bentofile.yaml``."""
-    with bentoml_serve(ROOT, RUNCARD_BUNDLE=table_made.bundle.tag) as running:
-        yield running
 
 
 @pytest.fixture
@@ -60,49 +47,47 @@ def lone_store(away: Path, table_made: Made) -> Path:
     return home
 
 
+@pytest.fixture
+def store_here(lone_store: Path) -> Iterator[Path]:
+    """The same, as the store of this process."""
+    BentoMLContainer.model_store_dir.set(str(lone_store / "models"))
+    BentoMLContainer.model_store.set(ModelStore(lone_store / "models"))
+    yield lone_store
+    BentoMLContainer.model_store.reset()
+    BentoMLContainer.model_store_dir.reset()
+
+
 def witnesses(service: Service, folder: Path) -> list[dict[str, Any]]:
-    """What each process of a service has loaded; see ``WITNESS``."""
+    """What each process of a service has loaded."""
     main = psutil.Process(service.process.pid)
     processes = [main, *main.children(recursive=True)]
     for process in processes:
         process.send_signal(signal.SIGUSR1)
     wanted = [folder / f"{process.pid}.json" for process in processes]
-    started = time.monotonic()
-    while not all(path.is_file() for path in wanted):
-        assert time.monotonic() - started < HANG_S
-        time.sleep(0.02)
+    wait_for(lambda: all(path.is_file() for path in wanted))
     return [json.loads(path.read_text()) for path in wanted]
 
 
-def test_a_tables_test_rows_are_served_as_they_were_evaluated(service: Service, table_made: Made) -> None:
+def test_a_tables_test_rows_are_served_as_they_were_evaluated(table_service: Service, table_made: Made) -> None:
     rows, truth = runcard.tested_rows(table_made.run.path)
     assert any(value is None for row in rows for value in row.values())
-    status, answers = service.post(rows)
+    status, answers = table_service.post(rows)
     assert status == 200
     right = sum(answer["class"] == label for answer, label in zip(answers, truth, strict=True))
     assert right / len(truth) == table_made.run.metrics["test/accuracy"]
-    alone = [service.post(row)[1]["class"] for row in rows]
+    alone = [table_service.post(row)[1]["class"] for row in rows]
     assert alone == [answer["class"] for answer in answers]
 
 
-def test_images_test_rows_are_served_as_they_were_evaluated(digits_made: Made, away: Path) -> None:
-    # Modules in the working directory are not the service's.
-    for name in ("jinja2", "select", "files", "onnxruntime"):
-        (away / f"{name}.py").write_text("raise SystemExit('not this one')")
-    port = free_port()
-    words = [str(BIN / "runcard"), "serve", digits_made.bundle.tag, "--port", str(port), "--json"]
-    with starting(words, away, port) as service:
-        wait_until_ready(service)
-        rows, truth = runcard.tested_rows(digits_made.run.path)
-        answers = [service.post(row)[1] for row in rows]
-        right = sum(answer["class"] == label for answer, label in zip(answers, truth, strict=True))
-        assert right / len(truth) == digits_made.run.metrics["test/accuracy"]
-        assert {answer["model_version"] for answer in answers} == {digits_made.bundle.tag}
-        said = [line for line in service.log.read_text().splitlines() if line.startswith("{")]
-        assert json.loads(said[0]) == {"bundle": digits_made.bundle.tag, "url": service.url}
+def test_images_test_rows_are_served_as_they_were_evaluated(digits_service: Service, digits_made: Made) -> None:
+    rows, truth = runcard.tested_rows(digits_made.run.path)
+    answers = [digits_service.post(row)[1] for row in rows]
+    right = sum(answer["class"] == label for answer, label in zip(answers, truth, strict=True))
+    assert right / len(truth) == digits_made.run.metrics["test/accuracy"]
+    assert {answer["model_version"] for answer in answers} == {digits_made.bundle.tag}
 
 
-@pytest.mark.parametrize("kind", ["sequence", pytest.param("vector", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kind", [pytest.param("vector", marks=pytest.mark.slow), "sequence"])
 def test_arrays_test_rows_are_served_as_they_were_evaluated(kind: str, request: pytest.FixtureRequest) -> None:
     made: Made = request.getfixturevalue(f"{kind}_made")
     rows, truth = runcard.tested_rows(made.run.path)
@@ -122,43 +107,40 @@ def test_arrays_test_rows_are_served_as_they_were_evaluated(kind: str, request: 
     assert (status, said["mistakes"][0]["field"]) == (400, kind)
 
 
-def test_health_and_metrics(service: Service) -> None:
-    service.post(GOOD)
-    assert [service.get(path)[0] for path in ("/livez", "/readyz", "/metrics")] == [200] * 3
-    assert 'endpoint="/predict"' in service.get("/metrics")[1]
+def test_health_and_metrics(table_service: Service) -> None:
+    table_service.post(GOOD)
+    assert [table_service.get(path)[0] for path in ("/livez", "/readyz", "/metrics")] == [200] * 3
+    assert 'endpoint="/predict"' in table_service.get("/metrics")[1]
 
 
-def test_status_codes(service: Service) -> None:
-    assert service.post(GOOD | {"age": 212, "city": None})[0] == 200
-    status, said = service.post(GOOD | {"age": "old"})
+def test_status_codes(table_service: Service) -> None:
+    assert table_service.post(GOOD | {"age": 212, "city": None})[0] == 200
+    status, said = table_service.post(GOOD | {"age": "old"})
     assert status == 400
     assert said["mistakes"] == [{"row": None, "field": "age", "message": "must be a number, not a text"}]
-    assert service.post(b"{")[0] == 400
-    status, said = service.post(b" " * (17 << 20))
+    assert table_service.post(b"{")[0] == 400
+    status, said = table_service.post(b" " * (17 << 20))
     assert (status, "16 MiB" in said["error"]) == (413, True)
-    assert service.get("/predict")[0] == 405
-    assert service.get("/nowhere")[0] == 404
-    status, answers = service.post([GOOD] * 2000)  # long enough to go to another thread
+    assert table_service.get("/predict")[0] == 405
+    assert table_service.get("/nowhere")[0] == 404
+    status, answers = table_service.post([GOOD] * 2000)  # long enough to go to another thread
     assert (status, len(answers)) == (200, 2000)
 
 
-def test_pages(service: Service, table_made: Made) -> None:
-    status, page = service.get("/")
+def test_pages(table_service: Service, table_made: Made) -> None:
+    status, page = table_service.get("/")
     assert status == 200
     assert 'data-name="city"' in page
-    described = json.loads(service.get("/openapi.json")[1])
+    described = json.loads(table_service.get("/openapi.json")[1])
     assert described["info"]["version"] == table_made.bundle.tag
     assert list(described["components"]["schemas"]["Row"]["properties"]) == list(GOOD)
-    assert json.loads(service.get("/docs.json")[1]) == described
-    assert service.get("/docs")[0] == service.get("/static_content/swagger-ui-bundle.js")[0] == 200
+    assert json.loads(table_service.get("/docs.json")[1]) == described
+    assert table_service.get("/docs")[0] == table_service.get("/static_content/swagger-ui-bundle.js")[0] == 200
 
 
-def test_neither_process_loads_what_trains(table_made: Made, away: Path) -> None:
-    (away / "sitecustomize.py").write_text(WITNESS)
-    variables = {"PYTHONPATH": str(away), "WITNESS": str(away), "RUNCARD_BUNDLE": table_made.bundle.tag}
-    with bentoml_serve(ROOT, **variables) as service:
-        assert service.post(GOOD)[0] == 200
-        seen = witnesses(service, away)
+def test_neither_process_loads_what_trains(table_service: Service, witnessed: Path) -> None:
+    assert table_service.post(GOOD)[0] == 200
+    seen = witnesses(table_service, witnessed)
     workers = [process for process in seen if "_bentoml_impl.worker.service" in process["words"]]
     assert (len(workers), len(seen)) == (1, 2)
     # Tables too: the first CSV should take no longer than others, nor keep anybody waiting.
@@ -184,15 +166,20 @@ def test_runcard_serve_loads_no_torch_before_it_becomes_bentoml(lone_store: Path
     assert done.stdout.strip() == "[]", done.stderr
 
 
-OTHERS = [pytest.param(name, marks=pytest.mark.slow) for name in ("transforms.json", "manifest.json")]
-
-
-@pytest.mark.parametrize("name", ["model.onnx", "model.yaml", *OTHERS])
-def test_a_damaged_bundle_is_never_ready(name: str, lone_store: Path, away: Path) -> None:
-    (file,) = lone_store.glob(f"models/*/*/{name}")
+def damage(store: Path, name: str) -> None:
+    """Change one bit of a file of the store's bundle."""
+    (file,) = store.glob(f"models/*/*/{name}")
     content = bytearray(file.read_bytes())
     content[len(content) // 2] ^= 1
     file.write_bytes(content)
+
+
+DAMAGED = ["model.onnx", "transforms.json", "model.yaml", "manifest.json"]
+
+
+@pytest.mark.parametrize("name", [DAMAGED[0], *(pytest.param(name, marks=pytest.mark.slow) for name in DAMAGED[1:])])
+def test_a_damaged_bundle_is_never_ready(name: str, lone_store: Path, away: Path) -> None:
+    damage(lone_store, name)
     port = free_port()
     for words, code in (
         ([str(BIN / "bentoml"), "serve", "-p", str(port)], 1),
@@ -206,24 +193,31 @@ def test_a_damaged_bundle_is_never_ready(name: str, lone_store: Path, away: Path
             assert not service.ready
 
 
-@pytest.mark.parametrize(
-    ("words", "says"),
-    [
-        ([], "make one with `runcard package RUN`"),
-        (["nothing:here"], "there is no bundle nothing:here"),
-        (["UPPER CASE!"], "there is no bundle"),
-    ],
-)
-def test_there_is_no_bundle(words: list[str], says: str, away: Path) -> None:
+@pytest.mark.parametrize("name", DAMAGED)
+def test_whatever_is_damaged_is_named(name: str, store_here: Path) -> None:
+    damage(store_here, name)
+    with pytest.raises(BundleError, match=name):
+        prepare([], "127.0.0.1", free_port())
+
+
+def test_there_is_no_bundle(away: Path) -> None:
     done = subprocess.run(
-        [BIN / "runcard", "serve", *words],
+        [BIN / "runcard", "serve"],
         env={**os.environ, "BENTOML_HOME": str(away / "home")},
         capture_output=True,
         text=True,
         timeout=HANG_S,
     )
-    assert (done.returncode, says in done.stderr) == (2, True), done.stderr
+    assert (done.returncode, "make one with `runcard package RUN`" in done.stderr) == (2, True), done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("word", "says"), [("nothing:here", "there is no bundle nothing:here"), ("UPPER CASE!", "there is no bundle")]
+)
+def test_there_is_no_such_bundle(word: str, says: str, store_here: Path, command: Command) -> None:
+    said = command("serve", word)
+    assert (said.code, says in said.err) == (2, True), said.err
 
 
 @pytest.mark.parametrize(
@@ -245,101 +239,105 @@ def test_an_address_that_cannot_be_had(
     assert (said.code, says in said.err, "--port" in said.err) == (2, True, True), said.err
 
 
-def test_models_of_other_makers_are_passed_over(lone_store: Path, table_made: Made, away: Path) -> None:
+def strangers(store: Path) -> None:
+    """Put models that others made, and made badly, into a store."""
     for name, text in (("theirs", "name: [unclosed"), ("empty", "")):
-        folder = lone_store / "models" / name / "abc"
+        folder = store / "models" / name / "abc"
         folder.mkdir(parents=True)
         (folder / "model.yaml").write_text(text)
         (folder / "manifest.json").write_text("{}")
-    port = free_port()
-    words = [
-        "bash",
-        "-c",
-        'exec "$@" 2>/dev/null',
-        "bash",
-        str(BIN / "runcard"),
-        "serve",
-        "--port",
-        str(port),
-        "--json",
-    ]
-    with starting(words, away, port, BENTOML_HOME=str(lone_store)) as service:
-        wait_until_ready(service)
-        assert service.post(GOOD)[1]["model_version"] == table_made.bundle.tag
-        said = service.log.read_text()
-    # Stdout is for the one JSON object.
-    assert json.loads(said) == {"bundle": table_made.bundle.tag, "url": service.url}
 
 
-def test_a_damaged_bundle_stands_only_for_itself(lone_store: Path, table_made: Made, digits_made: Made) -> None:
+def test_models_of_other_makers_are_passed_over(store_here: Path, table_made: Made) -> None:
+    strangers(store_here)
+    assert prepare([], "127.0.0.1", free_port()).tag == table_made.bundle.tag
+
+
+def test_a_damaged_bundle_stands_only_for_itself(store_here: Path, table_made: Made, digits_made: Made) -> None:
     name, _, version = digits_made.bundle.tag.partition(":")
-    other = lone_store / "models" / name / version
+    other = store_here / "models" / name / version
     shutil.copytree(digits_made.bundle.path, other)
-    script = "from runcard.packaging.store import find; print(find()[0])"
     description = (other / "model.yaml").read_text()
     for year, expected in (("1999", table_made.bundle.tag), ("2999", digits_made.bundle.tag)):
         (other / "bundle.json").write_text("{}")
         (other / "model.yaml").write_text(re.sub(r"creation_time: .\d{4}", f"creation_time: '{year}", description))
-        words, environment = [sys.executable, "-c", script], {**os.environ, "BENTOML_HOME": str(lone_store)}
-        done = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=HANG_S, check=True)
-        assert done.stdout.strip() == expected
+        assert store.find()[0] == expected
 
 
-OTHERS += [pytest.param(name, marks=pytest.mark.slow) for name in ("manifest.sha256",)]
-
-
-@pytest.mark.parametrize("name", ["bundle.json", "model.yaml", *OTHERS])
+@pytest.mark.parametrize("name", ["manifest.json", "manifest.sha256", "transforms.json", "bundle.json", "model.yaml"])
 def test_the_newest_that_lacks_a_file_is_refused(
-    name: str, lone_store: Path, table_made: Made, digits_made: Made
+    name: str, store_here: Path, table_made: Made, digits_made: Made
 ) -> None:
     folder, _, version = digits_made.bundle.tag.partition(":")
-    other = lone_store / "models" / folder / version
+    other = store_here / "models" / folder / version
     shutil.copytree(digits_made.bundle.path, other)
     newer = max(
         (table_made, digits_made),
         key=lambda made: json.loads((made.bundle.path / "bundle.json").read_text())["created"],
     )
-    (lone_store / "models" / newer.bundle.tag.replace(":", "/") / name).unlink()
-    words = [str(BIN / "runcard"), "serve", "--port", str(free_port())]
-    environment = {**os.environ, "BENTOML_HOME": str(lone_store)}
-    done = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=HANG_S)
-    assert (done.returncode, newer.bundle.tag.partition(":")[2] in done.stderr) == (2, True), done.stderr
-    assert "manifest" in done.stderr if "manifest" in name else name in done.stderr
+    (store_here / "models" / newer.bundle.tag.replace(":", "/") / name).unlink()
+    with pytest.raises(BundleError) as caught:
+        prepare([], "127.0.0.1", free_port())
+    said = str(caught.value)
+    assert newer.bundle.tag.partition(":")[2] in said
+    assert "manifest" in said if "manifest" in name else name in said
 
 
-@pytest.mark.parametrize("text", ["{", *(pytest.param(text, marks=pytest.mark.slow) for text in ("", "name: 1"))])
-def test_a_description_that_bentoml_cannot_read(text: str, lone_store: Path, table_made: Made) -> None:
-    (file,) = lone_store.glob("models/*/*/model.yaml")
+@pytest.mark.parametrize("text", ["{", "", "name: 1"])
+def test_a_description_that_bentoml_cannot_read(
+    text: str, store_here: Path, table_made: Made, command: Command
+) -> None:
+    (file,) = store_here.glob("models/*/*/model.yaml")
     file.write_text(text)
-    environment = {**os.environ, "BENTOML_HOME": str(lone_store)}
     for words in ([], [table_made.bundle.tag], ["table-mlp"]):
-        command = [str(BIN / "runcard"), "serve", *words, "--port", str(free_port())]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=HANG_S)
-        assert (done.returncode, "fault" in done.stderr, "Traceback" in done.stderr) == (2, False, False), done.stderr
+        said = command("serve", *words, "--port", str(free_port()))
+        assert (said.code, "fault" in said.err, "Traceback" in said.err) == (2, False, False), said.err
 
 
-def test_a_client_that_hangs_up_leaves_no_traceback(service: Service) -> None:
-    host, port = service.url.removeprefix("http://").split(":")
+def test_modules_in_the_working_directory_are_not_the_services(
+    digits_service: Service, digits_made: Made, elsewhere: Path
+) -> None:
+    assert Path(psutil.Process(digits_service.process.pid).cwd()) == elsewhere
+    assert len(list(elsewhere.glob("*.py"))) == 4
+    assert digits_service.post(runcard.tested_rows(digits_made.run.path)[0][0])[0] == 200
+
+
+def test_stdout_is_for_the_one_json_object(digits_service: Service, digits_made: Made, elsewhere: Path) -> None:
+    assert digits_service.get("/model")[0] == 200
+    said = json.loads((elsewhere / "stdout").read_text())
+    assert said == {"bundle": digits_made.bundle.tag, "url": digits_service.url}
+
+
+def test_a_client_that_hangs_up_leaves_no_traceback(table_service: Service) -> None:
+    host, port = table_service.url.removeprefix("http://").split(":")
     for _ in range(5):
         with socket.create_connection((host, int(port))) as connection:
             connection.sendall(b"POST /predict HTTP/1.1\r\nHost: here\r\nContent-Length: 1000\r\n\r\n{")
-    assert service.post(GOOD)[0] == 200
-    assert "Traceback" not in service.log.read_text()
+    assert table_service.post(GOOD)[0] == 200
+    assert "Traceback" not in table_service.log.read_text()
 
 
-def test_wrong_rows_by_the_thousand_are_refused_by_the_first(service: Service) -> None:
-    (worker,) = psutil.Process(service.process.pid).children()
-    before = worker.memory_info().rss
-    status, said = service.post(b"[" + b"{}," * 90_000 + b"{}]")
+def test_of_wrong_rows_by_the_thousand_the_first_is_told(table_service: Service) -> None:
+    status, said = table_service.post(b"[" + b"{}," * 90_000 + b"{}]")
     assert status == 400
     assert [(mistake["row"], mistake["field"]) for mistake in said["mistakes"]] == [(0, name) for name in GOOD]
-    assert worker.memory_info().rss - before < 200 << 20  # a mistake for each of their fields would be a gigabyte
 
 
-@pytest.mark.slow
+def test_a_body_that_comes_in_parts_is_answered(table_service: Service) -> None:
+    body = json.dumps(GOOD).encode()
+    host, port = table_service.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=HANG_S) as connection:
+        connection.sendall(b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % len(body))
+        for place in range(0, len(body), 20):
+            assert table_service.post(GOOD)[0] == 200  # by now what was sent before has come
+            connection.sendall(body[place : place + 20])
+        assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
+
+
 def test_the_newest_is_served_unless_another_is_named(lone_store: Path, table_made: Made, digits_made: Made) -> None:
     name, _, version = digits_made.bundle.tag.partition(":")
     shutil.copytree(digits_made.bundle.path, lone_store / "models" / name / version)
+    strangers(lone_store)
     newest = max((table_made, digits_made), key=lambda made: (made.bundle.path / "model.yaml").stat().st_mtime)
     with bentoml_serve(ROOT, BENTOML_HOME=str(lone_store)) as service:
         assert json.loads(service.get("/openapi.json")[1])["info"]["version"] == newest.bundle.tag

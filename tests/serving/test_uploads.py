@@ -19,7 +19,7 @@ from runcard.serving.mistakes import RowsError
 from runcard.serving.predictor import Predictor
 from runcard.serving.reading import Requests
 from tests.conftest import HANG_S, Made
-from tests.servers import ROOT, bentoml_serve
+from tests.servers import Service
 from tests.serving.hostile import form
 
 PNG, FORM, JSON = "image/png", "multipart/form-data; boundary=x", "application/json"
@@ -125,11 +125,10 @@ def test_a_table_takes_no_picture(kind: str, table_made: Made) -> None:
     assert (caught.value.status, "image/png" in caught.value.message) == (415, False)
 
 
-def test_over_http(digits_made: Made, pictures: list[bytes]) -> None:
-    with bentoml_serve(ROOT, RUNCARD_BUNDLE=digits_made.bundle.tag) as service:
-        found = []
-        for kind, body in ((JSON, in_json(pictures[0])), (PNG, pictures[0]), (FORM, form("image", pictures[0]))):
-            asked = urllib.request.Request(f"{service.url}/predict", body, {"content-type": kind})
-            with urllib.request.urlopen(asked, timeout=HANG_S) as answer:
-                found.append(json.loads(answer.read())["probabilities"])
+def test_over_http(digits_service: Service, pictures: list[bytes]) -> None:
+    found = []
+    for kind, body in ((JSON, in_json(pictures[0])), (PNG, pictures[0]), (FORM, form("image", pictures[0]))):
+        asked = urllib.request.Request(f"{digits_service.url}/predict", body, {"content-type": kind})
+        with urllib.request.urlopen(asked, timeout=HANG_S) as answer:
+            found.append(json.loads(answer.read())["probabilities"])
     assert found[0] == found[1] == found[2]

@@ -1,0 +1,73 @@
+"""Running services, one for each kind, for all tests that only ask them."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Made
+from tests.servers import BIN, ROOT, Service, bentoml_serve, free_port, starting, wait_until_ready
+
+TOKEN = "a-token-of-32-letters-0123456789"
+MAX_ROWS = 20
+# On SIGUSR1 a process writes down which modules it has loaded and from where.
+WITNESS = """
+import json, os, signal, sys
+def write(*_):
+    loaded = {name: getattr(module, "__file__", None) for name, module in list(sys.modules.items())}
+    path = os.path.join(os.environ["WITNESS"], str(os.getpid()))
+    with open(path + ".part", "w") as file:
+        json.dump({"words": sys.orig_argv, "modules": loaded}, file)
+    os.rename(path + ".part", path + ".json")
+signal.signal(signal.SIGUSR1, write)
+"""
+
+
+@pytest.fixture(scope="session")
+def witnessed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the processes of ``table_service`` write down what they have loaded; see ``WITNESS``."""
+    folder = tmp_path_factory.mktemp("witnessed")
+    (folder / "sitecustomize.py").write_text(WITNESS)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def table_service(table_made: Made, witnessed: Path) -> Iterator[Service]:
+    """The table's bundle, served from the project's folder by ``bentofile.yaml``."""
+    path = os.pathsep.join([str(witnessed), os.environ.get("PYTHONPATH", "")]).strip(os.pathsep)
+    variables = {"PYTHONPATH": path, "WITNESS": str(witnessed), "RUNCARD_BUNDLE": table_made.bundle.tag}
+    with bentoml_serve(ROOT, **variables) as service:
+        yield service
+
+
+@pytest.fixture(scope="session")
+def token_service(table_made: Made) -> Iterator[Service]:
+    """The same for who sends ``TOKEN``, and no more than ``MAX_ROWS`` at once."""
+    limits = json.dumps({"max_rows": MAX_ROWS})
+    with bentoml_serve(
+        ROOT, RUNCARD_BUNDLE=table_made.bundle.tag, RUNCARD_SERVE=limits, RUNCARD_TOKEN=TOKEN
+    ) as service:
+        yield service
+
+
+@pytest.fixture(scope="session")
+def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder in which ``digits_service`` is started: with modules of others, and what it has written to stdout."""
+    folder = tmp_path_factory.mktemp("elsewhere")
+    for name in ("jinja2", "select", "files", "onnxruntime"):
+        (folder / f"{name}.py").write_text("raise SystemExit('not this one')")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def digits_service(digits_made: Made, elsewhere: Path) -> Iterator[Service]:
+    """The images' bundle, served by ``runcard serve --json``."""
+    port = free_port()
+    words = [str(BIN / "runcard"), "serve", digits_made.bundle.tag, "--port", str(port), "--json"]
+    with starting(["bash", "-c", 'exec "$@" >stdout', "bash", *words], elsewhere, port) as service:
+        wait_until_ready(service)
+        yield service
