@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import shlex
+import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -33,45 +36,74 @@ def test_commands_are_found_and_cover_every_verb() -> None:
     assert {shlex.split(line)[1] for line in COMMANDS} == {verb.name for verb in VERBS}
 
 
-# In processes and services of their own; tests/earlier and tests/packaging do the same in the default run.
-LONG = ("runcard verify $RUN", "runcard package $STUDY")
-TYPED = [
-    pytest.param(line, marks=[pytest.mark.slow] if line in LONG else [], id=line)
-    for line in COMMANDS
-    if not line.startswith("runcard serve")
-]
+@dataclass(frozen=True)
+class Ours:
+    """What commands are given; tests copy it."""
+
+    folder: Path
+    run: Path
+    other: Path
+    study: Path
 
 
-def test_lines_that_take_long_are_there() -> None:
-    assert set(LONG) < set(COMMANDS)
-    assert len(TYPED) >= 30
+@pytest.fixture(scope="module")
+def ours(tmp_path_factory: pytest.TempPathFactory) -> Ours:
+    """A folder with two runs and a study, their paths as seen from it."""
+    folder = tmp_path_factory.mktemp("ours")
+    with contextlib.chdir(folder):
+        customers(100).write_csv("customers.csv")
+        table = ["data=table", "data.path=customers.csv", "problem.target=churned"]
+        runs = [runcard.fit(runcard.load_card([*words, *TINY])) for words in (table, ["data=wine"])]
+        study = runcard.sweep(runcard.load_sweep(["data=wine", *TINY[:2], "seed=1,2", "sweep.name=wine"]))
+    run, other, made = (path.relative_to(folder) for path in (*(run.path for run in runs), study.folder.path))
+    return Ours(folder, run, other, made)
 
 
-@pytest.mark.parametrize("line", TYPED)
-def test_command_runs(line: str, command: Command, request: pytest.FixtureRequest) -> None:
+RUNNABLE = [line for line in COMMANDS if not line.startswith("runcard serve")]
+# A process of its own that fits the run again; tests/training/test_verify.py has it fit smaller ones.
+LONG = "runcard verify $RUN"
+
+
+@pytest.mark.parametrize(
+    "line", [pytest.param(line, marks=[pytest.mark.slow] * (line == LONG), id=line) for line in RUNNABLE]
+)
+def test_command_runs(line: str, command: Command, ours: Ours, request: pytest.FixtureRequest) -> None:
+    words = given(line, ours, request)
+    # Rows that are learned by heart are few anyway, and one step does not do it.
+    if words[0] == "fit" and "debug=overfit" not in words:
+        words += TINY[:2] + ["sweep.n_trials=2"] * any(word == "-m" or word.startswith("sweep") for word in words)
+    if words[0] == "package":
+        words += ["--no-http"]
+    said = command(*words)
+    assert said.code == 0, said.err
+    assert said.out
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("line", [line for line in RUNNABLE if line.startswith("runcard package")])
+def test_packaging_runs_as_it_is_written(
+    line: str, command: Command, ours: Ours, request: pytest.FixtureRequest
+) -> None:
+    said = command(*given(line, ours, request))
+    assert said.code == 0, said.err
+
+
+def given(line: str, ours: Ours, request: pytest.FixtureRequest) -> list[str]:
+    """The words of a line, and beside the test what they name."""
     customers(100).write_csv("customers.csv")
     write_arrays(Path())
     words = shlex.split(line)[1:]
     if "$RUN" in line or words[0] == "ls":
-        table = ["data=table", "data.path=customers.csv", "problem.target=churned"]
-        run = command("fit", *table, *TINY, "--json").json["run"]
-        words = [word.replace("$RUN", run) for word in words]
+        shutil.copytree(ours.folder / "runs", "runs")
+    if "$STUDY" in line or "studies" in line:
+        shutil.copytree(ours.folder / "studies", "studies")
+    names = {"$RUN": ours.run, "$OTHER": ours.other, "$STUDY": ours.study}
     if "$BUNDLE" in line:
         made: Made = request.getfixturevalue("table_made")
-        words = [word.replace("$BUNDLE", made.bundle.tag) for word in words]
-    if "$OTHER" in line:
-        other = command("fit", "data=wine", *TINY, "--json").json["run"]
-        words = [word.replace("$OTHER", other) for word in words]
-    if "$STUDY" in line or "studies" in line:
-        study = command("fit", "-m", "data=wine", *TINY[:2], "seed=1,2", "sweep.name=wine", "--json").json["study"]
-        words = [word.replace("$STUDY", study) for word in words]
-    # Rows that are learned by heart are few anyway, and one step does not do it.
-    tiny = TINY[:2] if words[0] == "fit" and "debug=overfit" not in words else []
-    if words[0] == "fit" and ("-m" in words or any(word.startswith("sweep=") for word in words)):
-        words = [*(word for word in words if not word.startswith("sweep.n_trials=")), "sweep.n_trials=3"]
-    said = command(*words, *tiny)
-    assert said.code == 0, said.err
-    assert said.out
+        names["$BUNDLE"] = Path(made.bundle.tag)
+    for name, path in names.items():
+        words = [word.replace(name, str(path)) for word in words]
+    return words
 
 
 def test_the_service_answers_as_shown(table_made: Made, away: Path) -> None:
@@ -92,8 +124,14 @@ def test_the_service_answers_as_shown(table_made: Made, away: Path) -> None:
 
 def test_scripts_that_are_named_exist() -> None:
     named = re.findall(r"(?:scripts|bench)/\w+(?:\.py)?", TEXT)
-    assert len(named) >= 5
-    assert not [name for name in named if not (ROOT / name).is_file()]
+    modules = re.findall(r"python -m (bench\.\w+)", TEXT)
+    assert len(set(named)) >= 7
+    assert len(set(modules)) >= 2
+    for name in named:
+        assert (ROOT / name).is_file(), name
+    for name in modules:
+        place = ROOT / name.replace(".", "/")
+        assert place.with_suffix(".py").is_file() or (place / "__main__.py").is_file(), name
 
 
 def test_python_runs(wine_run: Run, capsys: pytest.CaptureFixture[str]) -> None:
@@ -131,9 +169,8 @@ def test_files_of_a_run_are_those_that_are_there(wine_run: Run) -> None:
     assert runcard.load_run(wine_run.path).metrics
 
 
-def test_files_of_a_study_are_those_that_are_there(command: Command) -> None:
+def test_files_of_a_study_are_those_that_are_there(ours: Ours) -> None:
     section = TEXT.partition("## The study folder")[2].partition("\n## ")[0]
     named = set(re.findall(r"^\| `([\w.]+/?)`", section, flags=re.MULTILINE))
-    study = Path(command("fit", "-m", "data=wine", *TINY[:2], "seed=1,2", "--json").json["study"])
-    there = {f"{path.name}/" if path.is_dir() else path.name for path in study.iterdir()}
+    there = {f"{path.name}/" if path.is_dir() else path.name for path in (ours.folder / ours.study).iterdir()}
     assert there - {"1/"} == named
