@@ -334,6 +334,7 @@ def test_a_body_that_comes_in_parts_is_answered(table_service: Service) -> None:
         assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
 
 
+@pytest.mark.slow
 def test_the_newest_is_served_unless_another_is_named(lone_store: Path, table_made: Made, digits_made: Made) -> None:
     name, _, version = digits_made.bundle.tag.partition(":")
     shutil.copytree(digits_made.bundle.path, lone_store / "models" / name / version)
