@@ -16,6 +16,7 @@ import pytest
 import yaml
 from markdown_it import MarkdownIt
 
+import runcard
 from runcard.data.signature import Feature, Signature, Target, TaskName
 from runcard.packaging import modelcard
 from runcard.packaging.bundle import open_bundle, seal
@@ -141,16 +142,16 @@ def test_the_hubs_word_for_it(kind: Any, task: TaskName, expected: str | None) -
     assert pipeline_of(Signature((Feature("x", kind),), Target("y", task, classes))) == expected
 
 
-def test_a_row_too_long_for_an_example_is_taken_from_a_file(
-    table_made: Made, monkeypatch: pytest.MonkeyPatch, command: Command
-) -> None:
+def test_a_row_too_long_for_an_example_is_taken_from_a_file(table_made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(modelcard, "MAX_EXAMPLE", 10)
-    folder = Path(command("package", "--no-http", str(table_made.run.path), "--json").json["path"])
-    lines = parts(folder)[1].splitlines()
+    folder, run = table_made.bundle.path, table_made.run
+    about, rows = (json.loads((folder / name).read_text()) for name in ("bundle.json", "reference.json"))
+    text = modelcard.model_card(run, runcard.api._restored(run), about, table_made.bundle.tag, rows["rows"][0])
+    lines = text.splitlines()
     assert any(line.startswith("curl ") and line.endswith(" -d @row.json") for line in lines)
     (make,) = [shlex.split(line) for line in lines if line.startswith("python ")]
     done = subprocess.run([sys.executable, *make[1:3]], cwd=folder, capture_output=True, text=True, check=True)
-    assert json.loads(done.stdout) == json.loads((folder / "reference.json").read_text())["rows"][0]
+    assert json.loads(done.stdout) == rows["rows"][0]
 
 
 def test_a_bundle_from_before_there_were_model_cards(table_made: Made, away: Path) -> None:

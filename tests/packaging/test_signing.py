@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 import runcard
 from runcard.errors import BundleError, CardError
 from runcard.packaging.bundle import open_bundle, seal
-from runcard.packaging.signing import SIGNATURE_FILE, verify_signature
+from runcard.packaging.signing import SIGNATURE_FILE, Signer, verify_signature
 from tests.conftest import Command, Made
 
 PEM, PKCS8 = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
@@ -41,9 +41,12 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 
 @pytest.fixture(scope="module")
-def signed(table_made: Made, keys: tuple[Path, Path]) -> Path:
+def signed(table_made: Made, keys: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A signed bundle; tests must not write to it."""
-    return runcard.package(table_made.run.path, http=False, sign=keys[0]).path
+    folder = tmp_path_factory.mktemp("signed") / "bundle"
+    shutil.copytree(table_made.bundle.path, folder)
+    Signer(keys[0]).sign(folder)
+    return folder
 
 
 @signs
@@ -73,7 +76,9 @@ def test_a_signed_bundle_is_served(table_made: Made, keys: tuple[Path, Path], in
 @pytest.mark.parametrize("curve", [ec.SECP384R1(), ec.SECP521R1()])
 def test_other_curves(curve: ec.EllipticCurve, table_made: Made, away: Path) -> None:
     private, public = write_keys(away, "key", curve)
-    verify_signature(runcard.package(table_made.run.path, http=False, sign=private).path, public)
+    shutil.copytree(table_made.bundle.path, away / "bundle")
+    Signer(private).sign(away / "bundle")
+    verify_signature(away / "bundle", public)
 
 
 @signs
@@ -110,8 +115,6 @@ def test_another_key(signed: Path, keys: tuple[Path, Path], away: Path) -> None:
 
 def runcard_signed(folder: Path, private: Path) -> Path:
     """The bundle, signed with another key."""
-    from runcard.packaging.signing import Signer
-
     (folder / SIGNATURE_FILE).unlink()
     Signer(private).sign(folder)
     return folder
