@@ -60,13 +60,9 @@ def ours(tmp_path_factory: pytest.TempPathFactory) -> Ours:
 
 
 RUNNABLE = [line for line in COMMANDS if not line.startswith("runcard serve")]
-# A process of its own that fits the run again; tests/training/test_verify.py has it fit smaller ones.
-LONG = "runcard verify $RUN"
 
 
-@pytest.mark.parametrize(
-    "line", [pytest.param(line, marks=[pytest.mark.slow] * (line == LONG), id=line) for line in RUNNABLE]
-)
+@pytest.mark.parametrize("line", RUNNABLE)
 def test_command_runs(line: str, command: Command, ours: Ours, request: pytest.FixtureRequest) -> None:
     words = given(line, ours, request)
     # Rows that are learned by heart are few anyway, and one step does not do it.

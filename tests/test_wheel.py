@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import subprocess
 import sys
 import venv
@@ -41,6 +43,30 @@ def test_wheel_holds_all_of_conf_and_no_tests(wheel: Path) -> None:
     assert {f"runcard/{file.relative_to(ROOT / 'src' / 'runcard')}" for file in templates if file.is_file()} <= names
     assert "runcard/py.typed" in names
     assert not [name for name in names if "test" in name]
+    assert re.search("^runcard = ", described(wheel, "entry_points.txt"), flags=re.MULTILINE)
+
+
+def described(wheel: Path, name: str) -> str:
+    """A file of what the wheel says of itself."""
+    with zipfile.ZipFile(wheel) as packed:
+        (path,) = [path for path in packed.namelist() if path.endswith(f".dist-info/{name}")]
+        return packed.read(path).decode()
+
+
+def test_a_card_is_composed_of_what_it_holds(wheel: Path, away: Path) -> None:
+    with zipfile.ZipFile(wheel) as packed:
+        packed.extractall(away / "unpacked")
+    folder = away / "elsewhere"
+    folder.mkdir()
+    script = (
+        "import runcard\nfrom runcard.card.groups import shipped_conf\n"
+        "print(shipped_conf(), runcard.load_card(['data=wine']).name, sep='\\n')"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(away / "unpacked")}
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=folder, env=environment, capture_output=True, text=True, timeout=120
+    )
+    assert done.stdout.splitlines() == [str(away / "unpacked" / "runcard" / "conf"), "wine-mlp"], done.stderr
 
 
 @pytest.mark.slow
@@ -58,7 +84,8 @@ def test_wheel_works_from_any_folder(wheel: Path, away: Path) -> None:
     folder = away / "elsewhere"
     folder.mkdir()
     command = [str(environment / "bin" / "runcard"), "fit", "data=wine", "trainer.max_epochs=1", "--json"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120)
+    variables = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    done = subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     run = Path(json.loads(done.stdout)["run"])
     assert run.is_relative_to(folder)
