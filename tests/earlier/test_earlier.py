@@ -156,7 +156,7 @@ def test_a_signed_bundle_is_whose_it_was(kept: Kept) -> None:
         verify_signature(kept.bundle("onnx"), kept.folder / "key.pub")
 
 
-@pytest.mark.parametrize("kind", short(BUNDLES, "onnx", "torch"))
+@pytest.mark.parametrize("kind", short(BUNDLES, "onnx"))
 def test_a_bundle_is_served(kind: str, kept: Kept) -> None:
     expected = kept.expected["served"][kind]
     name, _, version = expected["tag"].partition(":")
