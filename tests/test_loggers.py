@@ -20,6 +20,7 @@ import mlflow
 import psutil
 import pytest
 import wandb
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from wandb.proto import wandb_internal_pb2 as proto
 
@@ -99,9 +100,10 @@ def wandb_records(run: RunFolder) -> list[Any]:
     (path,) = run.path.glob("wandb/offline-run-*/*.wandb")
     give_up = time.monotonic() + HANG_S
     while time.monotonic() < give_up:
-        records = [Record.FromString(content) for content in leveldb(path.read_bytes())]
-        if any(record.HasField("exit") for record in records):
-            return records
+        with contextlib.suppress(DecodeError):  # a record is half written
+            records = [Record.FromString(content) for content in leveldb(path.read_bytes())]
+            if any(record.HasField("exit") for record in records):
+                return records
         time.sleep(0.05)
     raise AssertionError(f"{path} has no end")
 
