@@ -6,6 +6,7 @@ import functools
 import importlib.metadata
 import os
 import platform
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -36,6 +37,12 @@ PACKAGES = (
     "wandb",
 )
 
+# What a processor can do by which libraries choose how they compute, and so how they round: wider registers add other
+# numbers first. Hosts of virtual machines give different processors one name.
+WIDE = re.compile(r"avx\w*|fma4?|f16c|amx_\w+|asimd\w*|sve\w*|sme\d?\w*(?<!smep)|bf16|i8mm")
+# Its make: on x86, and on ARM. Sums are cut into blocks by the sizes of its caches.
+MAKES = ("cpu family", "model", "CPU implementer", "CPU part")
+
 # How many cores a process may use, where several work side by side.
 CORES = "RUNCARD_CORES"
 
@@ -58,6 +65,7 @@ def describe() -> dict[str, Any]:
         "python": sys.version.split()[0],
         "platform": platform.platform(),
         "processor": _processor(),
+        "instructions": _instructions(),
         "cores": usable_cores(),
         "memory_gb": round(memory_bytes() / 2**30, 1),
         "packages": dict(versions()),
@@ -82,12 +90,27 @@ def memory_bytes() -> int:
 
 
 def _processor() -> str:
+    return _cpuinfo().get("model name") or platform.processor()
+
+
+def _instructions() -> str:
+    """Such as ``avx avx2 f16c fma, family 25, model 1``; empty where the system does not tell."""
+    known = _cpuinfo()
+    able = (known.get("flags") or known.get("Features") or "").split()
+    words = " ".join(sorted(word for word in able if WIDE.fullmatch(word)))
+    made = [f"{name.removeprefix('cpu ').lower()} {known[name]}" for name in MAKES if name in known]
+    return ", ".join([*filter(None, [words]), *made])
+
+
+@functools.cache
+def _cpuinfo() -> Mapping[str, str]:
+    """What Linux says of the first processor."""
     try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        first = Path("/proc/cpuinfo").read_text(encoding="utf-8").partition("\n\n")[0]
     except OSError:
-        return platform.processor()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor()
+        return {}
+    pairs = (line.partition(":") for line in first.splitlines())
+    return {name.strip(): value.strip() for name, _, value in pairs}
 
 
 def _git(*arguments: str) -> str | None:

@@ -33,8 +33,10 @@ from runcard.yamltext import dump_yaml
 log = logging.getLogger("runcard")
 
 # What bits depend on; a commit or a package that only serves does not change them.
-MATTERS: tuple[str, ...] = ("python", "processor", "gpu", "cuda", "cudnn")
+MATTERS: tuple[str, ...] = ("python", "processor", "instructions", "gpu", "cuda", "cudnn")
 MATTERS += ("packages.torch", "packages.numpy", "packages.pytorch-lightning", "packages.runcard")
+
+UNKNOWN = "not recorded"  # by the versions of Runcard before it was known to matter
 
 
 def fit_card(
@@ -111,7 +113,8 @@ def resume_run(
     with opened(folder):
         here = environment.describe() | graphics(card.trainer.accelerator)
         for name, (then, now) in moved(files.read_json(folder.environment), here).items():
-            log.warning("%s was %s and is %s: the bits may be others from here on", name, then, now)
+            level = logging.DEBUG if then == UNKNOWN else logging.WARNING
+            log.log(level, "%s was %s and is %s: the bits may be others from here on", name, then, now)
         if data is None or json.loads(json.dumps(data.to_dict())) != files.read_json(folder.data):
             data = restore(card, files.read_json(folder.data), read_labels(folder.split))
         newest = load_last(folder)
@@ -214,7 +217,7 @@ def moved(then: dict[str, Any], now: dict[str, Any]) -> dict[str, tuple[Any, Any
         group, _, name = key.rpartition(".")
         was, is_now = ((content.get(group, {}) if group else content).get(name) for content in (then, now))
         if was != is_now:
-            found[name] = (was, is_now)
+            found[name] = (UNKNOWN if name == "instructions" and was is None else was, is_now)
     return found
 
 

@@ -59,8 +59,8 @@ def verify_run(folder: RunFolder, tolerance: float) -> Verdict:
 
     Args:
         folder: Of a finished run; it is only read.
-        tolerance: Relative difference of losses and scores that is let pass where machine or versions are not the
-            same; on the same, bits are compared.
+        tolerance: Relative difference of losses and scores that is let pass where bits differ and machine or
+            versions are not the same.
 
     Raises:
         DataError: If the data is gone or is no longer that of the run.
@@ -72,7 +72,8 @@ def verify_run(folder: RunFolder, tolerance: float) -> Verdict:
     restore(card, files.read_json(folder.data), read_labels(folder.split))
     with tempfile.TemporaryDirectory(prefix="runcard-verify-") as place:
         again = _fit_again(folder, Path(place))
-        return compare(folder, again, elsewhere, tolerance if elsewhere else 0.0)
+        verdict = compare(folder, again, elsewhere, 0.0)
+        return verdict if verdict.same or not elsewhere else compare(folder, again, elsewhere, tolerance)
 
 
 def compare(then: RunFolder, now: RunFolder, elsewhere: dict[str, tuple[Any, Any]], tolerance: float) -> Verdict:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -12,11 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import runcard
+from runcard import verifying
+from runcard.cli.text import verdict_text
 from runcard.fitting import moved
 from runcard.runs import RunFolder
 from runcard.training import differences
 from runcard.training.checkpoint import load, save
-from runcard.verifying import compare
+from runcard.verifying import compare, verify_run
 from tests.conftest import Command
 
 CARD = ["data=wine", "trainer.max_epochs=2", "report=false"]
@@ -98,6 +101,29 @@ def test_only_what_bits_depend_on_counts() -> None:
     then = {"python": "3.11.7", "processor": "A", "commit": "a", "packages": {"torch": "2.13.0", "bentoml": "1"}}
     assert moved(then, then | {"commit": "b", "packages": {"torch": "2.13.0", "bentoml": "2"}}) == {}
     assert moved(then, then | {"processor": "B"}) == {"processor": ("A", "B")}
+
+
+def test_processors_of_one_name_are_told_apart(finished: Path) -> None:
+    then = json.loads((finished / "environment.json").read_text())
+    assert re.search(r"\w+, (family|cpu implementer) ", then["instructions"])
+    wider = then | {"instructions": "avx512f " + then["instructions"]}
+    assert moved(wider, then) == {"instructions": (wider["instructions"], then["instructions"])}
+    before = {key: value for key, value in then.items() if key != "instructions"}
+    assert moved(before, then) == {"instructions": ("not recorded", then["instructions"])}
+
+
+def test_bits_are_compared_elsewhere_too(finished: Path, copy: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verifying, "_fit_again", lambda folder, place: RunFolder(finished))
+    environment = json.loads(copy.environment.read_text())
+    copy.environment.write_text(json.dumps(environment | {"instructions": "avx512f, family 25, model 17"}))
+    text = verdict_text(verify_run(copy, 0.05))
+    assert "instructions was avx512f, family 25, model 17 and is" in text
+    assert "the same to the last bit" in text
+    content = load(copy.last)
+    content["state"]["losses"] *= 1.001
+    save(copy.last, content)
+    assert "the same within 0.05" in verdict_text(verify_run(copy, 0.05))
+    assert "NOT the same within 0.0001" in verdict_text(verify_run(copy, 0.0001))
 
 
 @given(st.lists(st.floats(width=32), min_size=1, max_size=20), st.data())
