@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import json
 import os
@@ -29,6 +30,7 @@ import numpy as np
 import polars as pl
 import pytest
 import torch
+from torch.onnx._internal.exporter._registration import ONNXRegistry
 
 import runcard
 from runcard import hiding
@@ -67,6 +69,8 @@ PLAIN = ("the", "film", "was", "a", "story", "with", "actors", "and", "music", "
 
 def pytest_configure() -> None:
     look_seldom()  # else every tenth second of a test run goes into looking through what torch's import made
+    # Which ONNX operator stands for which of torch's, by the opset's number: torch finds it anew for each export.
+    ONNXRegistry.from_torchlib = functools.cache(ONNXRegistry.from_torchlib)  # type: ignore[method-assign]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

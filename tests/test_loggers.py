@@ -150,7 +150,7 @@ def test_a_fit_is_tracked_and_gives_the_same_bits(kind: str, command: Command, w
     assert len(points(run, "val/accuracy")) == 3
     after = {name: value for name, value in os.environ.items() if name not in alone}
     assert after == before
-    assert not mlflow.tracking.is_tracking_uri_set()  # type: ignore[no-untyped-call]
+    assert not mlflow.tracking.is_tracking_uri_set()
     assert wandb.run is None
 
 

@@ -200,7 +200,7 @@ def test_an_open_wandb_run_of_the_user_is_not_touched() -> None:
             fit("data=wine", "logger=wandb")
         assert wandb.run is mine
     finally:
-        mine.finish()
+        wandb.finish()
 
 
 def test_a_bar_on_a_terminal_and_lines_elsewhere(
