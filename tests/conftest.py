@@ -70,7 +70,7 @@ PLAIN = ("the", "film", "was", "a", "story", "with", "actors", "and", "music", "
 def pytest_configure() -> None:
     look_seldom()  # else every tenth second of a test run goes into looking through what torch's import made
     # Which ONNX operator stands for which of torch's, by the opset's number: torch finds it anew for each export.
-    ONNXRegistry.from_torchlib = functools.cache(ONNXRegistry.from_torchlib)  # type: ignore[method-assign]
+    ONNXRegistry.from_torchlib = staticmethod(functools.cache(ONNXRegistry.from_torchlib))  # type: ignore
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
