@@ -79,7 +79,7 @@ ONLY_IN = {
     "safetensors": {"packaging.export", "packaging.torch_graph"},
     "bentoml": {"packaging.bentos", "packaging.store", "serving.service", "serving.meter"},
     "orjson": {"serving.http"},
-    "uvicorn": {"serving.protocol"},
+    "uvicorn": {"serving.wire.protocol"},
     "flatbuffers": {"serving.arrow"},
     "python_multipart": {"serving.uploads"},
     "model_signing": {"packaging.signing"},

@@ -21,13 +21,15 @@ from runcard.packaging.bundle import open_bundle
 from runcard.serving.access import Access
 from runcard.serving.app import App
 from runcard.serving.guard import Guard
-from runcard.serving.http import Receive, Scope, Send
+from runcard.serving.http import Answer, Asked, Receive, Scope, Send
 from runcard.serving.meter import Meter
 from runcard.serving.predictor import Predictor
 from tests.conftest import HANG_S, Made
 from tests.servers import BIN, ROOT, Service, free_port, starting, wait_until_ready
 from tests.serving.hostile import GOOD
 from tests.waiting import wait_for
+
+HERE = ("127.0.0.1", 1)
 
 
 def explained(service: Service, row: object, times: int) -> Counter[int]:
@@ -71,17 +73,56 @@ def counted(service: Service, path: str, status: int) -> float:
     return sum(float(line.split()[-1]) for line in wanted)
 
 
-def test_what_takes_too_long_is_given_up(digits_made: Made) -> None:
+@pytest.fixture(scope="module")
+def meter() -> Meter:
+    """Of this process, which can have one."""
+    return Meter("in-the-tests", "1")
+
+
+def test_what_takes_too_long_is_given_up(digits_made: Made, meter: Meter) -> None:
     """Within this process: the guard, the routes and the model as the service puts them together."""
     row = runcard.tested_rows(digits_made.run.path)[0][0]
     settings = Serve.model_validate({**DEFAULTS, "timeout_s": 0.001})
     predictor = Predictor(open_bundle(digits_made.bundle.path), digits_made.bundle.tag)
-    meter = Meter("too-long", digits_made.bundle.tag)
     guard = Guard(unused)
     guard.open(App(predictor, settings, meter, 0.0, token=False).routes(), settings, Access(None), meter)
     status, said = asyncio.run(answered(guard, "/explain", row))
     assert (status, "took longer than 0.001 s" in said["error"]) == (503, True)
     assert asyncio.run(answered(guard, "/predict", row))[0] == 200
+
+
+def test_an_answer_that_is_not_taken_counts_as_one_that_is_computed(meter: Meter) -> None:
+    async def told(asked: Asked) -> Answer:
+        return Answer(b"{}")
+
+    async def ask() -> tuple[int, int, int]:
+        guard, taken = Guard(unused), asyncio.Event()
+        settings = Serve.model_validate({**DEFAULTS, "max_concurrency": 1})
+        guard.open({"/": {"GET": told}}, settings, Access(None), meter)
+        first = asyncio.create_task(status_of(guard, taken))
+        await asyncio.sleep(0)
+        second = await status_of(guard)
+        taken.set()
+        return await first, second, await status_of(guard)
+
+    assert asyncio.run(ask()) == (200, 429, 200)
+
+
+async def status_of(guard: Guard, taken: asyncio.Event | None = None) -> int:
+    """The status of what is answered to somebody who takes it at once, or when he is told to."""
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+        if taken is not None:
+            await taken.wait()
+
+    scope = {"type": "http", "method": "GET", "path": "/", "headers": [(b"host", b"localhost")], "client": HERE}
+    await guard(scope, receive, send)
+    return int(sent[0]["status"])
 
 
 async def unused(scope: Scope, receive: Receive, send: Send) -> None:
@@ -100,7 +141,7 @@ async def answered(guard: Guard, path: str, row: object) -> tuple[int, Any]:
         sent.append(message)
 
     headers = [(b"host", b"localhost"), (b"content-type", b"application/json")]
-    scope = {"type": "http", "method": "POST", "path": path, "headers": headers, "client": ("127.0.0.1", 1)}
+    scope = {"type": "http", "method": "POST", "path": path, "headers": headers, "client": HERE}
     await guard(scope, receive, send)
     return sent[0]["status"], json.loads(sent[1]["body"])
 

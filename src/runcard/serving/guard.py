@@ -17,6 +17,7 @@ from runcard.serving.access import Access
 from runcard.serving.bodies import Bodies
 from runcard.serving.http import Answer, App, Asked, Header, Receive, RefusedError, Scope, Send
 from runcard.serving.meter import Meter
+from runcard.serving.wire.connections import CONNECTIONS, raise_file_limit
 
 log = logging.getLogger("runcard.serving")
 
@@ -44,6 +45,7 @@ class Guard:
     def __init__(self, inner: App) -> None:
         self._inner = inner
         self._running = 0
+        self._sending = 0
 
     def open(self, routes: Routes, settings: Serve, access: Access, meter: Meter) -> None:
         """Answer from now on; BentoML lets requests in only after it has started the service, which does this.
@@ -57,6 +59,8 @@ class Guard:
         self._routes = routes
         self._most = settings.max_concurrency
         self._bodies = Bodies(settings.max_body_mb, settings.timeout_s)
+        most = raise_file_limit(settings.max_connections)
+        CONNECTIONS.limit(most, settings.max_per_address, settings.timeout_s)
         self._access = access
         self._meter = meter
 
@@ -85,7 +89,7 @@ class Guard:
         finally:
             self._meter.ended()
         if answer is not None:
-            await _send(send, answer, request_id, head=asked.method == "HEAD")
+            await self._send(send, answer, request_id, head=asked.method == "HEAD")
             known = asked.path if asked.path in self._routes else "other"
             self._meter.count(known, answer.status, time.perf_counter() - started)
 
@@ -97,13 +101,32 @@ class Guard:
         if body is None:
             return None
         asked.body = body
-        if self._running >= self._most:
-            raise RefusedError(429, "too many requests at once; try again", headers=((b"retry-after", b"1"),))
+        if self._running + self._sending >= self._most:
+            CONNECTIONS.end_stalled()
+            raise _too_many()
         self._running += 1
         try:
             return await route(asked)
         finally:
             self._running -= 1
+
+    async def _send(self, send: Send, answer: Answer, request_id: bytes, *, head: bool) -> None:
+        """Send an answer, and wait until it is taken; or another, if too much has been sent that nobody takes."""
+        if not CONNECTIONS.make_room(len(answer.body)):
+            answer = _too_many().answer()
+        headers = [
+            (b"content-type", answer.kind),
+            (b"content-length", b"%d" % len(answer.body)),
+            (REQUEST_ID, request_id),
+            *SAFE,
+            *answer.headers,
+        ]
+        self._sending += 1
+        try:
+            await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+            await send({"type": "http.response.body", "body": b"" if head else answer.body})
+        finally:
+            self._sending -= 1
 
     def _route(self, asked: Asked) -> Route:
         methods = self._routes.get(asked.path)
@@ -116,13 +139,5 @@ class Guard:
         return route
 
 
-async def _send(send: Send, answer: Answer, request_id: bytes, *, head: bool) -> None:
-    headers = [
-        (b"content-type", answer.kind),
-        (b"content-length", b"%d" % len(answer.body)),
-        (REQUEST_ID, request_id),
-        *SAFE,
-        *answer.headers,
-    ]
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    await send({"type": "http.response.body", "body": b"" if head else answer.body})
+def _too_many() -> RefusedError:
+    return RefusedError(429, "too many requests at once; try again", headers=((b"retry-after", b"1"),))

@@ -74,7 +74,7 @@ class Guarded(BentomlService):  # type: ignore[misc]  # BentoML says no types th
 
     def to_asgi(self, is_main: bool = True) -> AsgiApp:
         """BentoML's application within the guard."""
-        from runcard.serving.protocol import install
+        from runcard.serving.wire.protocol import install
 
         install()
         Guarded.guard = Guard(super().to_asgi(is_main=is_main))

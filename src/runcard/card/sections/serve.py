@@ -13,7 +13,10 @@ from runcard.card.sections.parts import Place, Positive, Section
 
 
 class Serve(Section):
-    """How the model answers over HTTP, and whom."""
+    """How the model answers over HTTP, and whom.
+
+    What has a value here was not there when cards got this section: a file or a card of before needs not say it.
+    """
 
     workers: Positive
     """Processes that answer, 1 or more; each takes a core when busy, and holds the model once."""
@@ -29,6 +32,10 @@ class Serve(Section):
     """Most rows of one request, 1 or more (413)."""
     max_concurrency: Positive
     """Requests that a worker takes up at once, 1 or more; one more is sent away (429)."""
+    max_connections: Positive = 1000
+    """Connections that a worker keeps, 1 or more; for one more, the one that is idle for longest is closed."""
+    max_per_address: Positive | None = None
+    """Of these from one address, 1 or more; null: as many as there are, for behind a proxy all come from one."""
     token_file: Place | None
     """File that holds the token which requests have to bring, absolute or from ~; null: RUNCARD_TOKEN, if it is set."""
     open_to_all: bool
@@ -46,6 +53,8 @@ DEFAULTS: dict[str, Any] = {
     "max_body_mb": 16.0,
     "max_rows": 100_000,
     "max_concurrency": 64,
+    "max_connections": 1000,
+    "max_per_address": None,
     "token_file": None,
     "open_to_all": False,
     "public_key": None,

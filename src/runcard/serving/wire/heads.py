@@ -1,0 +1,109 @@
+"""Heads of requests that two readers could take for different ones: refused, by RFC 9110 and RFC 9112.
+
+httptools reads some that the RFC forbids, or leaves to whoever uses it; a proxy before the service may read them
+otherwise, and let somebody's request through as a part of another's.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+Fields = Sequence[tuple[bytes, bytes]]
+
+VERSIONS = ("1.0", "1.1")
+# What may be there once. Others are lists, or nothing here reads them.
+ONCE = frozenset(
+    {
+        b"host",
+        b"content-length",
+        b"transfer-encoding",
+        b"content-type",
+        b"content-encoding",
+        b"authorization",
+        b"expect",
+        b"upgrade",
+    }
+)
+HOST = re.compile(rb"[A-Za-z0-9._~!$&'()*+;=%-]*(:\d*)?|\[[0-9A-Fa-f:.]+\](:\d*)?")
+# A path with its query; before it, as clients of proxies send it, the host.
+TARGET = re.compile(rb"(?:https?://(?P<authority>[^/?#\s]+))?(?P<path>[/?][\x21\x22\x24-\x7e]*)?", re.IGNORECASE)
+CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+
+
+class HeadError(Exception):
+    """A head that is refused.
+
+    Attributes:
+        status: 400 or 417.
+        message: What is wrong, in one line.
+    """
+
+    def __init__(self, message: str, status: int = 400) -> None:
+        self.status, self.message = status, message
+        super().__init__(message)
+
+
+def check_head(line: bytes, method: bytes, target: bytes, version: str, fields: Fields, *, upgrade: bool) -> None:
+    """Look through a request's head.
+
+    Args:
+        line: The request line as it came, with its end.
+        method: Such as ``POST``.
+        target: What the request line asks for.
+        version: Of HTTP, such as ``1.1``.
+        fields: Names in lower case, and values.
+        upgrade: Whether it asks for another protocol.
+
+    Raises:
+        HeadError: If two readers could take it, or what follows, for different things.
+    """
+    if line != b"%s %s HTTP/%s\r\n" % (method, target, version.encode()):
+        raise HeadError("the request line is not of a method, a path and a version, with one space between")
+    if version not in VERSIONS:
+        raise HeadError("version 1.1 or 1.0 of HTTP is spoken here")
+    known = _once(fields)
+    host = known.get(b"host")
+    if host is None and version == "1.1":
+        raise HeadError("the field Host is missing")
+    if host is not None and not HOST.fullmatch(host):
+        raise HeadError("the field Host holds no host")
+    _check_target(method, target, host)
+    _check_length(version, known, upgrade=upgrade)
+    if known.get(b"expect", b"100-continue").lower() != b"100-continue":
+        raise HeadError("nothing but 100-continue can be expected", 417)
+
+
+def _once(fields: Fields) -> dict[bytes, bytes]:
+    known: dict[bytes, bytes] = {}
+    for name, value in fields:
+        if CONTROL.search(value):
+            raise HeadError("a field holds a control character")
+        if name in ONCE:
+            if name in known:
+                raise HeadError(f"the field {name.decode().title()} is there twice")
+            known[name] = value
+    return known
+
+
+def _check_target(method: bytes, target: bytes, host: bytes | None) -> None:
+    if target == b"*" and method == b"OPTIONS":
+        return
+    found = TARGET.fullmatch(target)
+    if method == b"CONNECT" or not target or found is None:
+        raise HeadError("the request line asks for no path")
+    authority = found["authority"]
+    if authority is None and not target.startswith(b"/"):
+        raise HeadError("the request line asks for no path")
+    if authority is not None and authority.lower() != (host or b"").lower():
+        raise HeadError("the request line and the field Host name different hosts")
+
+
+def _check_length(version: str, known: dict[bytes, bytes], *, upgrade: bool) -> None:
+    coding, length = known.get(b"transfer-encoding"), known.get(b"content-length")
+    if coding is not None and (coding.lower() != b"chunked" or version != "1.1" or length is not None):
+        raise HeadError("of Transfer-Encoding, chunked alone is taken, from version 1.1 on and without Content-Length")
+    if length is not None and not length.isdigit():
+        raise HeadError("Content-Length is no number")
+    if upgrade and (coding is not None or length not in (None, b"0")):
+        raise HeadError("a request for another protocol has no body here")
