@@ -7,10 +7,13 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import runcard
 from runcard.data.dataset import load_dataset, restore
@@ -18,7 +21,7 @@ from runcard.data.frames import NULL_VALUES, column_names, read_frame
 from runcard.data.output import writing_frames
 from runcard.data.signature import Feature, Signature, Target
 from runcard.data.table import KindOrIgnore, Table, guess_kind
-from runcard.data.values import columns_of, text_values
+from runcard.data.values import columns_of, text_values, values_of
 from runcard.errors import CardError, DataError, RunError
 from tests.conftest import customers
 
@@ -42,6 +45,30 @@ def test_kinds_are_guessed(table_path: Path) -> None:
     assert rows.kinds == {"age": "number", "city": "category", "member": "boolean", "spent": "number"}
     assert (rows.task, rows.classes) == ("classification", ("no", "yes"))
     assert "'customer' is left out: 300 different texts" in rows.notes[0]
+
+
+CELLS = {
+    "number": ["1.5", "-2", "1e3", "007"],
+    "boolean": ["true", "No", "1", "0.0"],
+    "category": ["a", "1.0", "", "ä"],
+}
+
+
+@given(st.data())
+def test_places_in_a_list_of_texts_are_read_as_the_texts(data: st.DataObject) -> None:
+    kind: Any = data.draw(st.sampled_from(sorted(CELLS)))
+    wrong = data.draw(st.sampled_from([[], ["x"]]))
+    texts = data.draw(st.lists(st.sampled_from([*CELLS[kind], None, *wrong]), max_size=20))
+    plain = pl.Series("a", texts, dtype=pl.String)
+    listed = plain.cast(data.draw(st.sampled_from([pl.Categorical, pl.Enum(["unused", *CELLS[kind], "x"])])))
+
+    def read(column: pl.Series) -> Any:
+        try:
+            return values_of(column, kind).tolist()
+        except DataError as error:
+            return str(error)
+
+    assert repr(read(listed)) == repr(read(plain))
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from runcard.serving.predictor import Predictor
 from runcard.serving.reading import Requests
 from tests.conftest import HANG_S, Made, customers
 from tests.servers import Service
-from tests.serving.hostile import ARROW, CSV, GOOD, JSON, arrow
+from tests.serving.hostile import ARROW, COLUMNS, CSV, GOOD, JSON, arrow
 
 PATH = "/predict/batch"
 Rows = list[dict[str, Any]]
@@ -213,6 +213,48 @@ def test_what_is_refused(body: Any, kind: str, says: str, table_made: Made) -> N
         sent(predictor_of(table_made), content, kind)
     assert says in caught.value.message
     assert caught.value.status == (415 if kind == "text/plain" else 400)
+
+
+@pytest.mark.parametrize("dtype", [pl.Categorical, pl.Enum], ids=["categorical", "enum"])
+def test_columns_may_be_places_in_a_list_of_texts(dtype: Any, table_made: Made) -> None:
+    predictor = predictor_of(table_made)
+    rows = [dict(row) for row in runcard.tested_rows(table_made.run.path)[0][:60]]
+    frame = pl.DataFrame(columns([*rows, *ODD]))
+    texts = frame.select(column.cast(pl.String) for column in frame)
+    kinds = {
+        name: dtype if dtype is pl.Categorical else pl.Enum(texts[name].drop_nulls().unique()) for name in texts.columns
+    }
+    plain, listed = (sent(predictor, arrow(table), ARROW).body for table in (frame, texts.cast(kinds)))
+    found, expected = pl.read_ipc_stream(io.BytesIO(listed)), pl.read_ipc_stream(io.BytesIO(plain))
+    assert found.equals(expected)
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        pl.Series("city", ["x" * 100_000], dtype=pl.Categorical).gather([0] * 20_000),
+        pl.Series("city", ["x" * 100_000]).gather([0] * 20_000),
+        pl.Series("age", ["x" * 100_000], dtype=pl.Categorical).gather([0] * 20_000),
+    ],
+    ids=["a category of many rows", "one text of many rows", "for a number"],
+)
+def test_a_text_that_many_rows_name_is_not_read_for_each(column: pl.Series, table_made: Made) -> None:
+    table = pl.DataFrame({name: values * len(column) for name, values in COLUMNS.items()}).with_columns(column)
+    content = arrow(table)
+    assert len(content) < 2_000_000
+    with pytest.raises(RefusedError, match="the texts of all rows are longer than 32 MiB together") as caught:
+        sent(predictor_of(table_made), content, ARROW)
+    assert caught.value.status == 413
+
+
+def test_a_csv_is_weighed_by_its_own_separator(spent_made: Made) -> None:
+    predictor = predictor_of(spent_made)
+    for body, status in ((b";" * 200_000, 400), (b"age;city;member\n" + b";;\n" * 1_000_000, 413)):
+        with pytest.raises(RefusedError) as caught:
+            sent(predictor, body, CSV)
+        assert caught.value.status == status
+    wide = "age;city;member;note\n1;Ulm;true;" + "," * 200_000 + "\n"  # one text
+    assert sent(predictor, wide.encode(), CSV).status == 200
 
 
 def test_columns_that_the_model_does_not_know_are_passed_over(table_made: Made) -> None:

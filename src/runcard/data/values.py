@@ -135,15 +135,33 @@ def values_of(column: pl.Series, kind: Kind, before: int = 0) -> Array:
     """
     if not is_plain(column):
         raise DataError(f"column {column.name!r} holds values of type {column.dtype}, which cannot be a {kind}")
+    if column.dtype in (pl.Categorical, pl.Enum):
+        return _looked_up(column, kind, before)
     if kind == "number":
         return number_values(column, before)
     return boolean_values(column, before) if kind == "boolean" else text_values(column)
+
+
+def _looked_up(column: pl.Series, kind: Kind, before: int) -> Array:
+    """A column whose rows hold places in a list of texts: each text is read once, however many rows name it."""
+    used = column.drop_nulls().unique(maintain_order=True)
+    try:
+        known = values_of(used.cast(pl.String), kind)
+    except DataError:
+        return values_of(column.cast(pl.String), kind, before)  # which names the row
+    there = column.is_not_null().to_numpy()
+    found = np.full(len(column), None if known.dtype == object else np.nan, dtype=known.dtype)
+    codes, order = used.to_physical().to_numpy(), np.argsort(used.to_physical().to_numpy())
+    found[there] = known[order[np.searchsorted(codes[order], column.drop_nulls().to_physical().to_numpy())]]
+    return found
 
 
 def _array_values(column: pl.Series, feature: Feature, before: int) -> Array:
     """Images, vectors or sequences given as lists of numbers, flat or nested, or as the JSON of such lists."""
     gaps = feature.kind != "image"
     try:
+        if column.dtype in (pl.Categorical, pl.Enum):
+            column = column.cast(pl.String)
         cells = column.to_list()
         if column.dtype == pl.String:
             cells = [cell if cell is None else json.loads(cell) for cell in cells]

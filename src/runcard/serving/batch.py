@@ -25,6 +25,8 @@ TYPES = "application/json, text/csv or application/vnd.apache.arrow.stream"
 FEW = 10  # rows that a warning names
 # Cells of a CSV; as values they take ten times the memory that they may take as text.
 MOST_CELLS, MOST_COLUMNS = 2_000_000, 1_000
+# Bytes of an Arrow stream's texts when each row has its own: many rows may name one long text.
+MOST_TEXT = 2**25
 
 
 class Batch:
@@ -37,6 +39,7 @@ class Batch:
     def __init__(self, predictor: Predictor) -> None:
         self._predictor = predictor
         self._bundle = predictor.bundle
+        self._reading = reading_of(predictor.bundle.card["data"])
         self._forms: Mapping[bytes, Callable[[bytes | bytearray], Answer]] = {
             JSON: self._json,
             b"": self._json,
@@ -76,12 +79,14 @@ class Batch:
     def _csv(self, body: bytes | bytearray) -> Answer:
         self._weigh(body)
         texts = as_written(self._bundle.signature)
-        frame = read_csv_text(bytes(body), texts=texts, **reading_of(self._bundle.card["data"]))
+        frame = read_csv_text(bytes(body), texts=texts, **self._reading)
         return self._answered(frame, CSV, csv_of)
 
     def _weigh(self, body: bytes | bytearray) -> None:
         """Refuse what would take much more memory or time than its length tells."""
-        head, cells = body[: body.find(b"\n")].count(b","), counted(body, {ord(","): 1, ord("\n"): 1}, MOST_CELLS)
+        between = ord(self._reading.get("separator", ","))
+        head = body.count(between, 0, body.find(b"\n") if b"\n" in body else None)
+        cells = counted(body, {between: 1, ord("\n"): 1}, MOST_CELLS)
         if head > MOST_COLUMNS + len(self._bundle.signature.features):
             raise RefusedError(400, "the CSV has thousands of columns that the model does not know")
         if cells > MOST_CELLS:
@@ -93,7 +98,18 @@ class Batch:
             frame = pl.read_ipc_stream(io.BytesIO(body))
         except (Exception, pl.exceptions.PanicException) as error:  # polars lets through what its parts stumble over
             raise RefusedError(400, "the body is no Arrow stream that can be read") from error
+        self._measure(frame)
         return self._answered(frame, ARROW, arrow_of)
+
+    def _measure(self, frame: pl.DataFrame) -> None:
+        """Refuse texts that would take much more memory as values of Python's than they do in the stream."""
+        named = (frame[feature.name] for feature in self._bundle.signature.features if feature.name in frame.columns)
+        texts = (column for column in named if column.dtype in (pl.String, pl.Categorical, pl.Enum))
+        if sum(int(column.cast(pl.String).str.len_bytes().sum()) for column in texts) > MOST_TEXT:
+            message = (
+                f"the texts of all rows are longer than {MOST_TEXT // 2**20} MiB together; send fewer rows at once"
+            )
+            raise RefusedError(413, message)
 
     def _answered(self, frame: pl.DataFrame, kind: bytes, write: Callable[[pl.DataFrame], bytes]) -> Answer:
         check_count(frame.height, self._predictor.max_rows)
