@@ -60,7 +60,8 @@ def test_places_in_a_list_of_texts_are_read_as_the_texts(data: st.DataObject) ->
     wrong = data.draw(st.sampled_from([[], ["x"]]))
     texts = data.draw(st.lists(st.sampled_from([*CELLS[kind], None, *wrong]), max_size=20))
     plain = pl.Series("a", texts, dtype=pl.String)
-    listed = plain.cast(data.draw(st.sampled_from([pl.Categorical, pl.Enum(["unused", *CELLS[kind], "x"])])))
+    dtype: Any = data.draw(st.sampled_from([pl.Categorical, pl.Enum(["unused", *CELLS[kind], "x"])]))
+    listed = plain.cast(dtype)
 
     def read(column: pl.Series) -> Any:
         try:

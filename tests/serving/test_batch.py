@@ -221,7 +221,7 @@ def test_columns_may_be_places_in_a_list_of_texts(dtype: Any, table_made: Made) 
     rows = [dict(row) for row in runcard.tested_rows(table_made.run.path)[0][:60]]
     frame = pl.DataFrame(columns([*rows, *ODD]))
     texts = frame.select(column.cast(pl.String) for column in frame)
-    kinds = {
+    kinds: Any = {
         name: dtype if dtype is pl.Categorical else pl.Enum(texts[name].drop_nulls().unique()) for name in texts.columns
     }
     plain, listed = (sent(predictor, arrow(table), ARROW).body for table in (frame, texts.cast(kinds)))

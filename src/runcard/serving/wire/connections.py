@@ -195,9 +195,14 @@ class Closing:
         self._thrown_away += size
         if self._thrown_away > LINGER_BYTES:
             self._transport.abort()
-        elif not self._transport.is_closing():
+        elif self._next is None and not self._transport.is_closing():
             self._transport.pause_reading()
-            self._next = self._loop.call_later(PART_S * max(1, CONNECTIONS.lingering), self._transport.resume_reading)
+            self._next = self._loop.call_later(PART_S * max(1, CONNECTIONS.lingering), self._read_on)
+
+    def _read_on(self) -> None:
+        self._next = None
+        if not self._transport.is_closing():
+            self._transport.resume_reading()
 
     def forget(self) -> None:
         """The client is gone."""
