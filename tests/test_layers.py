@@ -101,6 +101,7 @@ SERVED |= {
     "data.values",
     "data.answers",
     "packaging.bundle",
+    "packaging.manifest",
     "packaging.onnx_graph",
     "packaging.store",
     "packaging.signing",

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import shutil
+import socket
 import subprocess
 from pathlib import Path
 
@@ -27,8 +29,9 @@ from runcard.data.signature import Columns, Feature, Signature, Target
 from runcard.errors import BundleError, ParityError, RunError
 from runcard.packaging import package as packaging
 from runcard.packaging import parity, store
-from runcard.packaging.bundle import GRAPH, Bundle, open_bundle, seal, verify
+from runcard.packaging.bundle import GRAPH, Bundle, open_bundle, verify
 from runcard.packaging.export import to_onnx
+from runcard.packaging.manifest import seal
 from tests.conftest import TINY, Command, Made
 
 FILES = {
@@ -177,6 +180,69 @@ def test_a_manifest_that_names_nothing_is_not_enough(table_made: Made, away: Pat
     (folder / "manifest.sha256").write_text(hashlib.sha256(b"{}").hexdigest() + "\n")
     with pytest.raises(BundleError, match="does not name"):
         open_bundle(folder)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["../../../../dev/zero", "/dev/zero", "/etc/passwd", "..", "a/../../b", "", ".", "a\nb", "a\x00b", "x" * 100_000],
+)
+def test_a_manifest_names_files_of_the_folder_only(name: str, table_made: Made, away: Path) -> None:
+    folder = away / "bundle"
+    shutil.copytree(table_made.bundle.path, folder)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    written(folder, manifest | {name: "0" * 64})
+    with pytest.raises(BundleError, match=r"leads out of the folder|is missing|too long"):
+        open_bundle(folder)
+
+
+@pytest.mark.parametrize("digest", [None, 1, "", "0" * 63, "0" * 64 + "\n", ["0" * 64], "G" * 64])
+def test_a_manifest_holds_digests(digest: object, table_made: Made, away: Path) -> None:
+    folder = away / "bundle"
+    shutil.copytree(table_made.bundle.path, folder)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    written(folder, manifest | {"metrics.json": digest})
+    with pytest.raises(BundleError, match=r"it has no SHA-256 of metrics\.json"):
+        open_bundle(folder)
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "manifest.sha256", "metrics.json", "bundle.json", "model.onnx"])
+@pytest.mark.parametrize("kind", ["pipe", "device", "folder", "socket", "endless"])
+def test_what_never_ends_is_no_file_of_a_bundle(name: str, kind: str, table_made: Made, away: Path) -> None:
+    folder = away / "bundle"
+    shutil.copytree(table_made.bundle.path, folder)
+    place = folder / name
+    place.unlink()
+    if kind == "pipe":
+        os.mkfifo(place)
+    elif kind == "device":
+        place.symlink_to("/dev/zero")
+    elif kind == "folder":
+        place.mkdir()
+    elif kind == "socket":
+        with socket.socket(socket.AF_UNIX) as made:
+            made.bind(os.path.relpath(place))
+    else:
+        with open(place, "wb") as file:
+            file.truncate(2**30 if "manifest" in name else 2**20)  # of zeros, and on no disk
+    with pytest.raises(BundleError, match="is damaged"):
+        open_bundle(folder)
+
+
+def test_files_may_be_links_to_those_that_were_sealed(table_made: Made, away: Path) -> None:
+    """As the cache of the Hugging Face hub has them."""
+    folder, blobs = away / "snapshot", away / "blobs"
+    shutil.copytree(table_made.bundle.path, blobs)
+    folder.mkdir()
+    for file in blobs.iterdir():
+        (folder / file.name).symlink_to(f"../blobs/{file.name}")
+    open_bundle(folder)
+
+
+def written(folder: Path, manifest: dict[str, object]) -> None:
+    """Have a manifest that fits its sum."""
+    text = json.dumps(manifest).encode()
+    (folder / "manifest.json").write_bytes(text)
+    (folder / "manifest.sha256").write_text(hashlib.sha256(text).hexdigest() + "\n")
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,8 @@ from markdown_it import MarkdownIt
 import runcard
 from runcard.data.signature import Feature, Signature, Target, TaskName
 from runcard.packaging import modelcard
-from runcard.packaging.bundle import open_bundle, seal
+from runcard.packaging.bundle import open_bundle
+from runcard.packaging.manifest import seal
 from runcard.packaging.modelcard import pipeline_of
 from tests.conftest import TINY, Command, Made, customers
 

@@ -16,7 +16,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 import runcard
 from runcard.errors import BundleError, CardError
-from runcard.packaging.bundle import open_bundle, seal
+from runcard.packaging.bundle import open_bundle
+from runcard.packaging.manifest import seal
 from runcard.packaging.signing import SIGNATURE_FILE, Signer, verify_signature
 from tests.conftest import Command, Made
 

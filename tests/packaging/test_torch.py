@@ -20,7 +20,8 @@ import yaml
 
 import runcard
 from runcard.errors import BundleError
-from runcard.packaging.bundle import open_bundle, seal
+from runcard.packaging.bundle import open_bundle
+from runcard.packaging.manifest import seal
 from tests.conftest import HANG_S, Command
 from tests.packaging.test_no_pickle import WITNESS
 from tests.servers import BIN, ROOT, bentoml_serve, free_port, starting, wait_until_ready

@@ -14,7 +14,6 @@ bundles, so this file imports neither torch nor anything of the card, but for su
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 import json
 import math
@@ -31,12 +30,12 @@ from runcard.data.fields import Fields, to_columns
 from runcard.data.signature import Array, Columns, Signature
 from runcard.data.transforms import Transforms, rows_at_once
 from runcard.errors import BundleError, CardError
+from runcard.packaging.manifest import MANIFEST, SEAL, damaged, read_manifest, read_sealed
 from runcard.packaging.onnx_graph import load_graph
 
 GRAPH, WEIGHTS = "model.onnx", "model.safetensors"
 SIGNATURE, TRANSFORMS, REFERENCE = "signature.json", "transforms.json", "reference.json"
 ABOUT, CARD, METRICS = "bundle.json", "card.yaml", "metrics.json"
-MANIFEST, SEAL = "manifest.json", "manifest.sha256"
 MODEL_CARD = "README.md"
 # What a manifest has to name, for nothing is answered without them; BentoML adds its own description.
 FILES = frozenset({WEIGHTS, SIGNATURE, TRANSFORMS, REFERENCE, ABOUT, CARD, METRICS})
@@ -217,15 +216,6 @@ def check_runtime(runtime: str) -> None:
         )
 
 
-def seal(path: Path) -> None:
-    """Write the manifest of all files that a folder holds; the last thing to be written."""
-    files = sorted(file for file in path.rglob("*") if file.is_file())
-    manifest = {file.relative_to(path).as_posix(): _digest(file.read_bytes()) for file in files}
-    text = json.dumps(manifest, indent=2) + "\n"
-    (path / MANIFEST).write_text(text, encoding="utf-8")
-    (path / SEAL).write_text(_digest(text.encode()) + "\n", encoding="utf-8")
-
-
 def verify(path: Path, *names: str) -> dict[str, bytes]:
     """Read files and compare them with the manifest.
 
@@ -239,16 +229,10 @@ def verify(path: Path, *names: str) -> dict[str, bytes]:
     Raises:
         BundleError: If one is missing or was changed; the message names it.
     """
-    try:
-        listing = (path / MANIFEST).read_bytes()
-        if (path / SEAL).read_text(encoding="utf-8") != _digest(listing) + "\n":
-            raise _damaged(path, MANIFEST, f"it does not fit {SEAL}")
-        manifest = _parsed(listing)
-    except (OSError, ValueError) as error:
-        raise _damaged(path, f"{MANIFEST} or {SEAL}", str(error)) from error
+    manifest = read_manifest(path)
     for name in sorted(_needed(path, manifest) - manifest.keys()):
-        raise _damaged(path, MANIFEST, f"it does not name {name}")
-    return {name: _read(path, name, manifest.get(name)) for name in names or manifest}
+        raise damaged(path, MANIFEST, f"it does not name {name}")
+    return {name: read_sealed(path, name, manifest) for name in names or manifest}
 
 
 def _needed(path: Path, manifest: Mapping[str, str]) -> frozenset[str]:
@@ -256,30 +240,10 @@ def _needed(path: Path, manifest: Mapping[str, str]) -> frozenset[str]:
     if ABOUT not in manifest:
         return FILES
     try:
-        runtime = runtime_of(_parsed(_read(path, ABOUT, manifest[ABOUT])))
+        runtime = runtime_of(_parsed(read_sealed(path, ABOUT, manifest)))
     except ValueError as error:
-        raise _damaged(path, ABOUT, str(error)) from error
+        raise damaged(path, ABOUT, str(error)) from error
     return FILES | RUNTIMES.get(runtime, frozenset())
-
-
-def _read(path: Path, name: str, digest: str | None) -> bytes:
-    try:
-        content = (path / name).read_bytes()
-    except FileNotFoundError:
-        raise _damaged(path, name, "it is missing") from None
-    except OSError as error:
-        raise _damaged(path, name, str(error)) from error
-    if _digest(content) != digest:
-        raise _damaged(path, name, f"its SHA-256 is not the one in {MANIFEST}")
-    return content
-
-
-def _damaged(path: Path, name: str, how: str) -> BundleError:
-    return BundleError(f"the bundle {path} is damaged: {name} is not what was packaged ({how}). Package the run again.")
-
-
-def _digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
 
 
 def _parsed(content: bytes) -> dict[str, Any]:

@@ -19,7 +19,8 @@ import yaml
 from bentoml._internal.configuration.containers import BentoMLContainer
 
 from runcard.errors import BundleError
-from runcard.packaging.bundle import ABOUT, MANIFEST, SEAL, TRANSFORMS, open_bundle, seal
+from runcard.packaging.bundle import ABOUT, TRANSFORMS, open_bundle
+from runcard.packaging.manifest import MANIFEST, SEAL, seal
 
 # Names the bundle to serve; the service sets it for its workers too, so that one that is started anew serves the same.
 BUNDLE = "RUNCARD_BUNDLE"

@@ -1,0 +1,95 @@
+"""The manifest of a bundle: SHA-256 of each file, and of itself. Whatever stands in it, files of the folder are read.
+
+A bundle may come from a stranger, who writes the manifest too: its names lead nowhere else, and what is read ends.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import stat
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+
+from runcard.errors import BundleError
+
+MANIFEST, SEAL = "manifest.json", "manifest.sha256"
+# Bytes of either; a manifest of ten files takes one thousand.
+MOST_BYTES = 2**20
+DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+def seal(path: Path) -> None:
+    """Write the manifest of all files that a folder holds; the last thing to be written."""
+    files = sorted(file for file in path.rglob("*") if file.is_file())
+    manifest = {file.relative_to(path).as_posix(): _digest(file.read_bytes()) for file in files}
+    text = json.dumps(manifest, indent=2) + "\n"
+    (path / MANIFEST).write_text(text, encoding="utf-8")
+    (path / SEAL).write_text(_digest(text.encode()) + "\n", encoding="utf-8")
+
+
+def read_manifest(path: Path) -> dict[str, str]:
+    """SHA-256 of each file of a bundle, by its name within the folder.
+
+    Raises:
+        BundleError: If there is no manifest, it does not fit its own sum, or it names what is no file of the folder.
+    """
+    try:
+        listing = _content(path / MANIFEST, MOST_BYTES)
+        if _content(path / SEAL, MOST_BYTES) != f"{_digest(listing)}\n".encode():
+            raise damaged(path, MANIFEST, f"it does not fit {SEAL}")
+        manifest = json.loads(listing)
+        if not isinstance(manifest, dict):
+            raise ValueError("a JSON object was expected")
+    except (OSError, ValueError, RecursionError) as error:
+        raise damaged(path, f"{MANIFEST} or {SEAL}", str(error)) from error
+    for name, digest in manifest.items():
+        _check(path, name, digest)
+    return manifest
+
+
+def read_sealed(path: Path, name: str, manifest: Mapping[str, str]) -> bytes:
+    """A file of a bundle, as it was sealed.
+
+    Raises:
+        BundleError: If it is missing, or is not what the manifest says.
+    """
+    try:
+        content = _content(path / name)
+    except FileNotFoundError:
+        raise damaged(path, name, "it is missing") from None
+    except OSError as error:
+        raise damaged(path, name, error.strerror or str(error)) from error
+    if _digest(content) != manifest.get(name):
+        raise damaged(path, name, f"its SHA-256 is not the one in {MANIFEST}")
+    return content
+
+
+def damaged(path: Path, name: str, how: str) -> BundleError:
+    """What to say of a bundle that is not what was packaged."""
+    return BundleError(f"the bundle {path} is damaged: {name} is not what was packaged ({how}). Package the run again.")
+
+
+def _check(path: Path, name: str, digest: object) -> None:
+    inside = PurePosixPath(name)
+    if inside.is_absolute() or ".." in inside.parts or not inside.parts or not name.isprintable():
+        raise damaged(path, MANIFEST, f"{name[:100]!r} leads out of the folder")
+    if not isinstance(digest, str) or not DIGEST.fullmatch(digest):
+        raise damaged(path, MANIFEST, f"it has no SHA-256 of {name[:100]}")
+
+
+def _content(path: Path, most: int | None = None) -> bytes:
+    """The bytes of a regular file: a pipe would never end, and a device neither."""
+    with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+        about = os.fstat(file.fileno())
+        if not stat.S_ISREG(about.st_mode):
+            raise OSError("it is no file but a folder, a pipe or a device")
+        if most is not None and about.st_size > most:
+            raise OSError(f"it is longer than {most:,} bytes")
+        return file.read(about.st_size + 1)
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
