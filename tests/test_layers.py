@@ -102,6 +102,7 @@ SERVED |= {
     "data.answers",
     "packaging.bundle",
     "packaging.manifest",
+    "packaging.onnx_check",
     "packaging.onnx_graph",
     "packaging.store",
     "packaging.signing",

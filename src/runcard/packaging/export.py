@@ -7,6 +7,7 @@ import io
 import logging
 import warnings
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from safetensors.torch import save
@@ -45,13 +46,25 @@ def to_onnx(model: nn.Module, input_shape: tuple[int, ...], *, ids: bool = False
     except torch.onnx.errors.OnnxExporterError as error:
         raise ParityError(f"ONNX cannot express this network ({_reason(error)})") from error
     assert program is not None
-    graph: bytes = program.model_proto.SerializeToString()
+    model_proto = program.model_proto
+    _forget_origins(model_proto)
+    graph: bytes = model_proto.SerializeToString()
     return graph
 
 
 def to_safetensors(model: nn.Module) -> bytes:
     """The weights alone, by name; one that two layers share is there twice, for safetensors takes no second view."""
     return save({name: tensor.contiguous().clone() for name, tensor in model.state_dict().items()})
+
+
+def _forget_origins(message: Any) -> None:
+    """Take out of a graph where on this machine each part of it was written, which nobody needs to answer with it."""
+    for field, value in message.ListFields():
+        if field.name in ("metadata_props", "doc_string"):
+            message.ClearField(field.name)
+        elif field.message_type is not None:
+            for each in value if field.is_repeated else [value]:
+                _forget_origins(each)
 
 
 def _reason(error: BaseException) -> str:

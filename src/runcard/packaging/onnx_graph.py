@@ -5,6 +5,7 @@ from __future__ import annotations
 import onnxruntime
 
 from runcard.errors import CardError
+from runcard.packaging.onnx_check import check_graph
 
 GPU_HINT = "it takes an NVIDIA GPU, and onnxruntime-gpu in place of onnxruntime"
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
@@ -19,12 +20,15 @@ def load_graph(graph: bytes, *, threads: int = 1, provider: str = "cpu") -> onnx
         provider: ``cpu`` or ``cuda``.
 
     Raises:
+        BundleError: If the graph reads what is not in it.
         CardError: If ONNX Runtime has no such provider here.
     """
+    check_graph(graph)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
+    options.add_session_config_entry("session.load_model_format", "ONNX")  # as it was checked
     session = onnxruntime.InferenceSession(graph, options, providers=_providers(provider))
     # A provider that cannot start is left aside by ONNX Runtime with a line in its log.
     if session.get_providers()[0] != PROVIDERS[provider]:
