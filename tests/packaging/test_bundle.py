@@ -260,7 +260,7 @@ def test_what_this_version_cannot_read(name: str, content: bytes, table_made: Ma
     for sealed in ("manifest.json", "manifest.sha256"):
         (folder / sealed).unlink()
     seal(folder)
-    with pytest.raises(BundleError, match="cannot be read by this version|is not to be read"):
+    with pytest.raises(BundleError, match=r"cannot be read by this version|is not to be read"):
         open_bundle(folder)
 
 
