@@ -7,6 +7,7 @@ a body that nobody wants; and keeps an answer for as long as its client does not
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 from http import HTTPStatus
 from typing import Any
 
@@ -43,7 +44,6 @@ class LimitedProtocol(HttpToolsProtocol):
     _in_head = True
     # Bytes of a request that are none of its body; of its body; since the last of it; of what is read now.
     _framing = _body = _between = _part = 0
-    _fields = 0  # of its head
     _line = b""  # the request line, as far as it has come
     _left: int | None = 0  # bytes of the body that have not come; None: it tells as it goes
     _may_begin = False  # whether a request may begin in the part that is read
@@ -109,7 +109,11 @@ class LimitedProtocol(HttpToolsProtocol):
         if self._line or data.startswith(b"\r\n", place):  # a line, or an empty one before a head
             return data.find(b"\n", place) + 1 or len(data)
         end = data.find(b"\r\n\r\n", place)
-        return end + 4 if end >= 0 else data.find(b"\n", place) + 1 or len(data)
+        if end < 0:
+            return data.find(b"\n", place) + 1 or len(data)
+        # What comes with the head of a POST and looks like no other head is its body.
+        alone = data.startswith(b"POST ", place) and data.find(b"\r\n\r\n", end + 4) < 0
+        return len(data) if alone else end + 4
 
     def _read(self, part: bytes) -> None:
         self._part = len(part)
@@ -143,17 +147,17 @@ class LimitedProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """A head begins."""
         if not self._may_begin:  # and its first line cannot be seen as it is
-            raise HeadError("a request came together with the body in chunks of another")
+            raise HeadError("a request came together with the body of another")
+        self._may_begin = False
         super().on_message_begin()
         self._framing = self._between = self._part
-        self._body = self._fields = 0
+        self._body = 0
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A field of the head; after the body it is none, and nobody asks for it."""
         if not self._in_head:
             return
-        self._fields += 1
-        if self._fields > MOST_FIELDS:
+        if len(self.headers) == MOST_FIELDS:
             raise HeadError(f"the head has more than {MOST_FIELDS} fields", 431)
         super().on_header(name, value)
 
@@ -161,14 +165,12 @@ class LimitedProtocol(HttpToolsProtocol):
         """The head has ended."""
         version = self.parser.get_http_version()
         upgrade = self.parser.should_upgrade()
-        check_head(self._line, self.parser.get_method(), self.url, version, self.headers, upgrade=upgrade)
+        left = check_head(self._line, self.parser.get_method(), self.url, version, self.headers, upgrade=upgrade)
         if len(self.pipeline) >= MOST_AHEAD:
             raise HeadError("too many requests were sent ahead", 429)
         self._stop_waiting()
         super().on_headers_complete()
-        lengths = dict(self.headers)
-        self._left = None if b"transfer-encoding" in lengths else int(lengths.get(b"content-length", 0))
-        self._in_head, self._line = False, b""
+        self._left, self._in_head, self._line = left, False, b""
 
     def on_body(self, body: bytes) -> None:
         """A part of the body."""
@@ -220,14 +222,16 @@ class LimitedProtocol(HttpToolsProtocol):
         """Have a request answered; over a connection that is then closed, if it has not wholly come by then."""
         self._answered = cycle
 
-        async def closing(scope: Scope, receive: Receive, send: Send) -> None:
+        def closing(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
             async def said(message: Message) -> None:
                 if message["type"] == "http.response.start" and cycle.more_body:
                     cycle.keep_alive = False
                 await send(message)
-                await self.flow.drain()
+                if self.flow.write_paused:
+                    await self.flow.drain()
 
-            await app(scope, receive, said)
+            answering: Awaitable[None] = app(scope, receive, said)
+            return answering
 
         super()._start_asgi_task(cycle, closing)  # type: ignore[arg-type]
 
