@@ -119,28 +119,38 @@ def ours(parts: Iterable[bytes | float]) -> Heard:
     return heard
 
 
-def by_h11(content: bytes) -> tuple[list[Seen], bool]:
-    """The requests that h11 finds, and whether it then finds something wrong."""
-    connection = h11.Connection(h11.SERVER, max_incomplete_event_size=2**20)
-    connection.receive_data(content)
+def by_h11(content: bytes) -> list[Seen]:
+    """The requests that h11 finds, up to the first that is none; empty lines before one do not count (9112 2.2)."""
     found: list[Seen] = []
+    while True:
+        while content.startswith(b"\r\n"):
+            content = content[2:]
+        connection = h11.Connection(h11.SERVER, max_incomplete_event_size=2**20)
+        connection.receive_data(content)
+        seen = _next_by_h11(connection)
+        if seen is None:
+            return found
+        found.append(seen)
+        connection.send(h11.Response(status_code=200, headers=[("content-length", "0")]))
+        connection.send(h11.EndOfMessage())
+        if connection.our_state is h11.MUST_CLOSE:
+            return found
+        content = connection.trailing_data[0]
+
+
+def _next_by_h11(connection: h11.Connection) -> Seen | None:
     asked, body = None, b""
     while True:
         try:
             event = connection.next_event()
         except h11.RemoteProtocolError:
-            return found, True
+            return None
         if isinstance(event, h11.Request):
-            asked, body = event, b""
+            asked = event
         elif isinstance(event, h11.Data):
             body += bytes(event.data)
         elif isinstance(event, h11.EndOfMessage):
             assert asked is not None
-            found.append(Seen(asked.method, asked.target, tuple((bytes(a), bytes(b)) for a, b in asked.headers), body))
-            connection.send(h11.Response(status_code=200, headers=[("content-length", "0")]))
-            connection.send(h11.EndOfMessage())
-            if connection.our_state is h11.MUST_CLOSE:
-                return found, False
-            connection.start_next_cycle()
-        else:  # more is needed, or nothing more is read
-            return found, False
+            return Seen(asked.method, asked.target, tuple((bytes(a), bytes(b)) for a, b in asked.headers), body)
+        else:  # more is needed
+            return None

@@ -159,7 +159,7 @@ class LimitedProtocol(HttpToolsProtocol):
             return
         if len(self.headers) == MOST_FIELDS:
             raise HeadError(f"the head has more than {MOST_FIELDS} fields", 431)
-        super().on_header(name, value)
+        super().on_header(name, value.strip(b" \t"))  # httptools leaves what comes in a part of its own
 
     def on_headers_complete(self) -> None:
         """The head has ended."""
