@@ -724,9 +724,13 @@ def test_suggestions_are_few_and_the_nearest_first() -> None:
 def test_suggestions_among_many_long_names_are_quick() -> None:
     names = [f"feature_number_{number:05d}" for number in range(10_000)]
     names += ["".join(random.Random(number).choices(LETTERS, k=200)) for number in range(1_000)]
-    before = time.process_time()
-    assert nearest("feature_nubmer_00042", names)[0] == "feature_number_00042"
-    assert time.process_time() - before < 1  # a service is asked for names by anyone
+    typed, before = "feature_nubmer_00042", time.process_time()
+    assert nearest(typed, names)[0] == "feature_number_00042"
+    ours, before = time.process_time() - before, time.process_time()
+    for name in names[::20]:
+        edits(typed, name)
+    to_the_end = 20 * (time.process_time() - before)
+    assert ours < to_the_end / 2  # a service is asked for names by anyone
 
 
 # Shipped files, copied by a user who slips once.
