@@ -39,7 +39,7 @@ def read(card: bytes, environment: Mapping[str, str] = os.environ) -> Serve:
         raise BundleError(f'{CHANGES} must be JSON such as {{"workers": 2}}: {error}') from None
     try:
         content = yaml.safe_load(card).get("serve", DEFAULTS)
-        return Serve.model_validate({**DEFAULTS, **content, **changes})
+        return Serve.model_validate({**content, **changes})
     except ValidationError as error:
         raise BundleError(f"{CHANGES} or the bundle's card: {said(error)}") from None
     except (yaml.YAMLError, AttributeError, TypeError) as error:

@@ -10,6 +10,8 @@ import functools
 import re
 from collections.abc import Sequence
 
+from runcard.serving.http import RefusedError
+
 Fields = Sequence[tuple[bytes, bytes]]
 
 VERSIONS = ("1.0", "1.1")
@@ -33,19 +35,6 @@ HOST = re.compile(rb"[A-Za-z0-9._~!$&'()*+;=%-]*(:\d*)?|\[[0-9A-Fa-f:.]+\](:\d*)
 TARGET = re.compile(rb"(?:https?://(?P<authority>[^/?#\s]+))?(?P<path>[/?][\x21\x22\x24-\x7e]*)?", re.IGNORECASE)
 
 
-class HeadError(Exception):
-    """A head that is refused.
-
-    Attributes:
-        status: 400 or 417.
-        message: What is wrong, in one line.
-    """
-
-    def __init__(self, message: str, status: int = 400) -> None:
-        self.status, self.message = status, message
-        super().__init__(message)
-
-
 def check_head(line: bytes, method: bytes, target: bytes, version: str, fields: Fields, *, upgrade: bool) -> int | None:
     """Look through a request's head, in whose fields httptools lets no control characters.
 
@@ -61,26 +50,26 @@ def check_head(line: bytes, method: bytes, target: bytes, version: str, fields: 
         The bytes of its body; None: it comes in chunks.
 
     Raises:
-        HeadError: If two readers could take it, or what follows, for different things.
+        RefusedError: If two readers could take it, or what follows, for different things.
     """
     known = _once(fields)
     check = _check_line if len(line) <= LONGEST_KEPT else _check_line.__wrapped__
     check(line, method, target, version, known.get(b"host"))
     if known.get(b"expect", b"100-continue").lower() != b"100-continue":
-        raise HeadError("nothing but 100-continue can be expected", 417)
+        raise RefusedError(417, "nothing but 100-continue can be expected")
     return _length(version, known, upgrade=upgrade)
 
 
 @functools.lru_cache(128)
 def _check_line(line: bytes, method: bytes, target: bytes, version: str, host: bytes | None) -> None:
     if line != b"%s %s HTTP/%s\r\n" % (method, target, version.encode()):
-        raise HeadError("the request line is not of a method, a path and a version, with one space between")
+        raise RefusedError(400, "the request line is not of a method, a path and a version, with one space between")
     if version not in VERSIONS:
-        raise HeadError("version 1.1 or 1.0 of HTTP is spoken here")
+        raise RefusedError(400, "version 1.1 or 1.0 of HTTP is spoken here")
     if host is None and version == "1.1":
-        raise HeadError("the field Host is missing")
+        raise RefusedError(400, "the field Host is missing")
     if host is not None and not HOST.fullmatch(host):
-        raise HeadError("the field Host holds no host")
+        raise RefusedError(400, "the field Host holds no host")
     _check_target(method, target, host)
 
 
@@ -89,7 +78,7 @@ def _once(fields: Fields) -> dict[bytes, bytes]:
     for name, value in fields:
         if name in ONCE:
             if name in known:
-                raise HeadError(f"the field {name.decode().title()} is there twice")
+                raise RefusedError(400, f"the field {name.decode().title()} is there twice")
             known[name] = value
     return known
 
@@ -99,20 +88,22 @@ def _check_target(method: bytes, target: bytes, host: bytes | None) -> None:
         return
     found = TARGET.fullmatch(target)
     if method == b"CONNECT" or not target or found is None:
-        raise HeadError("the request line asks for no path")
+        raise RefusedError(400, "the request line asks for no path")
     authority = found["authority"]
     if authority is None and not target.startswith(b"/"):
-        raise HeadError("the request line asks for no path")
+        raise RefusedError(400, "the request line asks for no path")
     if authority is not None and authority.lower() != (host or b"").lower():
-        raise HeadError("the request line and the field Host name different hosts")
+        raise RefusedError(400, "the request line and the field Host name different hosts")
 
 
 def _length(version: str, known: dict[bytes, bytes], *, upgrade: bool) -> int | None:
     coding, length = known.get(b"transfer-encoding"), known.get(b"content-length")
     if coding is not None and (coding.lower() != b"chunked" or version != "1.1" or length is not None):
-        raise HeadError("of Transfer-Encoding, chunked alone is taken, from version 1.1 on and without Content-Length")
+        raise RefusedError(
+            400, "of Transfer-Encoding, chunked alone is taken, from version 1.1 on and without Content-Length"
+        )
     if length is not None and not length.isdigit():
-        raise HeadError("Content-Length is no number")
+        raise RefusedError(400, "Content-Length is no number")
     if upgrade and (coding is not None or length not in (None, b"0")):
-        raise HeadError("a request for another protocol has no body here")
+        raise RefusedError(400, "a request for another protocol has no body here")
     return None if coding is not None else int(length or 0)

@@ -15,9 +15,9 @@ import httptools
 import uvicorn.config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from runcard.serving.http import Message, Receive, Scope, Send, encoded
+from runcard.serving.http import Message, Receive, RefusedError, Scope, Send
 from runcard.serving.wire.connections import CONNECTIONS, Closing
-from runcard.serving.wire.heads import HeadError, check_head
+from runcard.serving.wire.heads import check_head
 
 # Of a head, and of what stands between two parts of a body or after it; browsers and proxies send less than a tenth.
 MOST_BYTES, MOST_FIELDS = 2**15, 128
@@ -130,7 +130,7 @@ class LimitedProtocol(HttpToolsProtocol):
             self._close_after_answers()  # it is answered as if it had asked for no other protocol
         except httptools.HttpParserError as error:
             cause = error.__context__
-            wrong = cause if isinstance(cause, HeadError) else HeadError("this is no HTTP request")
+            wrong = cause if isinstance(cause, RefusedError) else RefusedError(400, "this is no HTTP request")
             self._refuse(wrong.status, wrong.message)
         else:
             self._weigh()
@@ -147,7 +147,7 @@ class LimitedProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """A head begins."""
         if not self._may_begin:  # and its first line cannot be seen as it is
-            raise HeadError("a request came together with the body of another")
+            raise RefusedError(400, "a request came together with the body of another")
         self._may_begin = False
         super().on_message_begin()
         self._framing = self._between = self._part
@@ -158,7 +158,7 @@ class LimitedProtocol(HttpToolsProtocol):
         if not self._in_head:
             return
         if len(self.headers) == MOST_FIELDS:
-            raise HeadError(f"the head has more than {MOST_FIELDS} fields", 431)
+            raise RefusedError(431, f"the head has more than {MOST_FIELDS} fields")
         super().on_header(name, value.strip(b" \t"))  # httptools leaves what comes in a part of its own
 
     def on_headers_complete(self) -> None:
@@ -167,7 +167,7 @@ class LimitedProtocol(HttpToolsProtocol):
         upgrade = self.parser.should_upgrade()
         left = check_head(self._line, self.parser.get_method(), self.url, version, self.headers, upgrade=upgrade)
         if len(self.pipeline) >= MOST_AHEAD:
-            raise HeadError("too many requests were sent ahead", 429)
+            raise RefusedError(429, "too many requests were sent ahead")
         self._stop_waiting()
         super().on_headers_complete()
         self._left, self._in_head, self._line = left, False, b""
@@ -275,6 +275,6 @@ class LimitedProtocol(HttpToolsProtocol):
 
 
 def _refusal(status: int, message: str) -> bytes:
-    body = encoded({"error": message, "mistakes": []})
+    body = RefusedError(status, message).answer().body
     head = f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\ncontent-type: application/json\r\n"
     return f"{head}content-length: {len(body)}\r\nconnection: close\r\n\r\n".encode() + body
