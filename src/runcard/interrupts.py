@@ -20,14 +20,26 @@ LOOK_EVERY_S, PATIENCE_S = 0.01, 10.0
 
 
 PR_SET_PDEATHSIG = 1  # of linux/prctl.h
+PARENT = "RUNCARD_PARENT"
 
 
-def end_with_parent(signum: signal.Signals) -> None:
-    """Ask Linux to send this process a signal when the one that started it dies."""
-    parent = os.getppid()
+def started_here() -> dict[str, str]:
+    """A variable for a process that this one starts and that calls ``end_with_parent``."""
+    return {PARENT: str(os.getpid())}
+
+
+def end_with_parent(signum: signal.Signals, parent: int | None = None) -> None:
+    """Ask Linux to send this process a signal when the one that started it dies, or died before this could ask.
+
+    Args:
+        signum: The signal.
+        parent: The process that started this one; None: what ``started_here`` says, or else whoever is the parent now.
+    """
+    said = os.environ.pop(PARENT, "")  # not for those that this one starts
+    expected = parent or (int(said) if said.isdecimal() else os.getppid())
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signum)
-    if os.getppid() != parent:  # it has died meanwhile
+    if os.getppid() != expected:
         os.kill(os.getpid(), signum)
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from runcard.errors import BundleError
-from runcard.serving.access import Access, read_token
+from runcard.serving.access import Access, Token, read_token
 from runcard.serving.http import RefusedError
 from tests.conftest import HANG_S, Command, Made
 from tests.servers import BIN, ROOT, Service, free_port, starting, wait_until_ready
@@ -88,8 +88,8 @@ def refused(access: Access, headers: dict[bytes, bytes], client: tuple[str, int]
     ],
 )
 def test_without_a_token_this_machine_is_answered(host: bytes, client: tuple[str, int], answered: bool) -> None:
-    assert refused(Access(None), {b"host": host}, client) is not answered
-    assert not refused(Access(None, open_to_all=True), {b"host": host}, client)
+    assert refused(Access(Token(None, {})), {b"host": host}, client) is not answered
+    assert not refused(Access(Token(None, {}), open_to_all=True), {b"host": host}, client)
 
 
 @pytest.mark.parametrize("text", ["short", "with a space in it ....", "ümläute-are-not-to-be-sent", ""])

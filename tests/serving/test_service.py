@@ -250,7 +250,7 @@ def strangers(store: Path) -> None:
 
 def test_models_of_other_makers_are_passed_over(store_here: Path, table_made: Made) -> None:
     strangers(store_here)
-    assert prepare([], "127.0.0.1", free_port()).tag == table_made.bundle.tag
+    assert prepare([], "127.0.0.1", free_port()).admitted.tag == table_made.bundle.tag
 
 
 def test_a_damaged_bundle_stands_only_for_itself(store_here: Path, table_made: Made, digits_made: Made) -> None:
@@ -305,7 +305,7 @@ def test_modules_in_the_working_directory_are_not_the_services(
 def test_stdout_is_for_the_one_json_object(digits_service: Service, digits_made: Made, elsewhere: Path) -> None:
     assert digits_service.get("/model")[0] == 200
     said = json.loads((elsewhere / "stdout").read_text())
-    assert said == {"bundle": digits_made.bundle.tag, "url": digits_service.url}
+    assert said == {"bundle": digits_made.bundle.tag, "url": digits_service.url, "warnings": []}
 
 
 def test_a_client_that_hangs_up_leaves_no_traceback(table_service: Service) -> None:

@@ -18,7 +18,7 @@ import pytest
 import runcard
 from runcard.card.sections.serve import DEFAULTS, Serve
 from runcard.packaging.bundle import open_bundle
-from runcard.serving.access import Access
+from runcard.serving.access import Access, Token
 from runcard.serving.app import App
 from runcard.serving.guard import Guard
 from runcard.serving.http import Answer, Asked, Receive, Scope, Send
@@ -85,7 +85,7 @@ def test_what_takes_too_long_is_given_up(digits_made: Made, meter: Meter) -> Non
     settings = Serve.model_validate({**DEFAULTS, "timeout_s": 0.001})
     predictor = Predictor(open_bundle(digits_made.bundle.path), digits_made.bundle.tag)
     guard = Guard(unused)
-    guard.open(App(predictor, settings, meter, 0.0, token=False).routes(), settings, Access(None), meter)
+    guard.open(App(predictor, settings, meter, 0.0, token=False).routes(), settings, Access(Token(None, {})), meter)
     status, said = asyncio.run(answered(guard, "/explain", row))
     assert (status, "took longer than 0.001 s" in said["error"]) == (503, True)
     assert asyncio.run(answered(guard, "/predict", row))[0] == 200
@@ -98,7 +98,7 @@ def test_an_answer_that_is_not_taken_counts_as_one_that_is_computed(meter: Meter
     async def ask() -> tuple[int, int, int]:
         guard, taken = Guard(unused), asyncio.Event()
         settings = Serve.model_validate({**DEFAULTS, "max_concurrency": 1})
-        guard.open({"/": {"GET": told}}, settings, Access(None), meter)
+        guard.open({"/": {"GET": told}}, settings, Access(Token(None, {})), meter)
         first = asyncio.create_task(status_of(guard, taken))
         await asyncio.sleep(0)
         second = await status_of(guard)

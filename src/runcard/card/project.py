@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import ErrorDetails
 
 from runcard.card.pyproject import FILE, nearest, table
 from runcard.card.sections.parts import Name, Text
+from runcard.card.sections.serve import DEFAULTS, FILES, ChosenServe, check_chosen
+from runcard.card.spelling import nearest as nearest_name
 from runcard.card.spelling import suggest
+from runcard.card.wording import expected, must_be
 from runcard.errors import CardError, Mistake
 
 
@@ -24,6 +28,7 @@ class _Settings(BaseModel):
     trust: list[Text] = []
     config_dir: Text | None = None
     experiment: Name | None = None
+    serve: dict[str, Any] = {}
 
 
 @dataclass(frozen=True)
@@ -35,12 +40,14 @@ class Project:
         trust: Packages whose classes a card may name in ``_target_``.
         config_dir: Where groups are looked for when ``--config-dir`` is not given.
         experiment: The choice of the group ``experiment`` when none is made.
+        serve: How bundles are served; what is not among it has its default.
     """
 
     root: Path
     trust: tuple[str, ...] = ()
     config_dir: Path | None = None
     experiment: str | None = None
+    serve: Mapping[str, Any] = field(default_factory=dict)
 
     def words(self, overrides: Sequence[str]) -> list[str]:
         """Overrides with the project's own experiment, unless one is chosen or refused among them."""
@@ -72,15 +79,41 @@ def find() -> Project:
         return Project(Path.cwd())
     try:
         settings = _Settings.model_validate(table(file))
+        serve = {key: _from(file.parent, key, value) for key, value in settings.serve.items()}
+        check_chosen(serve)
     except (OSError, ValueError) as error:
         raise CardError(_mistakes(error, file)) from None
     config_dir = None if settings.config_dir is None else file.parent / settings.config_dir
-    return Project(file.parent, tuple(settings.trust), config_dir, settings.experiment)
+    return Project(file.parent, tuple(settings.trust), config_dir, settings.experiment, serve)
+
+
+def say_serve(detail: ErrorDetails) -> str:
+    """What is wrong with a setting of ``serve``, in one line."""
+    key = f"serve.{'.'.join(map(str, detail['loc']))}"
+    if detail["type"] == "extra_forbidden":
+        return f"{key}: there is no such key{_near(str(detail['loc'][-1]))}"
+    return f"{key}: {must_be(expected(detail), detail['input'])}"
+
+
+def _near(wrong: str) -> str:
+    near = nearest_name(wrong, DEFAULTS)
+    return f"; did you mean serve.{near[0]}?" if near else ""
+
+
+def _from(folder: Path, key: str, value: Any) -> Any:
+    """A value, or a file's place in the project."""
+    if key in FILES and isinstance(value, str):
+        return str((folder / Path(value).expanduser()).absolute())
+    return value
 
 
 def _mistakes(error: OSError | ValueError, file: Path) -> list[Mistake]:
     if not isinstance(error, ValidationError):
         return [Mistake(str(file), f"cannot be read: {error}")]
+    if error.title == ChosenServe.__name__:
+        return [
+            Mistake("tool.runcard.serve", say_serve(detail), str(file)) for detail in error.errors(include_url=False)
+        ]
     return [_mistake(detail, file) for detail in error.errors(include_url=False)]
 
 

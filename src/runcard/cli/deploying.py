@@ -25,8 +25,9 @@ def add_deploy(parser: argparse.ArgumentParser) -> None:
     image = "REGISTRY/NAME:TAG; default: the image that `bentoml containerize` makes of the bundle's newest Bento"
     parser.add_argument("--image", metavar="IMAGE", help=image)
     parser.add_argument("--name", help="of the service and all that belongs to it; default: the bundle's")
-    workers = "processes in one container that answer; default: 1, for a container is watched and a worker is not"
-    parser.add_argument("--workers", type=int, default=1, metavar="N", help=workers)
+    workers = "processes in one container that answer; default: the project's, or 1, for a container is watched and a "
+    workers += "worker is not"
+    parser.add_argument("--workers", type=int, metavar="N", help=workers)
     parser.add_argument("-o", "--output", metavar="DIR", help="the folder to make; default: kubernetes, or compose")
 
 
@@ -41,6 +42,7 @@ def deployed_text(deployed: Deployed) -> str:
     lines.append(f"token    {shown_path(deployed.token)}, made anew and kept out of git")
     if deployed.target == "kubernetes" and deployed.image.local:
         lines.append("note     the image names no registry, and a cluster gets it only from there: --image")
+    lines += [f"note     {note}" for note in deployed.notes]
     return "\n".join([*lines, "next     " + NEXT[deployed.target].format(folder=shlex.quote(folder))])
 
 
@@ -54,4 +56,5 @@ def deployed_data(deployed: Deployed) -> dict[str, Any]:
         "image": str(deployed.image),
         "bundle": deployed.bundle,
         "token_file": str(deployed.token),
+        "warnings": list(deployed.notes),
     }

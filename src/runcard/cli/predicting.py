@@ -81,8 +81,9 @@ def _run(path: str) -> Answering:
 
 def _bundle(name: str, folder: Path) -> Answering:
     from runcard.packaging.bundle import open_bundle
+    from runcard.packaging.trial import try_out
 
-    bundle = open_bundle(folder)
+    bundle = open_bundle(folder, digest=try_out(folder))
     return Answering(folder, {"bundle": name}, bundle.signature, bundle.transforms, bundle.answer, bundle.card["data"])
 
 

@@ -216,8 +216,8 @@ def serve(arguments: argparse.Namespace) -> Result:
     from runcard.serving.launch import become_server, prepare
 
     start = prepare(arguments.words, arguments.host, arguments.port)
-    said = [f"serving {start.tag} on {start.url}"]
-    data = {"bundle": start.tag, "url": start.url}
+    said = [f"serving {start.admitted.tag} on {start.url}", *(f"warning: {word}" for word in start.admitted.ignored)]
+    data = {"bundle": start.admitted.tag, "url": start.url, "warnings": start.admitted.ignored}
     if start.made_token is not None:
         said += [f"token   {start.made_token}  (made for this start; RUNCARD_TOKEN or serve.token_file choose one)"]
         data["token"] = start.made_token

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import secrets
 from collections.abc import Iterator, Mapping
@@ -14,6 +15,8 @@ from string import Template
 from typing import Any
 
 from runcard import __version__
+from runcard.card import project
+from runcard.card.sections.serve import FILES, MOST
 from runcard.deploying.names import Image, checked_name, image_of, name_from
 from runcard.errors import BundleError, CardError
 from runcard.files import write_text
@@ -32,7 +35,11 @@ BASE_MB, WORKER_MB, WORKER_MOST_MB = 100, 200, 600
 TORCH_MB = 200  # more, of each process, if the network is one for torch
 # Processes and threads, far above what was seen.
 BASE_PROCESSES, WORKER_PROCESSES = 64, 128
-MAX_WORKERS = 256
+# Where the container finds the token.
+TOKEN_FILES = {"kubernetes": "/run/secrets/runcard/token", "compose": "/run/secrets/token"}
+# Seconds of a request in flight, if the project says nothing; and to end after the last one, with those that
+# Kubernetes waits before it asks.
+TIMEOUT_S, GRACE_S = 30, {"kubernetes": 15, "compose": 10}
 # How a container is told whose classes a bundle may name; a line more, for the few bundles that name one.
 TRUST = {
     "kubernetes": """
@@ -58,6 +65,7 @@ class Deployed:
         image: What runs.
         bundle: What the image has to hold; None if this machine knows no bundle.
         assumed: Whether nobody said that the image holds it: the newest was taken.
+        notes: Sentences, one for each of the project's settings that the files do not hold.
     """
 
     path: Path
@@ -67,6 +75,7 @@ class Deployed:
     image: Image
     bundle: str | None
     assumed: bool
+    notes: tuple[str, ...] = ()
 
     @property
     def token(self) -> Path:
@@ -75,7 +84,7 @@ class Deployed:
 
 
 def deploy(
-    target: str, bundle: str | None, image: str | None, name: str | None, folder: str | None, workers: int
+    target: str, bundle: str | None, image: str | None, name: str | None, folder: str | None, workers: int | None
 ) -> Deployed:
     """Write the files.
 
@@ -85,7 +94,7 @@ def deploy(
         image: What to run; None: the newest Bento of the bundle, as ``bentoml containerize`` names its image.
         name: Of the service; None: that of the bundle.
         folder: Where; None: the target's name. There may be an empty folder already.
-        workers: Processes in one container that answer, 1…256.
+        workers: Processes in one container that answer, 1…256; None: as many as the project says, or 1.
 
     Raises:
         BundleError: If there is no such bundle.
@@ -94,14 +103,18 @@ def deploy(
     """
     path = Path(os.path.abspath(Path(folder or target).expanduser()))
     check_free(path)
-    if not 1 <= workers <= MAX_WORKERS:
-        raise CardError(f"--workers {workers}: 1 to {MAX_WORKERS} processes")
+    chosen = project.find().serve
+    if workers is None:
+        workers = int(chosen.get("workers", 1))
+    if not 1 <= workers <= MOST["workers"]:
+        raise CardError(f"--workers {workers}: 1 to {MOST['workers']} processes")
     given = None if image is None else image_of(image)
     tag, about = _bundle(bundle, given)
     bento = None if tag is None else bentos.newest_holding(tag)
     runs = given or _image_of(tag, bento)
     called = checked_name(name) if name is not None else name_from(tag.partition(":")[0] if tag else runs.called)
     words = _words(called, runs, tag, bento, workers) | _needs(about, workers, target)
+    words |= _serve({**chosen, "workers": workers}, target)
     texts = {place: Template(text).substitute(words) for place, text in _templates(target)}
     with put_in_place(path) as draft:
         for place, text in texts.items():
@@ -109,7 +122,8 @@ def deploy(
             write_text(draft / place, text)
         _write_token(draft, *TOKENS[target])
     files = tuple(sorted([*texts, TOKENS[target][0]]))
-    return Deployed(path, files, target, called, runs, tag, assumed=bundle is None and given is not None)
+    assumed = bundle is None and given is not None
+    return Deployed(path, files, target, called, runs, tag, assumed, _notes(chosen))
 
 
 def _bundle(bundle: str | None, image: Image | None) -> tuple[str | None, dict[str, Any]]:
@@ -153,6 +167,22 @@ def _words(name: str, image: Image, bundle: str | None, bento: str | None, worke
         "processes": str(BASE_PROCESSES + WORKER_PROCESSES * workers),
         "runcard": __version__,
     }
+
+
+def _serve(chosen: Mapping[str, Any], target: str) -> dict[str, str]:
+    """How the container serves: as the project says, but for files, which are the container's own."""
+    timeout_s = chosen.get("timeout_s", TIMEOUT_S)
+    serve = {key: value for key, value in chosen.items() if key not in FILES}
+    serve |= {"timeout_s": timeout_s, "token_file": TOKEN_FILES[target]}
+    grace = math.ceil(timeout_s) + GRACE_S[target]
+    return {"serve": json.dumps(serve), "timeout": f"{timeout_s:g}", "grace": str(grace)}
+
+
+def _notes(chosen: Mapping[str, Any]) -> tuple[str, ...]:
+    if chosen.get("public_key") is None:
+        return ()
+    key = chosen["public_key"]
+    return (f"the container does not ask for a signature: {key} lies here; mount it, and name it in RUNCARD_SERVE",)
 
 
 def _needs(about: Mapping[str, Any], workers: int, target: str) -> dict[str, str]:

@@ -23,7 +23,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-import yaml
 from numpy.typing import NDArray
 
 from runcard.data.fields import Fields, to_columns
@@ -32,6 +31,8 @@ from runcard.data.transforms import Transforms, rows_at_once
 from runcard.errors import BundleError, CardError
 from runcard.packaging.manifest import MANIFEST, SEAL, damaged, read_manifest, read_sealed
 from runcard.packaging.onnx_graph import load_graph
+from runcard.visible import one_line
+from runcard.yamltext import parse_yaml
 
 GRAPH, WEIGHTS = "model.onnx", "model.safetensors"
 SIGNATURE, TRANSFORMS, REFERENCE = "signature.json", "transforms.json", "reference.json"
@@ -48,6 +49,7 @@ FOR_TORCH = ("torch", "safetensors", "runcard.packaging.torch_graph")
 # further from the mean than one deviation, as a share of that way.
 TOLERANCE = 1e-5
 INPUT = "input"  # of the graph
+LONGEST_SAID = 500  # characters of an error of which the bundle may be the author
 
 
 class Network(Protocol):
@@ -120,18 +122,21 @@ def is_bundle(path: Path) -> bool:
     return any((path / name).is_file() for name in (MANIFEST, SEAL, TRANSFORMS))
 
 
-def open_bundle(path: Path, *, threads: int = 1, provider: str = "cpu") -> Bundle:
+def open_bundle(path: Path, *, threads: int = 1, provider: str = "cpu", digest: str | None = None) -> Bundle:
     """Verify a bundle, load it, and have it answer its reference rows as the run did.
+
+    One that may come from a stranger is tried out first (``runcard.packaging.trial``).
 
     Args:
         path: The bundle's folder.
         threads: Processor threads of one answer; on one, requests share the cores, and not one request.
         provider: ``cpu`` or ``cuda``.
+        digest: That of the bundle that was tried out; None: whichever lies there now.
 
     Raises:
         BundleError: If a file is missing or changed, or this machine computes other answers.
     """
-    content = verify(path)
+    content = verify(path, digest=digest)
     try:
         signature = Signature.from_dict(_parsed(content[SIGNATURE]))
         transforms = Transforms.from_dict(_parsed(content[TRANSFORMS]), signature)
@@ -144,14 +149,17 @@ def open_bundle(path: Path, *, threads: int = 1, provider: str = "cpu") -> Bundl
             about,
             _parsed(content[METRICS]),
             reference["rows"],
-            yaml.safe_load(content[CARD]),
+            parse_yaml(content[CARD].decode(), aliases=True),
         )
         answers = bundle.answer(to_columns(signature, bundle.rows))
         apart = bundle.deviation(answers, np.array(reference["answers"], dtype=np.float64))
     except CardError as error:  # a package for text that is not installed, or no such provider
         raise BundleError(f"the bundle {path}: {error}") from error
+    except MemoryError:
+        raise BundleError(f"the bundle {path} takes more memory than there is for it") from None
     except Exception as error:  # ONNX Runtime's errors share no class of their own
-        raise BundleError(f"the bundle {path} cannot be read by this version: {error!r}") from error
+        what = one_line(repr(error))[:LONGEST_SAID]
+        raise BundleError(f"the bundle {path} cannot be read by this version: {what}") from error
     if apart > TOLERANCE:
         raise BundleError(
             f"the bundle {path} answers its reference rows differently on this machine: by {apart:.2g}, "
@@ -216,12 +224,22 @@ def check_runtime(runtime: str) -> None:
         )
 
 
-def verify(path: Path, *names: str) -> dict[str, bytes]:
+def is_with_torch(path: Path) -> bool:
+    """Whether a bundle is served with torch.
+
+    Raises:
+        BundleError: If it is damaged.
+    """
+    return runtime_of(_parsed(verify(path, ABOUT)[ABOUT])) == TORCH
+
+
+def verify(path: Path, *names: str, digest: str | None = None) -> dict[str, bytes]:
     """Read files and compare them with the manifest.
 
     Args:
         path: The bundle's folder.
         names: Only these files; none: every one.
+        digest: As for ``open_bundle``.
 
     Returns:
         The files' content by name: what was compared, whatever happens to the files afterwards.
@@ -229,7 +247,7 @@ def verify(path: Path, *names: str) -> dict[str, bytes]:
     Raises:
         BundleError: If one is missing or was changed; the message names it.
     """
-    manifest = read_manifest(path)
+    manifest = read_manifest(path, digest)
     for name in sorted(_needed(path, manifest) - manifest.keys()):
         raise damaged(path, MANIFEST, f"it does not name {name}")
     return {name: read_sealed(path, name, manifest) for name in names or manifest}
@@ -247,7 +265,10 @@ def _needed(path: Path, manifest: Mapping[str, str]) -> frozenset[str]:
 
 
 def _parsed(content: bytes) -> dict[str, Any]:
-    parsed = json.loads(content)
+    try:
+        parsed = json.loads(content)
+    except RecursionError:
+        raise ValueError("it is nested too deep") from None
     if not isinstance(parsed, dict):
         raise ValueError("a JSON object was expected")
     return parsed

@@ -18,36 +18,60 @@ from runcard.errors import BundleError
 MANIFEST, SEAL = "manifest.json", "manifest.sha256"
 # Bytes of either; a manifest of ten files takes one thousand.
 MOST_BYTES = 2**20
+MOST_FILES = 100
+# Bytes of a network's own files, which ONNX cannot have longer, and of every other.
+MOST_OF_NETWORK, MOST_OF_OTHERS = 2**31, 2**27
+SMALL = frozenset({"bundle.json", "card.yaml", "metrics.json"})
+OF_NETWORK = (".onnx", ".safetensors")
 DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 def seal(path: Path) -> None:
     """Write the manifest of all files that a folder holds; the last thing to be written."""
     files = sorted(file for file in path.rglob("*") if file.is_file())
-    manifest = {file.relative_to(path).as_posix(): _digest(file.read_bytes()) for file in files}
+    manifest = {file.relative_to(path).as_posix(): sum_of(file.read_bytes()) for file in files}
     text = json.dumps(manifest, indent=2) + "\n"
     (path / MANIFEST).write_text(text, encoding="utf-8")
-    (path / SEAL).write_text(_digest(text.encode()) + "\n", encoding="utf-8")
+    (path / SEAL).write_text(sum_of(text.encode()) + "\n", encoding="utf-8")
 
 
-def read_manifest(path: Path) -> dict[str, str]:
+def read_manifest(path: Path, digest: str | None = None) -> dict[str, str]:
     """SHA-256 of each file of a bundle, by its name within the folder.
 
+    Args:
+        path: The bundle's folder.
+        digest: What ``digest_of`` gave before; None: whatever lies there now.
+
     Raises:
-        BundleError: If there is no manifest, it does not fit its own sum, or it names what is no file of the folder.
+        BundleError: If there is no manifest, it does not fit its own sum, it names what is no file of the folder, or
+            it is another than before.
     """
     try:
-        listing = _content(path / MANIFEST, MOST_BYTES)
-        if _content(path / SEAL, MOST_BYTES) != f"{_digest(listing)}\n".encode():
+        listing = read_small(path / MANIFEST)
+        if read_small(path / SEAL) != f"{sum_of(listing)}\n".encode():
             raise damaged(path, MANIFEST, f"it does not fit {SEAL}")
         manifest = json.loads(listing)
-        if not isinstance(manifest, dict):
-            raise ValueError("a JSON object was expected")
+        if not isinstance(manifest, dict) or len(manifest) > MOST_FILES:
+            raise ValueError(f"a JSON object of at most {MOST_FILES} files was expected")
     except (OSError, ValueError, RecursionError) as error:
         raise damaged(path, f"{MANIFEST} or {SEAL}", str(error)) from error
-    for name, digest in manifest.items():
-        _check(path, name, digest)
+    if digest is not None and sum_of(listing) != digest:
+        raise BundleError(f"the bundle {path} was replaced since it was looked at")
+    for name, digest_of_file in manifest.items():
+        _check(path, name, digest_of_file)
     return manifest
+
+
+def digest_of(path: Path) -> str:
+    """The digest of a bundle: SHA-256 of its manifest, which holds that of every other file.
+
+    Raises:
+        BundleError: If there is no manifest.
+    """
+    try:
+        return sum_of(read_small(path / MANIFEST))
+    except OSError as error:
+        raise damaged(path, f"{MANIFEST} or {SEAL}", str(error)) from error
 
 
 def read_sealed(path: Path, name: str, manifest: Mapping[str, str]) -> bytes:
@@ -57,12 +81,12 @@ def read_sealed(path: Path, name: str, manifest: Mapping[str, str]) -> bytes:
         BundleError: If it is missing, or is not what the manifest says.
     """
     try:
-        content = _content(path / name)
+        content = _content(path / name, _most(name))
     except FileNotFoundError:
         raise damaged(path, name, "it is missing") from None
     except OSError as error:
         raise damaged(path, name, error.strerror or str(error)) from error
-    if _digest(content) != manifest.get(name):
+    if sum_of(content) != manifest.get(name):
         raise damaged(path, name, f"its SHA-256 is not the one in {MANIFEST}")
     return content
 
@@ -80,16 +104,33 @@ def _check(path: Path, name: str, digest: object) -> None:
         raise damaged(path, MANIFEST, f"it has no SHA-256 of {name[:100]}")
 
 
-def _content(path: Path, most: int | None = None) -> bytes:
+def read_small(path: Path) -> bytes:
+    """The bytes of a regular file of no more than a mebibyte.
+
+    Raises:
+        OSError: If it is none, or cannot be read.
+    """
+    return _content(path, MOST_BYTES)
+
+
+def _content(path: Path, most: int) -> bytes:
     """The bytes of a regular file: a pipe would never end, and a device neither."""
     with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
         about = os.fstat(file.fileno())
         if not stat.S_ISREG(about.st_mode):
             raise OSError("it is no file but a folder, a pipe or a device")
-        if most is not None and about.st_size > most:
+        if about.st_size > most:
             raise OSError(f"it is longer than {most:,} bytes")
         return file.read(about.st_size + 1)
 
 
-def _digest(content: bytes) -> str:
+def _most(name: str) -> int:
+    """Bytes of a file of a bundle: what every process reads is small, for reading takes many times as much."""
+    if name in SMALL:
+        return MOST_BYTES
+    return MOST_OF_NETWORK if name.endswith(OF_NETWORK) else MOST_OF_OTHERS
+
+
+def sum_of(content: bytes) -> str:
+    """SHA-256, as a manifest writes it."""
     return hashlib.sha256(content).hexdigest()

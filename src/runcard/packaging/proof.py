@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from runcard.errors import BundleError, ParityError
+from runcard.interrupts import started_here
 from runcard.packaging.bundle import TOLERANCE, Bundle
 from runcard.packaging.parity import Compared, differs
 
@@ -169,7 +170,7 @@ def _serving(folder: Path, tag: str) -> Iterator[_Service]:
         with written.open("wb") as file:
             process = subprocess.Popen(
                 words,
-                env={**os.environ, **own, "PYTHONSAFEPATH": "1"},
+                env={**os.environ, **own, **started_here(), "PYTHONSAFEPATH": "1"},
                 stdin=subprocess.DEVNULL,
                 stdout=file,
                 stderr=file,

@@ -5,15 +5,22 @@ Imported only where something is signed or checked: the library is an extra, and
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from runcard.errors import BundleError, CardError
 from runcard.packaging.bundle import verify
+from runcard.packaging.manifest import MANIFEST, SEAL, digest_of, read_manifest, read_small, sum_of
+from runcard.visible import one_line
 
 # Beside the manifest, which is signed and cannot name it.
 SIGNATURE_FILE = "model.sig"
+CHANGED = "its files or its signature changed"
+# What the Hugging Face hub adds to a copy; nothing of a bundle is read from there.
+OF_HUBS = frozenset({".gitattributes", ".cache/huggingface"})
 KEYS = "a PEM file with a key of the curve P-256, P-384 or P-521 is expected, not locked by a passphrase"
 
 
@@ -43,33 +50,88 @@ class Signer:
             raise BundleError(f"the bundle {path} cannot be signed: {_line(error)}") from error
 
 
-def verify_signature(path: Path, public_key: str | Path) -> None:
+def verify_signature(path: Path, public_key: str | Path, digest: str | None = None) -> None:
     """Look whether a bundle is, file for file, what the owner of a key has signed.
+
+    Compared is its manifest, which holds the SHA-256 of every file: the files themselves are read once, by who uses
+    them, and compared with the same manifest there.
 
     Args:
         path: The bundle's folder.
         public_key: The key's PEM file.
+        digest: That of the bundle that is used; None: whichever lies there now.
 
     Raises:
         BundleError: If it is not signed, or with another key, or a file was changed, added or taken away.
         CardError: If the key cannot be read.
     """
-    _, verifying, hashing = _library()
+    _, verifying, _ = _library()
     make = verifying.Config().use_elliptic_key_verifier
     config = _with_key("public", Path(public_key), lambda key: make(public_key=key))
     folder = path.resolve()
-    if not (folder / SIGNATURE_FILE).is_file():
-        raise BundleError(
-            f"the bundle {path} is not signed: it holds no {SIGNATURE_FILE}. Package with --sign KEY.pem."
-        )
+    used = digest if digest is not None else digest_of(folder)
+    held = _Held({**read_manifest(folder, used), MANIFEST: used, SEAL: sum_of(f"{used}\n".encode())})
+    _check_names(folder, held.files.keys())
+    with tempfile.NamedTemporaryFile(suffix=SIGNATURE_FILE) as file:
+        file.write(_signature(folder, path))
+        file.flush()
+        try:
+            config.set_hashing_config(held).verify(folder, Path(file.name))
+        except Exception as error:  # those of the libraries below it share no class
+            verify(folder, digest=used)  # names the file, if one was changed and the manifest was not
+            what = "it was signed with another key" if "Key mismatch" in str(error) else CHANGED
+            raise BundleError(f"the bundle {path} is not what the owner of {public_key} has signed: {what}") from error
+    verify(folder, digest=used)
+
+
+class _Held:
+    """Stands where the library would read and hash the folder's files once more."""
+
+    def __init__(self, files: Mapping[str, str]) -> None:
+        self.files = files
+
+    def hash(self, model_path: Path, *, files_to_hash: Any = None) -> Any:
+        """The files as the library lists them, with the digests of what is used."""
+        import model_signing.manifest
+
+        manifest: Any = model_signing.manifest
+        items = [
+            manifest.FileManifestItem(
+                path=PurePosixPath(name), digest=manifest.hashing.Digest("sha256", bytes.fromhex(digest))
+            )
+            for name, digest in self.files.items()
+        ]
+        kind = manifest.SerializationType.from_args({"method": "files", "hash_type": "sha256", "allow_symlinks": False})
+        return manifest.Manifest(model_path.name, items, kind)
+
+    def add_ignored_paths(self, *, model_path: Path, paths: Any) -> None:
+        """Nothing that is used is left out, whatever the signature says of that."""
+
+
+def _signature(folder: Path, path: Path) -> bytes:
+    if not (folder / SIGNATURE_FILE).exists():
+        text = f"the bundle {path} is not signed: it holds no {SIGNATURE_FILE}. Package with --sign KEY.pem."
+        raise BundleError(text)
     try:
-        config.set_hashing_config(_hashed(hashing)).verify(folder, folder / SIGNATURE_FILE)
-    except Exception as error:  # those of the libraries below it share no class
-        verify(folder)  # names the file, if one was changed and the manifest was not
-        what = (
-            "it was signed with another key" if "Key mismatch" in str(error) else "its files or its signature changed"
-        )
-        raise BundleError(f"the bundle {path} is not what the owner of {public_key} has signed: {what}") from error
+        return read_small(folder / SIGNATURE_FILE)
+    except OSError as error:
+        raise BundleError(f"the bundle {path}: {SIGNATURE_FILE} cannot be read: {_line(error)}") from error
+
+
+def _check_names(folder: Path, known: Iterable[str]) -> None:
+    """Look whether the folder holds more than what was signed, but for what a hub of models adds to its copies.
+
+    Raises:
+        BundleError: If it does.
+    """
+    allowed = {*known, SIGNATURE_FILE, *OF_HUBS}
+    for root, folders, files in os.walk(folder):
+        place = Path(root).relative_to(folder)
+        folders[:] = [name for name in folders if (place / name).as_posix() not in OF_HUBS]
+        for name in files:
+            if (place / name).as_posix() not in allowed:
+                added = one_line((place / name).as_posix())
+                raise BundleError(f"the bundle {folder} is not what was signed: {CHANGED}; {added} was added")
 
 
 def _library() -> tuple[Any, Any, Any]:

@@ -79,7 +79,7 @@ def find(tag: str | None = None) -> tuple[str, Path]:
     path = Path(model.path)
     if not (path / MANIFEST).is_file():
         raise BundleError(f"{tag} in BentoML's model store is no bundle: it holds no {MANIFEST}")
-    return str(model.tag), path
+    return f"{path.parent.name}:{path.name}", path  # where it lies; its description may say another
 
 
 def _newest() -> tuple[str, Path]:

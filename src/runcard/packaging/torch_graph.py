@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from safetensors.torch import load as load_weights
 from torch import nn
 
-from runcard.card.naming.trust import passed_on
 from runcard.card.network import saved_network
 from runcard.data.signature import Array, Signature
 from runcard.data.transforms import Transforms
@@ -72,8 +71,3 @@ def load_network(
     except (RuntimeError, AttributeError, TypeError) as error:
         raise CardError(f"the class in its card makes another network now: {str(error).splitlines()[0]}") from error
     return TorchGraph(model.eval(), thread_count, provider)
-
-
-def variables() -> dict[str, str]:
-    """Those by which a process in another folder finds and trusts the user's own classes."""
-    return passed_on()

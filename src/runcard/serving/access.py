@@ -7,14 +7,21 @@ import binascii
 import functools
 import hmac
 import ipaddress
+import logging
 import os
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
 from runcard.errors import BundleError
+from runcard.packaging.manifest import read_small
 from runcard.serving.http import RefusedError
 
+log = logging.getLogger("runcard.serving")
+
 TOKEN = "RUNCARD_TOKEN"
+# Seconds between two looks whether the token's file has changed.
+LOOK_EVERY_S = 1.0
 LEAST_LENGTH = 16
 CHALLENGE = ((b"www-authenticate", b'Bearer realm="runcard"'), (b"www-authenticate", b'Basic realm="runcard"'))
 
@@ -23,12 +30,12 @@ class Access:
     """Lets requests through, or not.
 
     Args:
-        token: What they must bring; None: nothing, and then only requests from this machine are answered.
+        token: What they must bring; where there is none, only requests from this machine are answered.
         open_to_all: Whether requests from other machines are answered without a token.
     """
 
-    def __init__(self, token: str | None, *, open_to_all: bool = False) -> None:
-        self._token = None if token is None else token.encode()
+    def __init__(self, token: Token, *, open_to_all: bool = False) -> None:
+        self._token = token
         self._open_to_all = open_to_all
 
     def check(self, headers: Mapping[bytes, bytes], client: tuple[str, int] | None) -> None:
@@ -37,12 +44,67 @@ class Access:
         Raises:
             RefusedError: If it may not ask.
         """
-        if self._token is not None:
-            if not hmac.compare_digest(_brought(headers.get(b"authorization", b"")), self._token):
+        token = self._token.current()
+        if token is not None:
+            if not hmac.compare_digest(_brought(headers.get(b"authorization", b"")), token):
                 raise RefusedError(401, "send the service's token: Authorization: Bearer TOKEN", headers=CHALLENGE)
         elif not self._open_to_all and not (_is_local(client) and _is_plain(headers.get(b"host", b""))):
             message = f"this service has no token, and so answers its own machine only; start it with {TOKEN} set"
             raise RefusedError(401, message, headers=CHALLENGE)
+
+
+class Token:
+    """The token that requests have to bring; a changed file holds from the next second on.
+
+    Args:
+        place: The setting ``token_file``.
+        environment: May hold ``RUNCARD_TOKEN``.
+
+    Raises:
+        BundleError: As ``read_token``.
+    """
+
+    def __init__(self, place: str | None, environment: Mapping[str, str] = os.environ) -> None:
+        self._place = place
+        self._seen = _state(place)
+        self._looked = time.monotonic()
+        token = read_token(place, environment)
+        self._token = None if token is None else token.encode()
+
+    @property
+    def is_asked_for(self) -> bool:
+        """Whether requests have to bring one."""
+        return self._token is not None
+
+    def current(self) -> bytes | None:
+        """The token; None: there is none. One that was there stays while its file cannot be read."""
+        if self._place is not None and time.monotonic() - self._looked > LOOK_EVERY_S:
+            self._looked = time.monotonic()
+            seen = _state(self._place)
+            if seen != self._seen:
+                self._seen = seen
+                self._read_again()
+        return self._token
+
+    def _read_again(self) -> None:
+        try:
+            token = read_token(self._place, {})
+        except BundleError as error:
+            log.warning("%s; the one of before holds", error)
+        else:
+            self._token = None if token is None else token.encode()
+            log.warning("%s has changed, and holds from now on", self._place)
+
+
+def _state(place: str | None) -> tuple[int, ...]:
+    """What differs once a file was written or replaced."""
+    if place is None:
+        return ()
+    try:
+        found = os.stat(Path(place).expanduser())
+    except OSError:
+        return ()
+    return found.st_ino, found.st_mtime_ns, found.st_size
 
 
 def read_token(place: str | None, environment: Mapping[str, str] = os.environ) -> str | None:
@@ -59,9 +121,9 @@ def read_token(place: str | None, environment: Mapping[str, str] = os.environ) -
     if place is not None:
         where = f"serve.token_file {place}"
         try:
-            token = Path(place).expanduser().read_text(encoding="utf-8").strip()
+            token = read_small(Path(place).expanduser()).decode().strip()
         except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "it is no text"
+            reason = "it is no text" if isinstance(error, UnicodeDecodeError) else error.strerror or str(error)
             raise BundleError(f"{where}: the token cannot be read: {reason}") from error
     if token is None:
         return None

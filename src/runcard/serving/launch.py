@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import atexit
-import json
 import os
 import secrets
 import signal
 import socket
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any, NoReturn
 
 from runcard.errors import CardError
-from runcard.packaging.bundle import CARD, TORCH, open_bundle, verify
-from runcard.packaging.store import BUNDLE, find
 from runcard.serving.access import TOKEN, is_loopback, read_token
-from runcard.serving.settings import CHANGES, changed, check_signature, read
+from runcard.serving.admission import Admitted, admit
+from runcard.serving.settings import choose
 
 # By name: importing the service would choose a bundle.
 SERVICE = "runcard.serving.service:Service"
@@ -31,19 +28,15 @@ class Start:
     """A service that can be started.
 
     Attributes:
-        tag: The bundle's full tag.
-        path: Its folder.
+        admitted: The bundle, and how it is served.
         host: The address to listen on.
         port: The port to listen on.
-        environment: What the service reads besides.
         made_token: The token that requests have to bring, if nobody had chosen one and one is needed.
     """
 
-    tag: str
-    path: Path
+    admitted: Admitted
     host: str
     port: int
-    environment: dict[str, str]
     made_token: str | None = None
 
     @property
@@ -67,23 +60,13 @@ def prepare(words: Sequence[str], host: str, port: int) -> Start:
     named = [word for word in words if "=" not in word]
     if len(named) > 1:
         raise CardError(f"{named[1]}: one bundle is served at a time, and {named[0]} is named before")
-    tag, path = find(named[0] if named else None)
-    before = read(verify(path, CARD)[CARD])
-    changes = changed((word for word in words if "=" in word), before.model_dump())
-    settings = before.model_copy(update=changes)
-    check_signature(path, settings)
-    bundle = open_bundle(path, threads=settings.threads, provider=settings.provider)
-    token = read_token(settings.token_file)
+    chosen = choose(word for word in words if "=" in word)
     _check_address(host, port)
-    environment = {BUNDLE: tag, CHANGES: json.dumps(json.loads(os.environ.get(CHANGES) or "{}") | changes)}
-    if bundle.runtime == TORCH:  # its network may be of the user's own, whom BentoML's process has to trust too
-        from runcard.packaging.torch_graph import variables
-
-        environment |= variables()
-    if token is None and not settings.open_to_all and not is_loopback(host):
-        made = secrets.token_urlsafe(32)
-        return Start(tag, path, host, port, environment | {TOKEN: made}, made)
-    return Start(tag, path, host, port, environment)
+    admitted = admit(named[0] if named else None, chosen)
+    start = Start(admitted, host, port)
+    if read_token(admitted.serve.token_file) is None and not admitted.serve.open_to_all and not is_loopback(host):
+        return replace(start, made_token=secrets.token_urlsafe(32))
+    return start
 
 
 def become_server(start: Start) -> NoReturn:
@@ -93,13 +76,24 @@ def become_server(start: Start) -> NoReturn:
     """
     from bentoml_cli.cli import cli
 
-    os.environ.update(start.environment)
+    os.environ.update(start.admitted.hand_on())
+    if start.made_token is not None:
+        os.environ[TOKEN] = start.made_token
     # Its workers would import from the working directory, where a jinja2.py may lie; a bundle holds no code.
     os.environ["PYTHONSAFEPATH"] = "1"
     os.dup2(2, 1)  # BentoML writes its log to stdout, which is for the one JSON object
     for signum in SIGNALS:
         signal.signal(signum, signal.default_int_handler if signum == signal.SIGINT else signal.SIG_DFL)
-    words = ["serve", SERVICE, "--working-dir", str(start.path), "--host", start.host, "--port", str(start.port)]
+    words = [
+        "serve",
+        SERVICE,
+        "--working-dir",
+        str(start.admitted.path),
+        "--host",
+        start.host,
+        "--port",
+        str(start.port),
+    ]
     code: Any = 1
     try:
         code = cli.main(words, prog_name="bentoml", standalone_mode=True)

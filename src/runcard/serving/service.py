@@ -6,7 +6,6 @@ One service and no other behind it: BentoML unpickles what services send each ot
 from __future__ import annotations
 
 import gc
-import json
 import os
 import sys
 from pathlib import Path
@@ -24,14 +23,14 @@ import yaml
 from _bentoml_sdk import Service as BentomlService
 from bentoml.exceptions import BentoMLException
 
-from runcard.card.sections.serve import Serve
 from runcard.errors import CardError
-from runcard.packaging.bundle import ABOUT, CARD, check_runtime, open_bundle, runtime_of, verify
-from runcard.serving.access import Access, read_token
+from runcard.packaging.bundle import Bundle, open_bundle
+from runcard.serving.access import Access, Token
+from runcard.serving.admission import Admitted, admit, handed_on
 from runcard.serving.guard import Guard
 from runcard.serving.http import App as AsgiApp
-from runcard.serving.settings import check_signature, read
-from runcard.serving.supervisor import end_whenever_asked
+from runcard.serving.settings import choose
+from runcard.serving.supervisor import end_with_supervisor, say_ready, supervise
 
 # Not the package's: BentoML would take `runcard:latest` for the installed module and leave the Bento's code aside.
 NAME = "runcard-service"
@@ -39,23 +38,23 @@ NAME = "runcard-service"
 SWITCH_S = 0.0005
 
 
-def _chosen() -> tuple[str, Serve]:
-    """The tag of the bundle to serve; whole, or the service does not start; and how to serve it.
+def _admitted() -> Admitted:
+    """What to serve and how; whole, or the service does not start.
 
     Raises:
-        BentoMLException: If there is none, or it is damaged; BentoML then says so in one line and ends.
+        BentoMLException: If there is none, or it cannot be served; BentoML then says so in one line and ends.
     """
+    before = handed_on()
+    if before is not None:
+        return before
     try:
-        tag, path = store.find(_packed() or os.environ.get(store.BUNDLE) or None)
-        content = verify(path)
-        check_runtime(runtime_of(json.loads(content[ABOUT])))
-        settings = read(content[CARD])
-        check_signature(path, settings)
-        read_token(settings.token_file)
+        admitted = admit(_packed() or os.environ.get(store.BUNDLE) or None, choose())
     except CardError as error:
         raise BentoMLException(str(error)) from None
-    os.environ[store.BUNDLE] = tag
-    return tag, settings
+    for sentence in admitted.ignored:
+        sys.stderr.write(f"warning: {sentence}\n")
+    os.environ.update(admitted.hand_on())
+    return admitted
 
 
 def _packed() -> str | None:
@@ -65,6 +64,16 @@ def _packed() -> str | None:
         return None
     content: dict[str, Any] = yaml.safe_load(description.read_text(encoding="utf-8"))
     return str(content["services"][0]["models"][0]["tag"])
+
+
+def _open(admitted: Admitted) -> Bundle:
+    """The bundle, loaded; a worker that cannot says why in one line and ends, and after a few the service does."""
+    try:
+        serve = admitted.serve
+        return open_bundle(admitted.path, threads=serve.threads, provider=serve.provider, digest=admitted.digest)
+    except CardError as error:
+        sys.stderr.write(f"runcard: {error}\n")
+        os._exit(error.exit_code)
 
 
 class Guarded(BentomlService):  # type: ignore[misc]  # BentoML says no types there
@@ -81,8 +90,10 @@ class Guarded(BentomlService):  # type: ignore[misc]  # BentoML says no types th
         return Guarded.guard
 
 
-TAG, SETTINGS = _chosen()
-end_whenever_asked()
+end_with_supervisor()
+ADMITTED = _admitted()
+SETTINGS = ADMITTED.serve
+supervise()
 
 
 @bentoml.service(
@@ -96,7 +107,7 @@ class Service:
     """Answers rows with the bundle."""
 
     # At class scope, so that a Bento takes the bundle in.
-    bundle = bentoml.models.BentoModel(TAG)
+    bundle = bentoml.models.BentoModel(ADMITTED.tag)
 
     def __init__(self) -> None:
         # Only here: the process that watches over those that answer needs none of it.
@@ -105,14 +116,13 @@ class Service:
         from runcard.serving.predictor import Predictor
         from runcard.serving.warm import warm
 
-        tag, path = store.find(os.environ[store.BUNDLE])
-        bundle = open_bundle(path, threads=SETTINGS.threads, provider=SETTINGS.provider)
-        predictor = Predictor(bundle, tag, SETTINGS.max_rows)
-        meter = Meter(NAME, tag)
-        token = read_token(SETTINGS.token_file)
-        app = App(predictor, SETTINGS, meter, warm(predictor), token=token is not None)
-        access = Access(token, open_to_all=SETTINGS.open_to_all)
-        Guarded.guard.open(app.routes(), SETTINGS, access, meter)
+        bundle = _open(ADMITTED)
+        predictor = Predictor(bundle, ADMITTED.tag, SETTINGS.max_rows)
+        meter = Meter(NAME, ADMITTED.tag)
+        token = Token(SETTINGS.token_file)
+        app = App(predictor, SETTINGS, meter, warm(predictor), token=token.is_asked_for)
+        Guarded.guard.open(app.routes(), SETTINGS, Access(token, open_to_all=SETTINGS.open_to_all), meter)
+        say_ready()
         sys.setswitchinterval(SWITCH_S)
         # All that is there now stays: a look for garbage need not walk it.
         gc.collect()

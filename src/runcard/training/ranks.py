@@ -25,6 +25,7 @@ from pytorch_lightning.plugins.environments import (
 )
 
 from runcard.errors import CardError, TrainingError
+from runcard.interrupts import started_here
 from runcard.training.surroundings import without_hints
 
 # Set for the time of training, in this process and its children, and taken back.
@@ -119,7 +120,7 @@ def children(run: Path, world: int) -> Iterator[Rank]:
     try:
         for number in range(1, world):
             command = [sys.executable, "-P", "-m", "runcard.rank", str(run)]
-            variables = os.environ | common | {"LOCAL_RANK": str(number), READY: str(told)}
+            variables = os.environ | common | started_here() | {"LOCAL_RANK": str(number), READY: str(told)}
             processes.append(subprocess.Popen(command, env=variables, pass_fds=[told]))
         os.close(told)
         _wait_for(heard, world - 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 
 from runcard.card.launchers import Launcher
 from runcard.files import write_bytes
+from runcard.interrupts import started_here
 from runcard.tuning.clusters import Cluster, job_folders, new_job
 from runcard.tuning.events import Died, Ended, Event
 from runcard.tuning.remote import read_outcome, stop_file, task_path
@@ -62,6 +64,7 @@ class Job:
         with open(self._log, "ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-c", LAUNCH, *words],
+                env=os.environ | started_here(),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -13,6 +13,7 @@ from typing import Any
 
 from runcard.card.launchers import Launcher, RaySettings
 from runcard.errors import CardError
+from runcard.interrupts import started_here
 from runcard.tuning.events import Died, Ended, Event
 from runcard.tuning.remote import RUN_TASK, finished_outcome, read_outcome, stop_file, task_path, write_task
 from runcard.tuning.task import STOPPED, Task
@@ -149,7 +150,7 @@ def in_own_process(task_file: str, log: str, path: list[str]) -> int:
     Returns:
         Its exit code.
     """
-    variables = os.environ | {"PYTHONPATH": os.pathsep.join(path)}
+    variables = os.environ | started_here() | {"PYTHONPATH": os.pathsep.join(path)}
     with open(log, "ab") as file:
         words = [sys.executable, "-m", "runcard.tuning.remote", task_file]
         process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=file, stderr=file, env=variables)

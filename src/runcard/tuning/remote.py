@@ -141,11 +141,12 @@ def main() -> None:
     In a child of this process: Ray kills what its workers have started, without asking, when a sweep is gone.
     """
     end_with_parent(signal.SIGKILL)
+    parent = os.getpid()
     child = os.fork()
     if child:
         _, status = os.waitpid(child, 0)
         sys.exit(abs(os.waitstatus_to_exitcode(status)))
-    end_with_parent(signal.SIGTERM)
+    end_with_parent(signal.SIGTERM, parent)
     stop_when_asked(Path(sys.argv[1]))
     launched_trial(sys.argv[1])
 

@@ -1,13 +1,17 @@
-"""The section ``serve``: how the model answers over HTTP, and whom. The service reads it from the bundle's card.
+"""The section ``serve``: how the model answers over HTTP, and whom.
 
-So it imports pydantic and nothing else that a service would have to wait for.
+A card may say all of it. Of a bundle's card holds what lowers a limit, and ``provider``; all else holds only where
+whoever starts the service chooses it (``runcard.serving.settings``), who may choose no more than ``MOST``. The service
+reads it, so it imports pydantic and nothing else that a service would have to wait for.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 
 from runcard.card.sections.parts import Place, Positive, Section
 
@@ -19,9 +23,9 @@ class Serve(Section):
     """
 
     workers: Positive
-    """Processes that answer, 1 or more; each takes a core when busy, and holds the model once."""
+    """Processes that answer, 1 to 256; each takes a core when busy, and holds the model once. Set at start."""
     threads: Positive
-    """Processor threads of one answer, 1 or more; more than 1 pays for large models that few ask."""
+    """Processor threads of one answer, 1 to 256; more than 1 pays for large models that few ask. Set at start."""
     provider: Literal["cpu", "cuda"]
     """What computes: the processor, or an NVIDIA GPU with the package onnxruntime-gpu."""
     timeout_s: Annotated[float, Field(gt=0)]
@@ -37,11 +41,11 @@ class Serve(Section):
     max_per_address: Positive | None = None
     """Of these from one address, 1 or more; null: as many as there are, for behind a proxy all come from one."""
     token_file: Place | None
-    """File that holds the token which requests have to bring, absolute or from ~; null: RUNCARD_TOKEN, if it is set."""
+    """File of the token that requests bring, absolute or from ~; null: RUNCARD_TOKEN, if set. Set at start."""
     open_to_all: bool
-    """true: other machines are answered without a token too; false: without a token only this machine is."""
+    """true: other machines are answered without a token too; false: then only this machine. Set at start."""
     public_key: Place | None
-    """File of the key that the bundle has to be signed with, absolute or from ~; null: it need not be signed."""
+    """File of the key that the bundle has to be signed with, absolute or from ~; null: any bundle. Set at start."""
 
 
 # Of cards and bundles from before there was this section.
@@ -59,3 +63,39 @@ DEFAULTS: dict[str, Any] = {
     "open_to_all": False,
     "public_key": None,
 }
+# Paths of the machine that serves.
+FILES = ("token_file", "public_key")
+# What a bundle's card may lower.
+LIMITS = ("timeout_s", "max_body_mb", "max_rows", "max_concurrency", "max_connections", "max_per_address")
+# The most that can be chosen: far above what a machine has use for, and below what one dies of.
+MOST: Mapping[str, float] = {
+    "workers": 256,
+    "threads": 256,
+    "timeout_s": 3600.0,
+    "max_body_mb": 4096.0,
+    "max_rows": 100_000_000,
+    "max_concurrency": 10_000,
+    "max_connections": 100_000,
+    "max_per_address": 100_000,
+}
+
+
+class ChosenServe(Serve):
+    """Settings that somebody has chosen, some or all."""
+
+    @field_validator(*MOST)
+    @classmethod
+    def _check_most(cls, value: float | None, info: ValidationInfo) -> float | None:
+        most = MOST[str(info.field_name)]
+        if value is not None and value > most:
+            raise PydanticCustomError("less_than_equal", "at most {le}", {"le": f"{most:g}"})
+        return value
+
+
+def check_chosen(chosen: Mapping[str, Any]) -> None:
+    """Look whether settings can be chosen.
+
+    Raises:
+        ValidationError: If one is no setting, its value is none for it, or it is above the most.
+    """
+    ChosenServe.model_validate({**DEFAULTS, **chosen})
