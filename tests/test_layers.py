@@ -14,6 +14,7 @@ ROOT = Path(__file__).parents[1] / "src"
 FILES = sorted((ROOT / "runcard").rglob("*.py"))
 # Left to right. Files of the ground floor stand before all rooms, in this order.
 ORDER = [
+    "silence",
     "errors",
     "interrupts",
     "garbage",
@@ -94,7 +95,7 @@ HEAVY = {"tokenizers", "torch", "pytorch_lightning", "torchmetrics", "sklearn", 
 # Shared by training and serving, so NumPy only.
 NUMPY_ONLY = ["data.moments", "data.signature", "data.transforms", "data.fields"]
 # What the service may load of other rooms; the Bento holds these files and no others.
-SERVED = {"errors", "interrupts", "visible", "yamltext"}
+SERVED = {"silence", "errors", "interrupts", "visible", "yamltext"}
 SERVED |= {"card.metrics", "card.project", "card.pyproject", "card.spelling", "card.wording"}
 SERVED |= {"card.sections.parts", "card.sections.serve"}
 SERVED |= {
@@ -227,7 +228,7 @@ def test_init_files_hold_a_version_or_nothing(path: Path) -> None:
     if path.parent.name != "runcard":
         assert not path.read_text(encoding="utf-8").strip()
     else:
-        assert not {name for name in imports(path, top_level=True) if name.startswith("runcard")}
+        assert {name for name in imports(path, top_level=True) if name.startswith("runcard")} == {"runcard.silence"}
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
+import runcard.silence  # noqa: F401  # before any library that it asks to be silent
+
 if TYPE_CHECKING:
     from runcard.api import (
         check,

@@ -6,13 +6,9 @@ import contextlib
 import datetime
 import json
 import math
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-
-# BentoML reports each use to its makers; a user who wants that says so.
-os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
 
 import bentoml
 import yaml

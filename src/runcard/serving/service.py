@@ -15,15 +15,13 @@ from typing import Any
 os.environ.setdefault("MALLOC_ARENA_MAX", "2")
 os.environ.setdefault("MALLOC_TRIM_THRESHOLD_", str(2**20))
 
-# First of all, for it says that BentoML reports nothing.
-from runcard.packaging import store  # isort: skip
-
 import bentoml
 import yaml
 from _bentoml_sdk import Service as BentomlService
 from bentoml.exceptions import BentoMLException
 
 from runcard.errors import CardError
+from runcard.packaging import store
 from runcard.packaging.bundle import Bundle, open_bundle
 from runcard.serving.access import Access, Token
 from runcard.serving.admission import Admitted, admit, handed_on

@@ -30,11 +30,10 @@ TRACKERS: dict[str, type[Tracker]] = {
     "pytorch_lightning.loggers.WandbLogger": Wandb,
 }
 
-# MLflow would try for many minutes, and tell its makers that it is used. What the user has set stays.
+# MLflow would try for many minutes. What the user has set stays.
 PATIENCE = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
-    "MLFLOW_DISABLE_TELEMETRY": "true",
 }
 
 

@@ -47,6 +47,8 @@ class RayExecutor:
         self._settings = RaySettings(**launcher.params)
         self._was_there = ray.is_initialized()
         os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+        if self._settings.address is None:
+            _leave_reporter_out()
         try:
             ray.init(
                 address=self._settings.address or "local",
@@ -137,6 +139,17 @@ class RayExecutor:
 
     def _log(self, number: int) -> Path:
         return self._folder / "jobs" / f"{number}.log"
+
+
+def _leave_reporter_out() -> None:
+    """Have a Ray of this machine start without its API server: all that it would do here is to report use.
+
+    Told not to report, it still asks three clouds' addresses which of them it is in.
+    """
+    if os.environ.get("RAY_USAGE_STATS_ENABLED") == "0":
+        from ray._private.node import Node
+
+        Node.start_api_server = lambda self, **settings: None
 
 
 def in_own_process(task_file: str, log: str, path: list[str]) -> int:
