@@ -16,6 +16,7 @@ FILES = sorted((ROOT / "runcard").rglob("*.py"))
 ORDER = [
     "silence",
     "errors",
+    "owner",
     "interrupts",
     "garbage",
     "environment",
@@ -95,7 +96,7 @@ HEAVY = {"tokenizers", "torch", "pytorch_lightning", "torchmetrics", "sklearn", 
 # Shared by training and serving, so NumPy only.
 NUMPY_ONLY = ["data.moments", "data.signature", "data.transforms", "data.fields"]
 # What the service may load of other rooms; the Bento holds these files and no others.
-SERVED = {"silence", "errors", "interrupts", "visible", "yamltext"}
+SERVED = {"silence", "errors", "owner", "interrupts", "visible", "yamltext"}
 SERVED |= {"card.metrics", "card.project", "card.pyproject", "card.spelling", "card.wording"}
 SERVED |= {"card.sections.parts", "card.sections.serve"}
 SERVED |= {

@@ -20,7 +20,7 @@ from runcard.data.split import labels_to_parquet, read_labels
 from runcard.errors import Pruned, RunError, Stopped
 from runcard.evaluation.evaluate import evaluate
 from runcard.evaluation.predictor import Run, open_trained
-from runcard.hiding import Hiding
+from runcard.hiding import Hiding, hidden
 from runcard.runs import RunFolder
 from runcard.settling import check_devices, found, settle
 from runcard.training.checkpoint import load, load_last
@@ -226,6 +226,8 @@ def _write_beginnings(folder: RunFolder, card: Card, data: Dataset) -> None:
     files.write_text(folder.card, dump_yaml(card.saved()))
     files.write_json(folder.origin, card.origins)
     described = environment.describe() | graphics(card.trainer.accelerator) | {"threads": card.trainer.threads}
+    if described["uncommitted_diff"]:
+        described["uncommitted_diff"] = hidden(described["uncommitted_diff"])
     files.write_json(folder.environment, described)
     files.write_json(folder.data, data.to_dict())
     files.write_bytes(folder.split, labels_to_parquet(data.split))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import html
 import json
 import logging
+from urllib.parse import quote, quote_plus, unquote, urlsplit
 
 # A shorter text is no secret, and hiding it would hide half of the words.
 LEAST = 4
@@ -20,10 +22,26 @@ def note(value: object, reference: str) -> None:
     if isinstance(value, dict | list):
         for below in [*value, *value.values()] if isinstance(value, dict) else value:
             note(below, reference)
-    elif isinstance(value, str) and len(value) >= LEAST:
-        text = value
-        for form in (text, repr(text)[1:-1], json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1]):
-            _read[form] = reference
+    elif isinstance(value, str):
+        for text in (value, *_password(value)):
+            for form in _forms(text):
+                if len(form) >= LEAST:
+                    _read[form] = reference
+
+
+def _forms(text: str) -> tuple[str, ...]:
+    """A text as Python, JSON, HTML and addresses write it."""
+    as_json = (json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1])
+    return (text, repr(text)[1:-1], *as_json, html.escape(text), quote(text), quote(text, safe=""), quote_plus(text))
+
+
+def _password(text: str) -> tuple[str, ...]:
+    """The password of an address, which drivers tell alone and as it was before it was written into one."""
+    try:
+        password = urlsplit(text).password
+    except ValueError:  # no address
+        return ()
+    return (password, unquote(password)) if password else ()
 
 
 def forget() -> None:

@@ -22,6 +22,7 @@ from runcard.card.naming.judging import judge_targets
 from runcard.card.origins import Origins, complete, first_places, mark_settled, place_of
 from runcard.card.schema import Card
 from runcard.card.sections.data import ArraysData, Data, TableData
+from runcard.card.seen import seen_by_all
 from runcard.card.sound import sound_part
 from runcard.card.values import Composed, Template
 from runcard.errors import CardError, Mistake
@@ -66,6 +67,7 @@ def load_unless_sweep(
         return load_saved(Path(overrides[0]), overrides[1:], outside)
     with project.find().placed(overrides):
         composed = compose(project.find().words(overrides), config_dir)
+        composed.mistakes += seen_by_all(composed.secrets, composed.origins)
         return None if composed.sweeps else judge(composed, outside)
 
 

@@ -33,6 +33,7 @@ from runcard.card.spelling import suggest
 from runcard.card.values import Composed, Template, plain
 from runcard.card.versions import brought_up
 from runcard.errors import CardError, Mistake
+from runcard.owner import not_ours
 from runcard.yamltext import YamlError, construct, parse_nodes, read_text
 
 Found = tuple[Sequence[ResultDefault], dict[str, str]]
@@ -232,6 +233,9 @@ def folders(config_dir: str | Path | None) -> list[Path]:
     if not own.is_dir():
         said = f"--config-dir {config_dir}" if config_dir is not None else f"config_dir in {pyproject.FILE}"
         raise CardError(f"{said}: there is no folder {own}")
+    theirs = not_ours(own) if config_dir is None else None  # one that is typed is looked at by who types it
+    if theirs is not None:
+        raise CardError(f"config_dir in {pyproject.FILE}: {theirs} belongs to another user, and {own} is not read")
     return [shipped_conf(), own]
 
 

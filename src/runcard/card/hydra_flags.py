@@ -18,7 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 from runcard.card import project
 from runcard.card.compose import compose_groups, divide, folders, group_choices, loader, searchpath
 from runcard.card.groups import shipped_conf
-from runcard.card.interpolate import fill_in
+from runcard.card.interpolate import fill_in, put
 from runcard.card.overrides import Override, parse_sweep
 from runcard.card.values import lay_over
 from runcard.errors import CardError, Mistake
@@ -93,7 +93,11 @@ def _card(choices: list[str], values: list[Override], config_dir: str | None, *,
     mistakes += filled.mistakes if filled is not None else []
     if mistakes:
         raise CardError(mistakes)
-    return template.tree if filled is None else filled.values
+    if filled is None:
+        return template.tree
+    for path, text in filled.secrets.items():  # what the environment holds is printed nowhere
+        put(filled.values, path, text)
+    return filled.values
 
 
 def _of_hydra(choices: list[str], config_dir: str | None) -> Any:

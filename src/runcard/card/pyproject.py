@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
-import os
 import tomllib
 from pathlib import Path
 from stat import S_ISREG
 from typing import Any
+
+from runcard.owner import is_ours, not_ours
 
 FILE = "pyproject.toml"
 MAX_BYTES = 1_000_000
 
 
 def nearest() -> Path | None:
-    """The file of the project that the working directory belongs to."""
+    """The file of the project that the working directory belongs to: of this user, and not put there by another."""
     here = Path.cwd()
-    return next((folder / FILE for folder in (here, *here.parents) if _is_ours(folder / FILE)), None)
+    return next((folder / FILE for folder in (here, *here.parents) if is_ours(folder / FILE)), None)
 
 
-def passed_over() -> Path | None:
-    """A file that is nearer, or the only one, and is not read for it belongs to another user."""
+def passed_over() -> str:
+    """Why a file that is nearer, or the only one, is not read; empty if there is none."""
     here = Path.cwd()
     file = next((folder / FILE for folder in (here, *here.parents) if (folder / FILE).is_file()), None)
-    return None if file is None or _is_ours(file) else file
+    theirs = None if file is None else not_ours(file)
+    if theirs is None:
+        return ""
+    way = "" if theirs == file else f" is reached by way of {theirs}, which"
+    return f"{file}{way} belongs to another user, and is not read."
 
 
 def table(file: Path) -> Any:
@@ -40,11 +45,3 @@ def _text(file: Path) -> str:
     if not S_ISREG(stat.st_mode) or stat.st_size > MAX_BYTES:  # a pipe would be waited for, a device never ends
         raise ValueError(f"it is no regular file of at most {MAX_BYTES:,} bytes")
     return file.read_text(encoding="utf-8")
-
-
-def _is_ours(file: Path) -> bool:
-    """Whether it may speak for who runs this: not a file that someone else has put into a folder above, as in /tmp."""
-    try:
-        return file.stat().st_uid in (0, os.geteuid())
-    except OSError:
-        return False

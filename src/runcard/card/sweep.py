@@ -32,6 +32,7 @@ from runcard.card.plan import NO_CHOICE, NOT_TRIED, Plan, choice_name, each_once
 from runcard.card.points import meeting
 from runcard.card.schema import Card
 from runcard.card.sections.sweep import Sweep, Sweeping
+from runcard.card.seen import seen_by_all
 from runcard.card.space import Dimension
 from runcard.card.unfit import unfit
 from runcard.card.values import Composed, Template, lay_over
@@ -139,11 +140,19 @@ def _load_sweep(overrides: Sequence[str], config_dir: str | Path | None, aside: 
     if unmet:
         message, hint = "is never tried: its conditions are not met together", "Look at the keys that it names."
         raise CardError(placed([Mistake(dimension.text, message, hint=hint) for dimension in unmet], left, place))
+    seen = seen_by_all(secrets, {}) + _seen_in_cards(plan)
+    if seen:
+        raise CardError(without_secrets(placed(each_once(seen), left, place)))
     try:
         judge_ahead(plan)
     except CardError as error:
         raise CardError(placed(error.mistakes, left, place)) from None
     return plan
+
+
+def _seen_in_cards(plan: Plan) -> list[Mistake]:
+    composed = [template.with_values(plan.fixed) for template in plan.templates.values()]
+    return [mistake for one in composed for mistake in seen_by_all(one.secrets, one.origins)]
 
 
 def _divide_saved(overrides: Sequence[str]) -> tuple[Path | None, Sequence[str]]:

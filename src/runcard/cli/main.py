@@ -181,14 +181,14 @@ def _trusting(arguments: argparse.Namespace) -> contextlib.AbstractContextManage
 
 def _failed(error: BaseException, code: int, text: str, words: Sequence[str]) -> int:
     if "--traceback" in words:
-        traceback.print_exception(error)
+        sys.stderr.write(hidden("".join(traceback.format_exception(error))))
     text = hidden(text)
     print(f"runcard: {visible(text)}", file=sys.stderr)
     if "--json" in words:
         content: dict[str, Any] = {"kind": type(error).__name__, "message": text, "exit_code": code}
         if isinstance(error, CardError):
             content["mistakes"] = [vars(mistake) for mistake in error.mistakes]
-        print(_as_json({"error": content}))
+        print(hidden(_as_json({"error": content})))
     return code
 
 

@@ -29,7 +29,7 @@ def render(run: Run, data: Dataset, scores: Scores, metrics: Mapping[str, float]
         "runcard.evaluation",
         "report.html",
         run=run,
-        problem=run.card.problem,
+        problem=run.card.to_dict()["problem"],
         meaning=METRICS[run.card.problem.metric].meaning,
         checks=list(_checks(run, metrics)),
         table=_table(metrics, metrics_of(task)),

@@ -104,7 +104,7 @@ def refuse(target: object, section: str) -> None:
     if not (target in allowed(section) or trust.is_trusted(target)):
         near = nearest(target, allowed(section))
         ignored = passed_over()
-        how = trust.HOW + (f" {ignored} belongs to another user, and is not read." if ignored else "")
+        how = f"{trust.HOW} {ignored}".rstrip()
         hint = f"Did you mean {' or '.join(near)}?" if near else how
         raise RefusedError(f"the class {target!r} is not allowed", hint)
 

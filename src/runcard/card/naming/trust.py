@@ -24,6 +24,7 @@ from typing import Any
 from runcard.card import project, pyproject
 from runcard.card.spelling import nearest
 from runcard.errors import CardError
+from runcard.owner import not_ours, not_ours_in
 
 VARIABLE = "RUNCARD_TRUST"
 # Where they are looked for, told to a process that works in another folder.
@@ -108,6 +109,7 @@ def resolve(target: str) -> Any:
     """
     root = _root()
     _Finder.places = {package.partition(".")[0]: [str(root / "src"), str(root)] for package in trusted()}
+    _check_owner(target.partition(".")[0])
     if _Finder not in sys.meta_path:
         sys.meta_path.insert(0, _Finder)
     found = _walk(target)
@@ -118,6 +120,22 @@ def resolve(target: str) -> Any:
         made = f"{found.__module__}.{found.__qualname__}"
         raise RefusedError(f"{target!r} is an alias of {made}, which is not of a trusted package", HOW)
     return found
+
+
+def _check_owner(package: str) -> None:
+    """Look whose a package of the project is, before it is imported.
+
+    Raises:
+        RefusedError: If a part of it, or of the way to it, is another user's.
+    """
+    spec = None if package in sys.modules else PathFinder.find_spec(package, _Finder.places.get(package, []))
+    if spec is None or package not in _Finder.places:
+        return
+    folders = [Path(folder) for folder in spec.submodule_search_locations or ()]
+    places = [*folders, *([Path(spec.origin)] if spec.origin else [])]
+    theirs = next(filter(None, (*map(not_ours, places), *map(not_ours_in, folders))), None)
+    if theirs is not None:
+        raise RefusedError(f"{theirs} belongs to another user, and so {package!r} is not imported")
 
 
 def _walk(target: str) -> Any:

@@ -47,7 +47,9 @@ class Mlflow(Tracker):
         self._held: dict[str, set[int]] | None = {} if record else None
         if record:
             self._client.update_run(logger.run_id, status="RUNNING")
-        return logger, {"id": logger.run_id, "place": place}
+        # An address of the environment may hold a password, and is read from there again.
+        known = ("logger", "tracking_uri") not in self.card.secrets
+        return logger, {"id": logger.run_id, **({"place": place} if known else {})}
 
     def _describe(self, *, known: bool) -> None:
         assert self.logger is not None
