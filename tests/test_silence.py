@@ -113,6 +113,7 @@ def test_the_watch_sees_what_would_be_sent(away: Path) -> None:
 
 
 @watched
+@pytest.mark.slow
 def test_packaging_reports_nothing(table_made: Made, away: Path) -> None:
     watch(["runcard", "package", str(table_made.run.path), "--no-http"], away)
 

@@ -335,3 +335,15 @@ def test_a_category_that_is_given_as_a_number_is_found_by_its_value() -> None:
         assert columns["code"].tolist() == ["1", "1", "2", None]
     texts = columns_of(pl.DataFrame({"float": ["1"], "flag": ["true"], "code": ["01"]}), signature)
     assert [values.tolist() for values in texts.values()] == [["1"], ["true"], ["01"]]
+
+
+def test_a_small_file_of_many_rows_is_not_read(away: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A column of one value takes no room in Parquet: 3 KB for a million rows, and 24 MB in memory."""
+    rows = 1_000_000
+    frame = pl.select(a=pl.repeat(1.5, rows), b=pl.repeat("p", rows))
+    frame.write_parquet(away / "rows.parquet")
+    assert (away / "rows.parquet").stat().st_size < 100_000
+    assert read_frame(away / "rows.parquet").equals(frame)
+    monkeypatch.setattr("runcard.data.parquet.memory_bytes", lambda: 23_000_000)
+    with pytest.raises(DataError, match=r"holds 1,000,000 rows, which take at least .* take fewer rows or columns"):
+        read_frame(away / "rows.parquet")

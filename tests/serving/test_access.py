@@ -8,6 +8,7 @@ import os
 import subprocess
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -106,6 +107,33 @@ def test_a_file_wins_and_its_line_end_is_no_part(away: Path) -> None:
     assert read_token(None, {}) is None
     with pytest.raises(BundleError, match="No such file"):
         read_token(str(away / "nowhere"), {})
+
+
+def test_a_token_changes_with_its_file(
+    away: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr("runcard.serving.access.time.monotonic", lambda: now[0])
+    file, other = away / "token", TOKEN[::-1]
+    file.write_text(TOKEN)
+    token = Token(str(file), {})
+    steps: list[tuple[Callable[[], object], str]] = [
+        (lambda: (away / "new").write_text(other), TOKEN),
+        (lambda: (away / "new").replace(file), other),  # as Kubernetes does it
+        (lambda: file.write_text("short"), other),
+        (lambda: file.unlink(), other),
+        (lambda: file.write_text(f"{TOKEN}\n"), TOKEN),
+    ]
+    for change, holds in steps:
+        change()
+        now[0] += 1.1
+        assert token.current() == holds.encode()
+    assert caplog.text.count("the one of before holds") == 2
+    assert caplog.text.count("holds from now on") == 2
+    file.write_text(other)
+    now[0] += 0.5  # not looked at so soon again
+    assert token.current() == TOKEN.encode()
+    assert TOKEN not in caplog.text
 
 
 def test_listening_to_all_makes_a_token_and_says_it(table_made: Made, away: Path) -> None:

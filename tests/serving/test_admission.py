@@ -162,6 +162,7 @@ def test_a_bundle_cannot_replace_the_token_or_make_processes(verb: str, table_ma
             assert len(json.loads(line)["warnings"]) == len(evil)
 
 
+@pytest.mark.slow
 def test_the_project_says_it_for_bentomls_commands(table_made: Made, away: Path) -> None:
     shutil.copytree(ROOT, away / "project", ignore=shutil.ignore_patterns(".*", "runs", "studies", "tests", "bench"))
     token = away / "project" / "token"

@@ -56,6 +56,7 @@ def test_it_listens_for_requests_only_and_ends_with_its_workers(table_made: Made
             probe.bind(("127.0.0.1", port))
 
 
+@pytest.mark.slow
 def test_its_folder_goes_with_it(table_made: Made, away: Path) -> None:
     (away / "tmp").mkdir()
     port = free_port()

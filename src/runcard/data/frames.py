@@ -9,6 +9,7 @@ from typing import Any
 
 import polars as pl
 
+from runcard.data.parquet import read_parquet
 from runcard.errors import DataError
 
 NULL_VALUES = ("", "NA", "N/A", "NaN", "nan", "null", "NULL")
@@ -57,7 +58,7 @@ def read_frame(
     with readable(path):
         kind = checked_kind(path)
         if kind == ".parquet":
-            return pl.read_parquet(path, glob=False)
+            return read_parquet(path)
         if kind == ".json":
             return pl.read_json(path, infer_schema_length=None)
         if kind not in CSV:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import signal
 import subprocess
@@ -111,6 +112,7 @@ def main() -> None:
 def _opened(path: Path, threads: int, provider: str) -> str:
     from runcard.packaging import bundle, manifest
 
+    _limit_seconds(math.ceil(TIMEOUT_S) * threads)
     digest = manifest.digest_of(path)
     if bundle.is_with_torch(path):
         import runcard.packaging.torch_graph  # noqa: F401  # before memory is counted
@@ -119,6 +121,14 @@ def _opened(path: Path, threads: int, provider: str) -> str:
         _limit_memory((MEMORY_MB + THREAD_MB * threads) * 2**20 + SIZES * size)
     bundle.open_bundle(path, threads=threads, provider=provider, digest=digest)
     return digest
+
+
+def _limit_seconds(most: int) -> None:
+    """Let this process compute for so many seconds, whoever waits for it or has forgotten it."""
+    import resource
+
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_CPU, (most, most))
 
 
 def _size(file: Path) -> int:
