@@ -88,7 +88,7 @@ class DataError(RuncardError):
     def without_values(self) -> str:
         """The message without what stands in the data: for whom it may be too much, or a stranger's."""
         message = str(self)
-        for text in self._quoted:
+        for text in filter(None, self._quoted):
             message = message.replace(text, "…")
         return message
 

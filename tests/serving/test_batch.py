@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import resource
 import urllib.request
 from typing import Any
 
@@ -18,6 +19,7 @@ from runcard.serving.predictor import Predictor
 from runcard.serving.reading import Requests
 from tests.conftest import HANG_S, Made, customers
 from tests.servers import Service
+from tests.serving.arrow_streams import STREAMS
 from tests.serving.hostile import ARROW, COLUMNS, CSV, GOOD, JSON, arrow
 
 PATH = "/predict/batch"
@@ -282,3 +284,27 @@ def test_over_http(table_service: Service, table_made: Made) -> None:
         else:
             same(predictor, alone, read_csv(content) if kind == CSV else pl.read_ipc_stream(io.BytesIO(content)))
     assert len(numbers) == 3
+
+
+@pytest.mark.parametrize("name", STREAMS)
+def test_streams_of_other_kinds_are_refused(name: str, table_made: Made, capfd: pytest.CaptureFixture[str]) -> None:
+    """Some of them unfold for each row that names them, and of others polars dies with a long word to the log."""
+    with pytest.raises(RefusedError) as caught:
+        sent(predictor_of(table_made), STREAMS[name], ARROW)
+    assert caught.value.status == 400
+    assert "…c…" not in str(caught.value)
+    assert "panicked" not in capfd.readouterr().err or "date" in name
+
+
+@pytest.mark.parametrize("field", ["city", "age"])
+def test_a_long_text_that_all_rows_name_is_not_written_out(field: str, table_made: Made) -> None:
+    """100,000 rows that name one text of a megabyte: a hundred gigabytes, were they written out to be measured."""
+    rows = 100_000
+    plain = {"age": [1.0] * rows, "city": ["Ulm"] * rows, "member": [True] * rows, "spent": [1.0] * rows}
+    listed = pl.Series(field, ["x" * 1_000_000], dtype=pl.Categorical).new_from_index(0, rows)
+    body = arrow(pl.DataFrame(plain | {field: listed}))
+    assert len(body) < 5_000_000
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(RefusedError, match="longer than 32 MiB together"):
+        sent(predictor_of(table_made), body, ARROW)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100 * 1024

@@ -67,7 +67,8 @@ def number_values(column: pl.Series, before: int = 0) -> NDArray[np.float64]:
     """
     if column.dtype.is_temporal():
         quoted = _quoted(column)
-        raise DataError(f"column {column.name!r} must hold numbers, not dates or times; {quoted} is none", quoted)
+        shown = f"; {quoted} is none" if quoted else ""
+        raise DataError(f"column {column.name!r} must hold numbers, not dates or times{shown}", quoted)
     try:
         values = column.cast(pl.Float64).fill_null(float("nan")).to_numpy()
     except pl.exceptions.PolarsError:
@@ -185,4 +186,8 @@ def _array_values(column: pl.Series, feature: Feature, before: int) -> Array:
 
 
 def _quoted(values: pl.Series) -> str:
-    return ", ".join(repr(value) for value in values.unique(maintain_order=True).head(3).to_list())
+    """Three of the values; empty if they cannot be shown, as dates beyond the calendar."""
+    try:
+        return ", ".join(repr(value) for value in values.unique(maintain_order=True).head(3).to_list())
+    except (ValueError, OverflowError, pl.exceptions.PanicException):
+        return ""

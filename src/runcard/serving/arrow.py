@@ -15,11 +15,19 @@ from flatbuffers.table import Table
 from runcard.serving.http import RefusedError, check_count
 
 CONTINUATION = 0xFFFFFFFF
-DICTIONARY, RECORDS = 2, 3  # kinds of message, beside the schema
+SCHEMA, DICTIONARY, RECORDS = 1, 2, 3  # kinds of message
 # Places in a FlatBuffer's table of fields: 4, 6, 8 ... in the order of the format's own definition.
 HEADER_TYPE, HEADER, BODY_LENGTH = 6, 8, 10
 ROWS, NODES, BUFFERS, COMPRESSION = 4, 6, 8, 10
 DATA = 6  # of a dictionary, the records that hold it
+FIELDS = 6  # of a schema
+TYPE, ENCODING, CHILDREN = 8, 12, 14  # of a field
+# What polars does not read, and dies of: intervals, unions, runs, and lists that overlap.
+UNREAD = frozenset({11, 14, 22, 25, 26})
+# What stands in a dictionary: numbers, booleans and texts. Lists there are unfolded for each row that names them.
+LISTED = frozenset({2, 3, 5, 6, 20, 24})
+# Fields of all columns together, and how deep they lie in each other.
+MOST_FIELDS, MOST_DEEP = 20_000, 8
 
 
 def check_stream(body: bytes | bytearray, max_rows: int) -> None:
@@ -60,6 +68,8 @@ def _message(body: bytes | bytearray, place: int, max_rows: int) -> tuple[int, i
     end = start + length + size
     if size < 0 or end > len(body):
         raise ValueError("a message's buffers are longer than the body")
+    if kind == SCHEMA:
+        _check_schema(_inner(message, HEADER))
     if kind not in (DICTIONARY, RECORDS):
         return end, 0
     records = _inner(message, HEADER)
@@ -81,6 +91,29 @@ def _records(records: Table, size: int, max_rows: int) -> int:
         if offset < 0 or length < 0 or offset + length > size:
             raise ValueError("a buffer lies outside of its message")
     return rows
+
+
+def _check_schema(schema: Table) -> None:
+    """Look through the fields of all columns, and those within them."""
+    waiting = [(field, 1) for field in _tables(schema, FIELDS)]
+    for count, (field, depth) in enumerate(waiting):
+        if count > MOST_FIELDS or depth > MOST_DEEP:
+            raise RefusedError(400, "the Arrow stream has too many columns, or lists within lists")
+        kind = _number(field, TYPE, number_types.Uint8Flags)
+        if kind in UNREAD or (field.Offset(ENCODING) and kind not in LISTED):
+            raise RefusedError(400, "the Arrow stream has a column of a type that is not taken; write plain values")
+        waiting += [(child, depth + 1) for child in _tables(field, CHILDREN)]
+
+
+def _tables(table: Table, field: int) -> list[Table]:
+    """A vector of tables."""
+    offset = table.Offset(field)
+    if not offset:
+        return []
+    count, start = table.VectorLen(offset), table.Vector(offset)
+    if count > MOST_FIELDS:
+        raise ValueError("more fields than anyone has")
+    return [Table(table.Bytes, table.Indirect(start + 4 * number)) for number in range(count)]
 
 
 def _pairs(table: Table, field: int) -> list[tuple[int, int]]:
