@@ -122,6 +122,12 @@ def _pipe(folder: Path) -> None:
     os.mkfifo(folder / "metrics.json")
 
 
+def _holes(folder: Path) -> None:
+    """A file that would let the bundle take ten gigabytes, were it weighed by its length."""
+    with (folder / "pad.onnx").open("wb") as file:
+        file.truncate(2**31)
+
+
 def _hole(name: str, size: int) -> Change:
     """A file without content that takes no room on the disk, and all memory once it is read."""
     return lambda folder: os.truncate(folder / name, size)
@@ -156,11 +162,15 @@ SEALED: dict[str, Change] = {
     "a card that names a class": _text("card.yaml", "a: !!python/object/apply:os.system [id]"),
     "a card without end": _text("card.yaml", "a: " + "[" * 10_000),
     "a card of two megabytes": _text("card.yaml", f"a: {'x' * 2_000_000}"),
-    "a card whose limit is a text": _text("card.yaml", "serve: {max_rows: many}"),
-    "a card whose limit is a list": _text("card.yaml", "serve: {timeout_s: [1]}"),
-    "a card whose limit is not above 0": _text("card.yaml", "serve: {max_rows: -1}"),
-    "a card whose limit is no number": _text("card.yaml", "serve: {timeout_s: .nan}"),
-    "a card whose section is a list": _text("card.yaml", "serve: [1]"),
+    "a card whose limit is a text": _text("card.yaml", "data: {}\nserve: {max_rows: many}"),
+    "a card whose limit is a list": _text("card.yaml", "data: {}\nserve: {timeout_s: [1]}"),
+    "a card whose limit is not above 0": _text("card.yaml", "data: {}\nserve: {max_rows: -1}"),
+    "a card whose limit is no number": _text("card.yaml", "data: {}\nserve: {timeout_s: .nan}"),
+    "a card whose section is a list": _text("card.yaml", "data: {}\nserve: [1]"),
+    "a card without rows": _text("card.yaml", "name: a"),
+    "a card whose separator is a list": _text("card.yaml", "data: {separator: [1]}"),
+    "a card whose separator is long": _text("card.yaml", "data: {separator: abc}"),
+    "a card whose marks are numbers": _text("card.yaml", "data: {null_values: [1]}"),
     "a signature nested deep": _text("signature.json", DEEP),
     "a signature that is a list": _text("signature.json", "[]"),
     "a signature of no fields": _text("signature.json", "{}"),
@@ -206,6 +216,7 @@ ACTING: dict[str, Change] = {
     "a graph that unfolds": _graph(unfolds),
     "a graph that unfolds with its rows": _graph(unfolds_with_rows),
     "a graph that never ends": _graph(never_ends),
+    "a file of holes": _holes,
 }
 
 

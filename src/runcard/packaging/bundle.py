@@ -149,7 +149,7 @@ def open_bundle(path: Path, *, threads: int = 1, provider: str = "cpu", digest: 
             about,
             _parsed(content[METRICS]),
             reference["rows"],
-            parse_yaml(content[CARD].decode(), aliases=True),
+            _card(content[CARD]),
         )
         answers = bundle.answer(to_columns(signature, bundle.rows))
         apart = bundle.deviation(answers, np.array(reference["answers"], dtype=np.float64))
@@ -262,6 +262,20 @@ def _needed(path: Path, manifest: Mapping[str, str]) -> frozenset[str]:
     except ValueError as error:
         raise damaged(path, ABOUT, str(error)) from error
     return FILES | RUNTIMES.get(runtime, frozenset())
+
+
+def _card(content: bytes) -> dict[str, Any]:
+    """The card, of which the section ``data`` says how tables to answer are read."""
+    card: Any = parse_yaml(content.decode(), aliases=True)
+    data = card.get("data") if isinstance(card, dict) else None
+    if not isinstance(data, dict):
+        raise ValueError("its card says nothing of its rows")
+    separator, marks = data.get("separator", ","), data.get("null_values", [])
+    if not (isinstance(separator, str) and len(separator) == 1 and separator.isascii()):
+        raise ValueError("its card names a separator that is not one character")
+    if not (isinstance(marks, list) and all(isinstance(mark, str) for mark in marks)):
+        raise ValueError("its card names marks for missing values that are no texts")
+    return dict(card)
 
 
 def _parsed(content: bytes) -> dict[str, Any]:

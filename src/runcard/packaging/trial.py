@@ -21,6 +21,7 @@ from runcard.interrupts import end_with_parent, started_here
 
 # MiB that a bundle may take beside ``SIZES`` times its files, and each thread's stack.
 MEMORY_MB, SIZES, THREAD_MB = 512, 5, 16
+BLOCK_BYTES = 512  # of ``st_blocks``, on every system
 # Seconds; importing torch takes ten on a slow machine.
 TIMEOUT_S = 90.0
 CHILD = "from runcard.packaging.trial import main; main()"
@@ -132,11 +133,12 @@ def _limit_seconds(most: int) -> None:
 
 
 def _size(file: Path) -> int:
-    """Bytes of a file; one that is missing is missed later, by name."""
+    """Bytes that a file takes on the disk, where holes take none; one that is missing is missed later, by name."""
     try:
-        return file.stat().st_size
+        found = file.stat()
     except OSError:
         return 0
+    return min(found.st_size, found.st_blocks * BLOCK_BYTES)
 
 
 def _limit_memory(more: int) -> None:
