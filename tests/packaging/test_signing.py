@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 import runcard
 from runcard.errors import BundleError, CardError
 from runcard.packaging.bundle import open_bundle
-from runcard.packaging.manifest import seal
+from runcard.packaging.manifest import digest_of, seal
 from runcard.packaging.signing import SIGNATURE_FILE, Signer, verify_signature
 from tests.conftest import Command, Made
 
@@ -88,6 +88,43 @@ def test_elsewhere_and_by_another_way_it_is_the_same(signed: Path, keys: tuple[P
     (away / "link").symlink_to("elsewhere")
     for name in ("elsewhere", "link"):
         verify_signature(away / name, keys[1])
+
+
+@signs
+def test_a_copy_of_the_hub(signed: Path, keys: tuple[Path, Path], away: Path) -> None:
+    """Its files are links into a cache, beside some of the hub's own."""
+    shutil.copytree(signed, away / "blobs")
+    copy = away / "snapshot"
+    copy.mkdir()
+    for file in (away / "blobs").iterdir():
+        (copy / file.name).symlink_to(f"../blobs/{file.name}")
+    (copy / ".gitattributes").write_text("*.onnx filter=lfs\n")
+    (copy / ".cache" / "huggingface").mkdir(parents=True)
+    (copy / ".cache" / "huggingface" / "model.onnx.metadata").write_text("x")
+    verify_signature(copy, keys[1])
+    open_bundle(copy)
+    (copy / ".cache" / "other").write_text("x")
+    with pytest.raises(BundleError, match=r"\.cache/other was added"):
+        verify_signature(copy, keys[1])
+
+
+@signs
+def test_what_is_used_is_what_was_signed(signed: Path, keys: tuple[Path, Path], away: Path) -> None:
+    """Another bundle is put in its place between the look and the load: neither its files nor its signature count."""
+    shutil.copytree(signed, away / "bundle")
+    digest = digest_of(away / "bundle")
+    (away / "bundle" / "README.md").write_text("another")
+    for name in ("manifest.json", "manifest.sha256", SIGNATURE_FILE):
+        (away / "bundle" / name).unlink()
+    seal(away / "bundle")
+    Signer(keys[0]).sign(away / "bundle")
+    verify_signature(away / "bundle", keys[1])
+    for look in (
+        lambda: verify_signature(away / "bundle", keys[1], digest),
+        lambda: open_bundle(away / "bundle", digest=digest),
+    ):
+        with pytest.raises(BundleError, match="was replaced since it was looked at"):
+            look()
 
 
 @signs
