@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -138,7 +139,15 @@ def _lower(key: str, asked: Any) -> Any:
 
 def _ignored(key: str, asked: Any, held: Any, tag: str) -> str:
     """Why a key of the card does not hold, and the command by which it would."""
-    hint = f"runcard serve {tag} serve.{key}=VALUE"
+    word = f"serve.{key}={asked if isinstance(asked, str) else json.dumps(asked, default=str)}"
+    hint = f": runcard serve {tag} {shlex.quote(word)}" if _can_be_typed(word) else ""
     if key in LIMITS:
-        return f"the bundle's card asks for {key}: {shown(asked)}, and may only lower it; {held} holds: {hint}"
-    return f"the bundle's card says {key}: {shown(asked)}, which only who starts the service may say: {hint}"
+        return f"the bundle's card asks for {key}: {shown(asked)}, and may only lower it; {held} holds{hint}"
+    return f"the bundle's card says {key}: {shown(asked)}, which only who starts the service may say{hint}"
+
+
+def _can_be_typed(word: str) -> bool:
+    try:
+        return word.isprintable() and bool(_read_words([word]))
+    except CardError:
+        return False
