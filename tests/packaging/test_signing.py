@@ -128,6 +128,19 @@ def test_what_is_used_is_what_was_signed(signed: Path, keys: tuple[Path, Path], 
 
 
 @signs
+def test_files_are_read_where_they_are_loaded(signed: Path, keys: tuple[Path, Path], away: Path) -> None:
+    """With a digest, only the manifest is compared here: a stranger's files are read under limits first."""
+    folder = away / "bundle"
+    shutil.copytree(signed, folder)
+    digest = digest_of(folder)
+    _changed(folder)
+    verify_signature(folder, keys[1], digest)
+    for look in (lambda: verify_signature(folder, keys[1]), lambda: open_bundle(folder, digest=digest)):
+        with pytest.raises(BundleError, match=r"model\.onnx is not what was packaged"):
+            look()
+
+
+@signs
 def test_an_unsigned_bundle(table_made: Made, keys: tuple[Path, Path]) -> None:
     assert not table_made.bundle.signed
     with pytest.raises(BundleError, match="is not signed") as caught:

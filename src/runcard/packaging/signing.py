@@ -53,13 +53,13 @@ class Signer:
 def verify_signature(path: Path, public_key: str | Path, digest: str | None = None) -> None:
     """Look whether a bundle is, file for file, what the owner of a key has signed.
 
-    Compared is its manifest, which holds the SHA-256 of every file: the files themselves are read once, by who uses
-    them, and compared with the same manifest there.
+    The signature is compared with the manifest, which holds the SHA-256 of every file.
 
     Args:
         path: The bundle's folder.
         public_key: The key's PEM file.
-        digest: That of the bundle that is used; None: whichever lies there now.
+        digest: That of a bundle whose files are compared with this manifest when they are loaded; None: whichever lies
+            there now, and its files are compared here.
 
     Raises:
         BundleError: If it is not signed, or with another key, or a file was changed, added or taken away.
@@ -78,10 +78,10 @@ def verify_signature(path: Path, public_key: str | Path, digest: str | None = No
         try:
             config.set_hashing_config(held).verify(folder, Path(file.name))
         except Exception as error:  # those of the libraries below it share no class
-            verify(folder, digest=used)  # names the file, if one was changed and the manifest was not
             what = "it was signed with another key" if "Key mismatch" in str(error) else CHANGED
             raise BundleError(f"the bundle {path} is not what the owner of {public_key} has signed: {what}") from error
-    verify(folder, digest=used)
+    if digest is None:
+        verify(folder, digest=used)
 
 
 class _Held:
