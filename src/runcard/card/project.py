@@ -9,14 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
-from pydantic_core import ErrorDetails
 
 from runcard.card.pyproject import FILE, nearest, table
 from runcard.card.sections.parts import Name, Text
-from runcard.card.sections.serve import DEFAULTS, FILES, ChosenServe, check_chosen
-from runcard.card.spelling import nearest as nearest_name
+from runcard.card.sections.serve import FILES, find_wrong
 from runcard.card.spelling import suggest
-from runcard.card.wording import expected, must_be
 from runcard.errors import CardError, Mistake
 
 
@@ -79,25 +76,14 @@ def find() -> Project:
         return Project(Path.cwd())
     try:
         settings = _Settings.model_validate(table(file))
-        serve = {key: _from(file.parent, key, value) for key, value in settings.serve.items()}
-        check_chosen(serve)
     except (OSError, ValueError) as error:
         raise CardError(_mistakes(error, file)) from None
+    serve = {key: _from(file.parent, key, value) for key, value in settings.serve.items()}
+    wrong = find_wrong(serve)
+    if wrong:
+        raise CardError([Mistake("tool.runcard.serve", sentence, str(file)) for sentence in wrong])
     config_dir = None if settings.config_dir is None else file.parent / settings.config_dir
     return Project(file.parent, tuple(settings.trust), config_dir, settings.experiment, serve)
-
-
-def say_serve(detail: ErrorDetails) -> str:
-    """What is wrong with a setting of ``serve``, in one line."""
-    key = f"serve.{'.'.join(map(str, detail['loc']))}"
-    if detail["type"] == "extra_forbidden":
-        return f"{key}: there is no such key{_near(str(detail['loc'][-1]))}"
-    return f"{key}: {must_be(expected(detail), detail['input'])}"
-
-
-def _near(wrong: str) -> str:
-    near = nearest_name(wrong, DEFAULTS)
-    return f"; did you mean serve.{near[0]}?" if near else ""
 
 
 def _from(folder: Path, key: str, value: Any) -> Any:
@@ -110,10 +96,6 @@ def _from(folder: Path, key: str, value: Any) -> Any:
 def _mistakes(error: OSError | ValueError, file: Path) -> list[Mistake]:
     if not isinstance(error, ValidationError):
         return [Mistake(str(file), f"cannot be read: {error}")]
-    if error.title == ChosenServe.__name__:
-        return [
-            Mistake("tool.runcard.serve", say_serve(detail), str(file)) for detail in error.errors(include_url=False)
-        ]
     return [_mistake(detail, file) for detail in error.errors(include_url=False)]
 
 

@@ -17,10 +17,9 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import ValidationError
 
 from runcard.card import project
-from runcard.card.sections.serve import DEFAULTS, FILES, LIMITS, Serve, check_chosen
+from runcard.card.sections.serve import DEFAULTS, FILES, LIMITS, Serve, find_wrong
 from runcard.card.wording import shown
 from runcard.errors import BundleError, CardError
 from runcard.yamltext import YamlError, parse_yaml
@@ -71,10 +70,11 @@ def settle(card: bytes, chosen: Mapping[str, Any], tag: str) -> Settled:
     asked = _section(card)
     lowered = {key: _lower(key, asked[key]) for key in LIMITS if key in asked}
     of_the_model = {key: asked[key] for key in OF_THE_MODEL if key in asked}
-    try:
-        serve = Serve.model_validate({**DEFAULTS, **lowered, **of_the_model, **chosen})
-    except ValidationError as error:
-        raise BundleError(f"the bundle's card: {_first(error)}") from None
+    holds = {**lowered, **of_the_model, **chosen}
+    wrong = find_wrong(holds)
+    if wrong:
+        raise BundleError(f"the bundle's card: {wrong[0]}")
+    serve = Serve.model_validate({**DEFAULTS, **holds})
     held = serve.model_dump()
     ignored = [key for key, value in asked.items() if key in DEFAULTS and key not in chosen and value != held[key]]
     return Settled(serve, tuple(_ignored(key, asked[key], held[key], tag) for key in ignored))
@@ -85,11 +85,11 @@ def _read_chosen(environment: Mapping[str, str]) -> dict[str, Any]:
         chosen = json.loads(environment.get(CHOSEN) or "{}")
         if not isinstance(chosen, dict):
             raise ValueError("it is no object")
-        check_chosen(chosen)
-    except ValidationError as error:
-        raise CardError(f"{CHOSEN}: {_first(error)}") from None
     except (ValueError, RecursionError) as error:
         raise CardError(f'{CHOSEN} must be JSON such as {{"workers": 2}}: {error}') from None
+    wrong = find_wrong(chosen)
+    if wrong:
+        raise CardError(f"{CHOSEN}: {wrong[0]}")
     return chosen
 
 
@@ -106,15 +106,10 @@ def _read_words(words: Iterable[str]) -> dict[str, Any]:
             raise CardError(f"{text}: the value cannot be read") from None
         if name in FILES and isinstance(chosen[name], str):
             chosen[name] = str(Path(chosen[name]).expanduser().absolute())
-    try:
-        check_chosen(chosen)
-    except ValidationError as error:
-        raise CardError(_first(error)) from None
+    wrong = find_wrong(chosen)
+    if wrong:
+        raise CardError(wrong[0])
     return chosen
-
-
-def _first(error: ValidationError) -> str:
-    return project.say_serve(error.errors(include_url=False)[0])
 
 
 def _section(card: bytes) -> dict[Any, Any]:

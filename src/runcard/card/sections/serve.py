@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationInfo, field_validator
-from pydantic_core import PydanticCustomError
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
+from pydantic_core import ErrorDetails, PydanticCustomError
 
 from runcard.card.sections.parts import Place, Positive, Section
+from runcard.card.spelling import nearest
+from runcard.card.wording import expected, must_be
 
 
 class Serve(Section):
@@ -92,10 +94,20 @@ class ChosenServe(Serve):
         return value
 
 
-def check_chosen(chosen: Mapping[str, Any]) -> None:
-    """Look whether settings can be chosen.
+def find_wrong(chosen: Mapping[str, Any]) -> list[str]:
+    """Find settings that cannot be chosen: unknown, of a wrong value, or above the most. One sentence each."""
+    if not chosen:
+        return []
+    try:
+        ChosenServe.model_validate({**DEFAULTS, **chosen})
+    except ValidationError as error:
+        return [_sentence(detail) for detail in error.errors(include_url=False)]
+    return []
 
-    Raises:
-        ValidationError: If one is no setting, its value is none for it, or it is above the most.
-    """
-    ChosenServe.model_validate({**DEFAULTS, **chosen})
+
+def _sentence(detail: ErrorDetails) -> str:
+    key = f"serve.{'.'.join(map(str, detail['loc']))}"
+    if detail["type"] != "extra_forbidden":
+        return f"{key}: {must_be(expected(detail), detail['input'])}"
+    near = nearest(str(detail["loc"][-1]), DEFAULTS)
+    return f"{key}: there is no such key" + (f"; did you mean serve.{near[0]}?" if near else "")
