@@ -23,7 +23,7 @@ def note(value: object, reference: str) -> None:
         for below in [*value, *value.values()] if isinstance(value, dict) else value:
             note(below, reference)
     elif isinstance(value, str):
-        for text in (value, *_password(value)):
+        for text in (value, *passwords_in(value)):
             for form in _forms(text):
                 if len(form) >= LEAST:
                     _read[form] = reference
@@ -35,13 +35,13 @@ def _forms(text: str) -> tuple[str, ...]:
     return (text, repr(text)[1:-1], *as_json, html.escape(text), quote(text), quote(text, safe=""), quote_plus(text))
 
 
-def _password(text: str) -> tuple[str, ...]:
-    """The password of an address, which drivers tell alone and as it was before it was written into one."""
+def passwords_in(text: str) -> tuple[str, ...]:
+    """The password of an address as it is written there and as it was before; empty if there is none."""
     try:
         password = urlsplit(text).password
     except ValueError:  # no address
         return ()
-    return (password, unquote(password)) if password else ()
+    return () if password is None else (password, unquote(password))
 
 
 def forget() -> None:

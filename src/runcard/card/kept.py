@@ -6,7 +6,6 @@ import dataclasses
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 from pydantic import ValidationError
 
@@ -17,7 +16,7 @@ from runcard.card.sections.sweep import Sweep, Sweeping
 from runcard.card.space import Dimension
 from runcard.card.values import Template
 from runcard.errors import CardError
-from runcard.hiding import note
+from runcard.hiding import note, passwords_in
 
 # What a trial's card is made of: references in it are filled in with the card's.
 OF_CARDS = ("space", "first")
@@ -133,21 +132,12 @@ def first_line(error: Exception) -> str:
 
 def without_password(url: str) -> str:
     """A URL of a storage without the password, which PostgreSQL then looks for in PGPASSWORD and in ``~/.pgpass``."""
-    password = _password(url)
-    return url if password is None else url.replace(f":{password}@", "@", 1)
+    return next((url.replace(f":{password}@", "@", 1) for password in passwords_in(url)), url)
 
 
 def _hide_password(url: object) -> None:
-    password = _password(url) if isinstance(url, str) else None
-    for form in {password, unquote(password or "")} - {None, ""}:
+    for form in passwords_in(url) if isinstance(url, str) else ():
         note(form, "***")
-
-
-def _password(url: str) -> str | None:
-    try:
-        return urlsplit(url).password
-    except ValueError:  # no URL at all, which is said elsewhere
-        return None
 
 
 def _text(value: Any) -> str:
