@@ -22,7 +22,6 @@ from tests.servers import BIN, HANG_S
 
 # Each is looked for alone; the signs are those that JSON, HTML, addresses and YAML write otherwise.
 SIGNS = ' "q" <b>&\'ü%/'
-GOAL = f"canary-goal{SIGNS}"
 TEXTS = ("goal", "today", "risk", "impact")
 SECRETS = {name: f"canary-{name}{SIGNS}" for name in TEXTS}
 WORD = "canary-password"

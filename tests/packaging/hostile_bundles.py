@@ -11,7 +11,7 @@ import numpy as np
 import onnx
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
-from runcard.packaging.manifest import MANIFEST, SEAL, seal
+from runcard.packaging.manifest import MANIFEST, SEAL, seal, sum_of
 
 Change = Callable[[Path], None]
 # More than any process may take of memory here: 400 million numbers of 4 bytes.
@@ -122,15 +122,14 @@ def _pipe(folder: Path) -> None:
     os.mkfifo(folder / "metrics.json")
 
 
-def _holes(folder: Path) -> None:
-    """A file that would let the bundle take ten gigabytes, were it weighed by its length."""
-    with (folder / "pad.onnx").open("wb") as file:
-        file.truncate(2**31)
-
-
 def _hole(name: str, size: int) -> Change:
-    """A file without content that takes no room on the disk, and all memory once it is read."""
-    return lambda folder: os.truncate(folder / name, size)
+    """A file that ends in nothing: it takes no room on the disk, and all memory once it is read."""
+
+    def edit(folder: Path) -> None:
+        with (folder / name).open("ab") as file:
+            file.truncate(size)
+
+    return edit
 
 
 def _named(name: str) -> Change:
@@ -144,10 +143,8 @@ def _named(name: str) -> Change:
 
 
 def _write_manifest(folder: Path, text: str) -> None:
-    import hashlib
-
     (folder / MANIFEST).write_text(text)
-    (folder / SEAL).write_text(hashlib.sha256(text.encode()).hexdigest() + "\n")
+    (folder / SEAL).write_text(sum_of(text.encode()) + "\n")
 
 
 DEEP = "[" * 100_000 + "]" * 100_000
@@ -216,7 +213,7 @@ ACTING: dict[str, Change] = {
     "a graph that unfolds": _graph(unfolds),
     "a graph that unfolds with its rows": _graph(unfolds_with_rows),
     "a graph that never ends": _graph(never_ends),
-    "a file of holes": _holes,
+    "a file of holes": _hole("pad.onnx", 2**31),  # by its length the bundle might take ten gigabytes
 }
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from runcard import __version__
 from runcard.card import project
-from runcard.card.sections.serve import FILES, MOST
+from runcard.card.sections.serve import DEFAULTS, FILES, MOST
 from runcard.deploying.names import Image, checked_name, image_of, name_from
 from runcard.errors import BundleError, CardError
 from runcard.files import write_text
@@ -37,9 +37,8 @@ TORCH_MB = 200  # more, of each process, if the network is one for torch
 BASE_PROCESSES, WORKER_PROCESSES = 64, 128
 # Where the container finds the token.
 TOKEN_FILES = {"kubernetes": "/run/secrets/runcard/token", "compose": "/run/secrets/token"}
-# Seconds of a request in flight, if the project says nothing; and to end after the last one, with those that
-# Kubernetes waits before it asks.
-TIMEOUT_S, GRACE_S = 30, {"kubernetes": 15, "compose": 10}
+# Seconds to end after the last request in flight, with those that Kubernetes waits before it asks.
+GRACE_S = {"kubernetes": 15, "compose": 10}
 # How a container is told whose classes a bundle may name; a line more, for the few bundles that name one.
 TRUST = {
     "kubernetes": """
@@ -105,7 +104,7 @@ def deploy(
     check_free(path)
     chosen = project.find().serve
     if workers is None:
-        workers = int(chosen.get("workers", 1))
+        workers = int({**DEFAULTS, **chosen}["workers"])
     if not 1 <= workers <= MOST["workers"]:
         raise CardError(f"--workers {workers}: 1 to {MOST['workers']} processes")
     given = None if image is None else image_of(image)
@@ -171,7 +170,7 @@ def _words(name: str, image: Image, bundle: str | None, bento: str | None, worke
 
 def _serve(chosen: Mapping[str, Any], target: str) -> dict[str, str]:
     """How the container serves: as the project says, but for files, which are the container's own."""
-    timeout_s = chosen.get("timeout_s", TIMEOUT_S)
+    timeout_s = {**DEFAULTS, **chosen}["timeout_s"]
     serve = {key: value for key, value in chosen.items() if key not in FILES}
     serve |= {"timeout_s": timeout_s, "token_file": TOKEN_FILES[target]}
     grace = math.ceil(timeout_s) + GRACE_S[target]
