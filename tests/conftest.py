@@ -30,6 +30,7 @@ import numpy as np
 import polars as pl
 import pytest
 import torch
+from lightning_fabric.utilities import registry
 from torch.onnx._internal.exporter._registration import ONNXRegistry
 
 import runcard
@@ -69,6 +70,8 @@ PLAIN = ("the", "film", "was", "a", "story", "with", "actors", "and", "music", "
 
 def pytest_configure() -> None:
     look_seldom()  # else every tenth second of a test run goes into looking through what torch's import made
+    # What packages offer Lightning: each trainer looks it up anew, in 20 ms.
+    registry.entry_points = functools.cache(registry.entry_points)  # type: ignore[assignment]
     # Which ONNX operator stands for which of torch's, by the opset's number: torch finds it anew for each export.
     ONNXRegistry.from_torchlib = staticmethod(functools.cache(ONNXRegistry.from_torchlib))  # type: ignore
 

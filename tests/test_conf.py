@@ -110,9 +110,9 @@ def test_choice_fits_for_one_step(path: Path, request: pytest.FixtureRequest) ->
 
 SWEEPS = sorted((CONF / "sweep").glob("*.yaml"))
 OTHERS = [path for path in CHOICES if path.parent.name in ("model", "optimizer")]
-# By default a third, in which each stands with some of the others.
+# By default a sixth, in which each stands with some of the others.
 PAIRS = [
-    pytest.param(sweep, other, marks=[] if (number + place) % 3 == 0 else pytest.mark.slow)
+    pytest.param(sweep, other, marks=[] if (number + place) % 6 == 0 else pytest.mark.slow)
     for number, sweep in enumerate(SWEEPS)
     for place, other in enumerate(OTHERS)
 ]

@@ -488,7 +488,7 @@ SHOWING = [
 ]
 
 
-def some(cases: Sequence[str], *others: str, every: int = 6) -> list[Any]:
+def some(cases: Sequence[str], *others: str, every: int = 9) -> list[Any]:
     """Each case under the first of the other parameters, and some under each of the rest: pairs for ``parametrize``."""
     first, *rest = others
     pairs = [(first, case) for case in cases]
@@ -496,7 +496,7 @@ def some(cases: Sequence[str], *others: str, every: int = 6) -> list[Any]:
     return [pytest.param(*pair, id=" - ".join(pair)) for pair in pairs]
 
 
-@pytest.mark.parametrize(("verb", "override"), some(OF_HYDRA, "check", "check -m seed=1,2", "check --cfg job", every=2))
+@pytest.mark.parametrize(("verb", "override"), some(OF_HYDRA, "check", "check -m seed=1,2", "check --cfg job", every=5))
 def test_what_is_hydras_is_not_typed(verb: str, override: str, command: Command, away: Path) -> None:
     refused(attack(Case([*verb.split(), *FIT, override]), command, away))
 

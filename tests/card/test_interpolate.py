@@ -96,6 +96,7 @@ def secretive(monkeypatch: pytest.MonkeyPatch, command: Command) -> Said:
     return said
 
 
+@pytest.mark.slow
 def test_what_the_environment_holds_is_in_no_file(secretive: Said, command: Command) -> None:
     folder = Path(secretive.json["run"])
     run = runcard.evaluate(folder)

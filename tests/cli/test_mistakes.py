@@ -249,6 +249,7 @@ def test_signals_end_a_fit(signum: signal.Signals, code: int, times: int) -> Non
     nothing_to_trust()
 
 
+@pytest.mark.slow
 def test_a_signal_within_an_import_is_not_lost(away: Path) -> None:
     # As libraries do that can do without another one; and what is raised in a module in C is an ImportError after it.
     swallows = "import os, signal\ntry:\n    os.kill(os.getpid(), signal.SIGTERM)\nexcept BaseException:\n    pass\n"

@@ -86,7 +86,10 @@ def assert_equal(found: Array, expected: Array) -> None:
         np.testing.assert_array_equal(found, expected)
 
 
-@pytest.mark.parametrize(("name", "separator"), [("rows.csv", ","), ("rows.tsv", "\t"), ("rows.txt", ";")])
+SLOWLY = [pytest.param(name, mark, marks=pytest.mark.slow) for name, mark in (("rows.csv", ","), ("rows.tsv", "\t"))]
+
+
+@pytest.mark.parametrize(("name", "separator"), [("rows.txt", ";"), *SLOWLY])
 @given(rows=lines(WRITTEN))
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_texts(name: str, separator: str, rows: list[dict[str, str]], away: Path) -> None:

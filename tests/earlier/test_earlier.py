@@ -118,7 +118,8 @@ def test_a_run_that_was_killed_comes_to_the_same_end(kept: Kept, command: Comman
     assert len((run / "metrics.csv").read_text().splitlines()) == 151  # each epoch, and none twice
 
 
-@pytest.mark.parametrize("name", short(RUNS, "table"))
+@pytest.mark.slow
+@pytest.mark.parametrize("name", RUNS)
 def test_a_run_comes_out_the_same_again(name: str, kept: Kept, installed: Command) -> None:
     said = installed("verify", str(kept.run(name)), "--json", cwd=kept.folder / "project")
     assert said.code == 0, said.err

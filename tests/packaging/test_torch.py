@@ -160,6 +160,7 @@ def bundle(packaged: tuple[Project, str, Path]) -> tuple[str, Path]:
     return packaged[1:]
 
 
+@pytest.mark.slow
 def test_it_is_served_with_torch(project: Project, bundle: tuple[str, Path], command: Command) -> None:
     check_served(project, *bundle)
     assert command("predict", str(bundle[1]), "rows.csv").code == 4, "the file is missing, the bundle is not"

@@ -78,7 +78,14 @@ def _open_as_a_service_does(folder: Path) -> None:
     open_bundle(folder)
 
 
-@pytest.mark.parametrize("name", ["a graph that unfolds", "a graph that unfolds with its rows", "a file of holes"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "a graph that unfolds",
+        pytest.param("a graph that unfolds with its rows", marks=pytest.mark.slow),
+        pytest.param("a file of holes", marks=pytest.mark.slow),
+    ],
+)
 def test_what_takes_gigabytes_takes_none_here(name: str, table_made: Made, away: Path) -> None:
     folder = copied(table_made, away, name)
     # A process begins with the peak of the one that started it: a small one is between.

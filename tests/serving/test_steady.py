@@ -26,7 +26,6 @@ from runcard.serving.meter import Meter
 from runcard.serving.predictor import Predictor
 from tests.conftest import HANG_S, Made
 from tests.servers import BIN, ROOT, Service, free_port, starting, wait_until_ready
-from tests.serving.hostile import GOOD
 from tests.waiting import wait_for
 
 HERE = ("127.0.0.1", 1)
@@ -38,11 +37,28 @@ def explained(service: Service, row: object, times: int) -> Counter[int]:
         return Counter(pool.map(lambda _: service.post(row, "/explain")[0], range(times)))
 
 
+COMMANDS = {
+    "runcard": "from runcard.__main__ import main\nmain()",
+    "bentoml": "from bentoml_cli.cli import cli\ncli()",
+}
+# BentoML has it look every ten seconds.
+LOOKS_OFTEN = """
+from circus.controller import Controller
+
+def init(self, *words, really=Controller.__init__, **named):
+    really(self, *words, **named)
+    self.check_delay = 100
+
+Controller.__init__ = init
+"""
+
+
 @pytest.fixture(scope="module")
 def few_at_once(digits_made: Made, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """Two workers, each of which answers two requests at once."""
     port = free_port()
-    words = [str(BIN / "runcard"), "serve", digits_made.bundle.tag, "serve.workers=2", "serve.max_concurrency=2"]
+    words = [sys.executable, "-c", LOOKS_OFTEN + COMMANDS["runcard"], "serve", digits_made.bundle.tag]
+    words += ["serve.workers=2", "serve.max_concurrency=2"]
     with starting([*words, "--port", str(port)], tmp_path_factory.mktemp("few"), port) as service:
         wait_until_ready(service)
         yield service
@@ -64,6 +80,18 @@ def test_many_workers_answer_and_are_counted_together(few_at_once: Service, digi
     for _ in range(20):
         assert few_at_once.post(row)[0] == 200
     wait_for(lambda: counted(few_at_once, "/predict", 200) == 20)
+
+
+def test_workers_that_are_killed_come_back(few_at_once: Service, digits_made: Made) -> None:
+    supervisor = psutil.Process(few_at_once.process.pid)
+    killed = supervisor.children()
+    for worker in killed:
+        worker.kill()
+        worker.wait(HANG_S)
+    wait_for(lambda: few_at_once.ready and len(supervisor.children()) == 2)
+    assert not set(killed) & set(supervisor.children())
+    status, said = few_at_once.get("/model")
+    assert (status, json.loads(said)["version"]) == (200, digits_made.bundle.tag)
 
 
 def counted(service: Service, path: str, status: int) -> float:
@@ -173,10 +201,6 @@ def spawn(self, *words, really=Watcher.spawn_process):
 
 Watcher.spawn_process = spawn
 """
-COMMANDS = {
-    "runcard": "from runcard.__main__ import main\nmain()",
-    "bentoml": "from bentoml_cli.cli import cli\ncli()",
-}
 
 
 @pytest.mark.parametrize(
@@ -198,27 +222,3 @@ def test_who_is_stopped_while_it_starts_a_worker_ends(
     with starting(words, away, port, RUNCARD_BUNDLE=table_made.bundle.tag) as service:
         assert service.process.wait(HANG_S) == 0, service.log.read_text()
         assert "Traceback" not in service.log.read_text()
-
-
-# BentoML has it look every ten seconds.
-LOOKS_OFTEN = """
-from circus.controller import Controller
-
-def init(self, *words, really=Controller.__init__, **named):
-    really(self, *words, **named)
-    self.check_delay = 100
-
-Controller.__init__ = init
-"""
-
-
-def test_a_worker_that_is_killed_comes_back(table_made: Made, away: Path) -> None:
-    port = free_port()
-    words = [sys.executable, "-c", LOOKS_OFTEN + COMMANDS["runcard"], "serve", table_made.bundle.tag]
-    with starting([*words, "--port", str(port)], away, port) as service:
-        wait_until_ready(service)
-        (worker,) = psutil.Process(service.process.pid).children()
-        worker.kill()
-        worker.wait(HANG_S)
-        wait_for(lambda: service.ready)
-        assert service.post(GOOD)[1]["model_version"] == table_made.bundle.tag

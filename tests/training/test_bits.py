@@ -51,7 +51,9 @@ def text_words(tiny_texts: Path) -> Words:
     return words
 
 
-@pytest.fixture(params=["table", "parquet", "sequence", "text"])
+@pytest.fixture(
+    params=["table", *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("parquet", "sequence", "text"))]
+)
 def words(request: pytest.FixtureRequest) -> list[str]:
     """A card for rows of a kind."""
     made: dict[str, Words] = {"table": table_words, "parquet": parquet_words, "sequence": sequence_words}

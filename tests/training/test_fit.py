@@ -33,9 +33,13 @@ def weights(path: Path) -> dict[str, torch.Tensor]:
     return content
 
 
-@pytest.mark.parametrize("card", ["experiment=digits_cnn", "experiment=digits_mlp", "experiment=diabetes"])
-def test_one_card_gives_the_same_bytes_and_another_seed_others(card: str) -> None:
-    first, again, other = (fit(card, f"seed={seed}") for seed in (0, 0, 1))
+@pytest.mark.parametrize(
+    "words",
+    [["experiment=digits_cnn", "trainer.limit_batches=8"], ["experiment=digits_mlp"], ["experiment=diabetes"]],
+    ids=" ".join,
+)
+def test_one_card_gives_the_same_bytes_and_another_seed_others(words: list[str]) -> None:
+    first, again, other = (fit(*words, f"seed={seed}") for seed in (0, 0, 1))
     for name in ("best", "last", "metrics", "history", "predictions", "split", "data"):
         assert getattr(first.folder, name).read_bytes() == getattr(again.folder, name).read_bytes(), name
     assert first.folder.history.read_bytes() != other.folder.history.read_bytes()

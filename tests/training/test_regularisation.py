@@ -33,9 +33,9 @@ def learned_plainly(*words: str) -> Run:
 @pytest.mark.parametrize(
     "words",
     [
-        ["augment=mixup"],
+        pytest.param(["augment=mixup"], marks=pytest.mark.slow),
         ["augment=mixup", "trainer.label_smoothing=0.1"],
-        ["trainer.label_smoothing=0.2"],
+        pytest.param(["trainer.label_smoothing=0.2"], marks=pytest.mark.slow),
         ["trainer.average.method=ema", "trainer.average.decay=0.9"],
         ["trainer.average.method=swa", "trainer.average.start_fraction=0.5"],
         ["data=diabetes", "augment=mixup"],

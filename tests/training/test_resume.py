@@ -255,11 +255,10 @@ setattr(owner, name, sending)
 from runcard.cli.main import main
 main(sys.argv[5:])
 """
-SOME = [("validation", signal.SIGUSR1)]
-ALL = [(phase, number) for phase in PHASES for number in (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)]
-SIGNALLED = [*SOME, *(pytest.param(*pair, marks=pytest.mark.slow) for pair in ALL if pair not in SOME)]
+SIGNALLED = [(phase, number) for phase in PHASES for number in (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("phase", "signum"), SIGNALLED)
 def test_a_signal_in_any_phase(phase: str, signum: signal.Signals, whole: RunFolder, command: Command) -> None:
     place, name, number = PHASES[phase]

@@ -42,6 +42,7 @@ def test_a_run_comes_out_the_same(finished: Path, command: Command) -> None:
     assert "the same to the last bit: 16 steps" in said.err
 
 
+@pytest.mark.slow
 def test_the_first_step_that_differs_is_named(copy: RunFolder, command: Command) -> None:
     content = load(copy.last)
     content["state"]["losses"][5] += 1e-6

@@ -46,6 +46,7 @@ def numbers_told(trial: FrozenTrial) -> list[int]:
     return sorted(trial.intermediate_values)
 
 
+@pytest.mark.slow
 def test_a_trial_elsewhere_reports_and_is_pruned(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first one is tried here, for whatever runs elsewhere imports torch for itself."""
     monkeypatch.setenv("PYTHONPATH", PATHS)

@@ -125,6 +125,7 @@ def test_a_trial_that_was_killed_is_gone_on_with(pool: Pool) -> None:
     assert "going on from epoch" in Path("study/0/run.log").read_text()
 
 
+@pytest.mark.slow
 def test_the_server_dies_and_trials_go_on(pool: Pool) -> None:
     pool.start(task(0, *LONG))
     process_of(pool, 0)

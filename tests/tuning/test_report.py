@@ -170,7 +170,7 @@ ODD = st.lists(st.tuples(st.sampled_from([[0.5], [-1e140], [1e140], [3.0], *STAT
 PHASES = [Phase.explicit, Phase.reuse, Phase.generate]
 
 
-@settings(max_examples=4, deadline=None, phases=PHASES)
+@settings(max_examples=2, deadline=None, phases=PHASES)
 @given(ODD)
 def test_odd_trials(drawn: list[tuple[End, Mapping[str, Any]]]) -> None:
     told_whole(drawn)
@@ -196,6 +196,7 @@ def test_what_pruning_saved() -> None:
     assert epochs_saved([{"state": "PRUNED", "epochs": 3}]) is None
 
 
+@pytest.mark.slow
 def test_a_thousand_trials() -> None:
     summary = summary_of([[0.5], [0.9], TrialState.PRUNED])
     trials = [summary["trials"][number % 3] | {"number": number, "value": None} for number in range(1000)]

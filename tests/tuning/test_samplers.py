@@ -85,6 +85,7 @@ class SamplerContract:
     def whole(self) -> list[dict[str, Any]]:
         return whole(*self.words, trials=self.trials)
 
+    @pytest.mark.slow  # by default one that learns, and one that draws by itself
     def test_one_that_was_killed_tries_the_same(self) -> None:
         first = tried(self.plan(), "parts", until=7)
         assert len(first) == 7
@@ -124,14 +125,17 @@ class TestRandom(SamplerContract):
 class TestTpe(Guided):
     sampler = "tpe"
 
+    def test_one_that_was_killed_tries_the_same(self) -> None:
+        super().test_one_that_was_killed_tries_the_same()
+
 
 class TestGp(Guided):
     sampler = "gp"
     trials = 9  # each takes it half a second
 
     @pytest.mark.slow
-    def test_one_that_was_killed_tries_the_same(self) -> None:
-        super().test_one_that_was_killed_tries_the_same()
+    def test_points_are_of_the_space(self) -> None:
+        super().test_points_are_of_the_space()
 
     @pytest.mark.slow
     def test_another_seed_tries_others(self) -> None:
@@ -145,6 +149,13 @@ class TestGp(Guided):
 class TestCmaes(Guided):
     sampler = "cmaes"
     space = NUMBERS
+
+    def test_one_that_was_killed_tries_the_same(self) -> None:
+        super().test_one_that_was_killed_tries_the_same()
+
+    @pytest.mark.slow
+    def test_it_learns(self) -> None:
+        super().test_it_learns()
 
 
 class TestQmc(SamplerContract):
@@ -176,7 +187,8 @@ class TestGrid(SamplerContract):
 
 
 @pytest.mark.parametrize(
-    "sampler", ["random", "tpe", pytest.param("gp", marks=pytest.mark.slow), "cmaes", "qmc", "nsga2"]
+    "sampler",
+    ["random", "tpe", *(pytest.param(name, marks=pytest.mark.slow) for name in ("gp", "cmaes", "qmc", "nsga2"))],
 )
 def test_a_key_that_applies_to_some(sampler: str) -> None:
     points = tried(planned(f"sweep={sampler}", "sweep.metric=null", "sweep.space={}", *CONDITIONAL, NUMBERS[1]), "one")
@@ -184,7 +196,9 @@ def test_a_key_that_applies_to_some(sampler: str) -> None:
     assert all(("model.dropout" in point) == (point["model"] == "mlp") for point in points)
 
 
-@pytest.mark.parametrize("sampler", ["random", "tpe", "gp", "qmc", "nsga2", "nsga3"])
+@pytest.mark.parametrize(
+    "sampler", ["random", "tpe", pytest.param("gp", marks=pytest.mark.slow), "qmc", "nsga2", "nsga3"]
+)
 def test_several_objectives(sampler: str) -> None:
     words = [f"sweep={sampler}", "sweep.metric=[val/accuracy,latency_ms]", "sweep.space={}", *NUMBERS]
     assert len(tried(planned(*words, trials=8), "one")) == 8

@@ -396,10 +396,10 @@ def test_data_is_read_once(monkeypatch: pytest.MonkeyPatch, table: Path) -> None
     assert len(read) == once
 
 
-OFTEN = [pytest.param(where, marks=pytest.mark.slow) for where in ("ask", "note", "summary")]
+OFTEN = [pytest.param(where, marks=pytest.mark.slow) for where in ("two at once", "ask", "note", "summary")]
 
 
-@pytest.mark.parametrize("where", ["tell", "two at once", *OFTEN])
+@pytest.mark.parametrize("where", ["tell", *OFTEN])
 def test_a_signal_while_the_study_is_written_waits(
     where: str, monkeypatch: pytest.MonkeyPatch, command: Command, away: Path
 ) -> None:
