@@ -18,6 +18,7 @@ ORDER = [
     "silence",
     "errors",
     "owner",
+    "regular",
     "interrupts",
     "garbage",
     "environment",
@@ -97,7 +98,7 @@ HEAVY = {"tokenizers", "torch", "pytorch_lightning", "torchmetrics", "sklearn", 
 # Shared by training and serving, so NumPy only.
 NUMPY_ONLY = ["data.moments", "data.signature", "data.transforms", "data.fields"]
 # What the service may load of other rooms; the Bento holds these files and no others.
-SERVED = {"silence", "errors", "owner", "environment", "interrupts", "visible", "yamltext"}
+SERVED = {"silence", "errors", "owner", "regular", "environment", "interrupts", "visible", "yamltext"}
 SERVED |= {"card.metrics", "card.project", "card.pyproject", "card.spelling", "card.wording"}
 SERVED |= {"card.sections.parts", "card.sections.serve"}
 SERVED |= {

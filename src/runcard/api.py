@@ -342,6 +342,5 @@ def tested_rows(path: str | Path) -> tuple[list[dict[str, Any]], list[Any]]:
 def _restored(run: Run) -> Dataset:
     """The run's rows, with its split and its transforms."""
     from runcard.data.dataset import restore
-    from runcard.data.split import read_labels
 
-    return restore(run.card, files.read_json(run.folder.data), read_labels(run.folder.split))
+    return restore(run.card, files.read_json(run.folder.data), run.folder.split)

@@ -14,7 +14,11 @@ from pathlib import Path
 from typing import IO, Any
 
 from runcard.errors import RunError
+from runcard.regular import read_regular
 from runcard.yamltext import parse_yaml, read_text
+
+# Bytes of a JSON file that is read: of a table of a thousand columns with a thousand categories each it has 20 MB.
+MOST_JSON = 2**26
 
 
 @contextlib.contextmanager
@@ -159,7 +163,7 @@ def read_json(path: Path) -> dict[str, Any]:
     Raises:
         RunError: If the file is missing or is no JSON object.
     """
-    return _read(path, lambda file: json.loads(file.read_text(encoding="utf-8")))
+    return _read(path, lambda file: json.loads(read_regular(file, MOST_JSON)))
 
 
 def read_yaml(path: Path) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from runcard import environment, files, runs
 from runcard.card.check import load_saved
 from runcard.card.schema import Card
 from runcard.data.dataset import Dataset, restore
-from runcard.data.split import labels_to_parquet, read_labels
+from runcard.data.split import labels_to_parquet
 from runcard.errors import Pruned, RunError, Stopped
 from runcard.evaluation.evaluate import evaluate
 from runcard.evaluation.predictor import Run, open_trained
@@ -116,7 +116,7 @@ def resume_run(
             level = logging.DEBUG if then == UNKNOWN else logging.WARNING
             log.log(level, "%s was %s and is %s: the bits may be others from here on", name, then, now)
         if data is None or json.loads(json.dumps(data.to_dict())) != files.read_json(folder.data):
-            data = restore(card, files.read_json(folder.data), read_labels(folder.split))
+            data = restore(card, files.read_json(folder.data), folder.split)
         newest = load_last(folder)
         where = "its beginning" if newest is None else f"epoch {newest['epoch']}, step {newest['stepper']['step']}"
         log.log(logging.INFO if progress else logging.DEBUG, "run %s: going on from %s", folder.path, where)
@@ -159,7 +159,7 @@ def follow(folder: RunFolder, rank: Rank) -> None:
         rank: Which process this is; not the first.
     """
     card = load_saved(folder.card)
-    data = restore(card, files.read_json(folder.data), read_labels(folder.split))
+    data = restore(card, files.read_json(folder.data), folder.split)
     newest = next((load(path) for path in (folder.last, folder.last_before) if path.exists()), None)
     ready()
     train(card, data, folder, resumed=newest, rank=rank)

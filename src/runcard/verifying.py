@@ -15,7 +15,6 @@ from typing import Any
 from runcard import environment, files
 from runcard.card.check import load_saved
 from runcard.data.dataset import restore
-from runcard.data.split import read_labels
 from runcard.errors import RunError
 from runcard.fitting import graphics, moved
 from runcard.runs import RunFolder
@@ -69,7 +68,7 @@ def verify_run(folder: RunFolder, tolerance: float) -> Verdict:
     card = load_saved(folder.card)
     here = environment.describe() | graphics(card.trainer.accelerator)
     elsewhere = moved(files.read_json(folder.environment), here)
-    restore(card, files.read_json(folder.data), read_labels(folder.split))
+    restore(card, files.read_json(folder.data), folder.split)
     with tempfile.TemporaryDirectory(prefix="runcard-verify-") as place:
         again = _fit_again(folder, Path(place))
         verdict = compare(folder, again, elsewhere, 0.0)

@@ -15,6 +15,8 @@ from typing import Any
 
 import yaml
 
+from runcard.regular import open_regular
+
 MAX_BYTES = 1_000_000
 # With every alias written out. OmegaConf takes a second for so many.
 MAX_VALUES = 20_000
@@ -70,13 +72,7 @@ def read_text(path: Path, *, mark: bool = False) -> str:
         OSError: If it cannot be read, or is no file.
         YamlError: If it is too large, or not UTF-8.
     """
-    try:
-        special = path.exists() and not path.is_file()
-    except ValueError as error:  # a NUL in its name
-        raise OSError(22, str(error), str(path)) from None
-    if special:
-        raise IsADirectoryError(21, "is a directory and no file" if path.is_dir() else "is no regular file", str(path))
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         content = file.read(MAX_BYTES + 1)
     if len(content) > MAX_BYTES:
         raise YamlError([_too_large(f"{path.stat().st_size:,}")])

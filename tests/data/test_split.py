@@ -67,8 +67,10 @@ def test_a_stored_split_comes_back(away: Path) -> None:
     parts = split(classes([30, 30]), seed=0, validation=0.2, test=0.2)
     path = away / "split.parquet"
     path.write_bytes(labels_to_parquet(parts))
-    labels = np.array(read_labels(path))
+    labels = np.array(read_labels(path, 60))
     assert Split(*(np.flatnonzero(labels == part) for part in PARTS)).sha256 == parts.sha256
+    with pytest.raises(RunError, match="holds 60 rows, and 61 were expected"):
+        read_labels(path, 61)
     path.write_bytes(b"PAR1 no more")
     with pytest.raises(RunError, match=r"cannot read .*split\.parquet"):
-        read_labels(path)
+        read_labels(path, 60)

@@ -20,6 +20,7 @@ from runcard.data.dataset import load_dataset, restore
 from runcard.data.frames import NULL_VALUES, column_names, read_frame
 from runcard.data.output import writing_frames
 from runcard.data.signature import Feature, Signature, Target
+from runcard.data.split import labels_to_parquet
 from runcard.data.table import KindOrIgnore, Table, guess_kind
 from runcard.data.values import columns_of, text_values, values_of
 from runcard.errors import CardError, DataError, RunError
@@ -200,15 +201,18 @@ def test_only_the_header_is_read_to_check_columns() -> None:
 def test_changed_data_is_noticed(table_path: Path) -> None:
     card = runcard.load_card(["data=table", f"data.path={table_path}", "problem.target=churned"])
     data = load_dataset(card)
-    again = restore(card, data.to_dict(), data.split.labels())
+    kept, wrong = table_path.with_name("split.parquet"), table_path.with_name("wrong.parquet")
+    kept.write_bytes(labels_to_parquet(data.split))
+    again = restore(card, data.to_dict(), kept)
     np.testing.assert_array_equal(again.inputs("test"), data.inputs("test"))
+    pl.read_parquet(kept).with_columns(pl.col("part").reverse()).write_parquet(wrong)
     with pytest.raises(RunError, match="does not match the hash"):
-        restore(card, data.to_dict(), data.split.labels()[::-1])
+        restore(card, data.to_dict(), wrong)
     with pytest.raises(RunError, match=r"data\.json is damaged"):
-        restore(card, {**data.to_dict(), "signature": {}}, data.split.labels())
+        restore(card, {**data.to_dict(), "signature": {}}, kept)
     table_path.write_text(table_path.read_text() + "C9,44.0,Ulm,true,1.0,no\n")
     with pytest.raises(DataError, match="the data has changed since the run"):
-        restore(card, data.to_dict(), data.split.labels())
+        restore(card, data.to_dict(), kept)
 
 
 @pytest.mark.parametrize(

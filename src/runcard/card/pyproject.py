@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from stat import S_ISREG
 from typing import Any
 
 from runcard.owner import is_ours, not_ours
+from runcard.regular import read_regular
 
 FILE = "pyproject.toml"
 MAX_BYTES = 1_000_000
@@ -34,14 +34,7 @@ def table(file: Path) -> Any:
     """The content of ``[tool.runcard]``, a mapping if all is right.
 
     Raises:
-        OSError: If the file cannot be read.
-        ValueError: If it is no TOML, or larger than anyone writes.
+        OSError: If the file cannot be read, or is larger than anyone writes.
+        ValueError: If it is no TOML.
     """
-    return tomllib.loads(_text(file)).get("tool", {}).get("runcard", {})
-
-
-def _text(file: Path) -> str:
-    stat = file.stat()
-    if not S_ISREG(stat.st_mode) or stat.st_size > MAX_BYTES:  # a pipe would be waited for, a device never ends
-        raise ValueError(f"it is no regular file of at most {MAX_BYTES:,} bytes")
-    return file.read_text(encoding="utf-8")
+    return tomllib.loads(read_regular(file, MAX_BYTES).decode()).get("tool", {}).get("runcard", {})

@@ -7,6 +7,7 @@ import logging
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from runcard.data import signature, transforms
 from runcard.data.moments import stretches
 from runcard.data.signature import Array, Rows, Signature
 from runcard.data.sources import source_of
-from runcard.data.split import PARTS, PartName, Split, split
+from runcard.data.split import PARTS, PartName, Split, read_labels, split
 from runcard.data.tokens import Tokenizer
 from runcard.data.transforms import Transforms
 from runcard.errors import CardError, DataError, Mistake, RunError
@@ -176,13 +177,13 @@ def learn(rows: Rows, parts: Split, tokenizer: Tokenizer | None = None) -> Datas
     return Dataset(rows, parts, described, learned)
 
 
-def restore(card: Card, content: Mapping[str, Any], labels: list[str]) -> Dataset:
+def restore(card: Card, content: Mapping[str, Any], labels: Path) -> Dataset:
     """The data of an earlier run, with that run's split and transforms.
 
     Args:
         card: The run's card.
         content: What ``to_dict`` gave.
-        labels: The part of each row, in row order.
+        labels: The file with the part of each row.
 
     Raises:
         DataError: If the rows are gone or are no longer those of the run.
@@ -202,8 +203,9 @@ def restore(card: Card, content: Mapping[str, Any], labels: list[str]) -> Datase
             f"{rows.fingerprint[:12]}…, the run's {fingerprint[:12]}…. Fit again to learn from the new rows."
         )
     rows = _described_rows(rows, described)
-    parts = Split(**{part: np.flatnonzero(np.array(labels) == part) for part in PARTS})
-    if len(labels) != len(rows) or parts.sha256 != split_sha256:
+    found = np.array(read_labels(labels, len(rows)))
+    parts = Split(**{part: np.flatnonzero(found == part) for part in PARTS})
+    if parts.sha256 != split_sha256:
         raise RunError("the run's split.parquet is damaged: it does not match the hash in data.json")
     return Dataset(rows, parts, described, learned)
 

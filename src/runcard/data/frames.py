@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from runcard.data.parquet import read_parquet
+from runcard.data.parquet import UNREADABLE, read_parquet, said_first
 from runcard.errors import DataError
+from runcard.regular import open_regular
 
 NULL_VALUES = ("", "NA", "N/A", "NaN", "nan", "null", "NULL")
 TABLE = "runcard.data.table.Table"  # the class that reads a file of a card
@@ -152,8 +154,9 @@ def checked_kind(path: str | Path) -> str:
         raise DataError(f"there is no file {path}.{hint}")
     if file.is_dir():
         raise DataError(f"{path} is a folder; a file of rows was expected")
-    if file.stat().st_size == 0:
-        raise DataError(f"{path} is empty")
+    with open_regular(file) as opened:
+        if not opened.seek(0, os.SEEK_END):
+            raise DataError(f"{path} is empty")
     return kind
 
 
@@ -162,6 +165,6 @@ def readable(path: str | Path) -> Iterator[None]:
     """Say in one line what polars says in ten."""
     try:
         yield
-    except (pl.exceptions.PolarsError, OSError, ValueError) as error:
-        reason = str(error).splitlines()[0]
+    except UNREADABLE as error:
+        reason = said_first(error)
         raise DataError(f"cannot read {path}: {reason}", reason) from error

@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from runcard.data.parquet import read_kept, said_first
 from runcard.data.signature import Array, Rows
 from runcard.errors import DataError, RunError
 from runcard.files import sha256
@@ -111,14 +112,18 @@ def labels_to_parquet(parts: Split) -> bytes:
     return buffer.getvalue()
 
 
-def read_labels(path: Path) -> list[str]:
+def read_labels(path: Path, rows: int) -> list[str]:
     """The part of each row, in row order.
 
+    Args:
+        path: The file.
+        rows: How many there are.
+
     Raises:
-        RunError: If the file is missing or damaged.
+        RunError: If the file is missing, damaged, or of another number of rows.
     """
     try:
-        labels: list[str] = pl.read_parquet(path).sort("row")["part"].to_list()
-    except (pl.exceptions.PolarsError, OSError) as error:
-        raise RunError(f"cannot read {path}: {str(error).splitlines()[0]}") from error
+        labels: list[str] = read_kept(path, rows).sort("row")["part"].to_list()
+    except pl.exceptions.PolarsError as error:
+        raise RunError(f"cannot read {path}: {said_first(error)}") from error
     return labels

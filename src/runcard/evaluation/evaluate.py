@@ -9,6 +9,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from runcard.data.dataset import Dataset
+from runcard.data.parquet import read_kept, said_first
 from runcard.errors import RunError
 from runcard.evaluation.predictor import Run
 from runcard.evaluation.scores import score_test_rows
@@ -39,8 +40,12 @@ def evaluate(run: Run, data: Dataset, training: dict[str, float], *, report: boo
     return metrics
 
 
-def read_predictions(run: Run) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+def read_predictions(run: Run, rows: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """The test rows' numbers in the data, ``(rows,)``, and the answers that were evaluated, as of ``Run.answer``.
+
+    Args:
+        run: The run.
+        rows: How many there are.
 
     Raises:
         RunError: If the file is missing or damaged.
@@ -48,13 +53,13 @@ def read_predictions(run: Run) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     classes = run.signature.target.classes
     names = [f"probability_{name}" for name in classes] or ["prediction"]
     try:
-        frame = pl.read_parquet(run.folder.predictions, glob=False)
-        rows, answers = frame["row"].to_numpy(), frame.select(names).to_numpy().astype(np.float64)
-    except (pl.exceptions.PolarsError, OSError) as error:
-        raise RunError(f"cannot read {run.folder.predictions}: {str(error).splitlines()[0]}") from error
+        frame = read_kept(run.folder.predictions, rows)
+        numbers, answers = frame["row"].to_numpy(), frame.select(names).to_numpy().astype(np.float64)
+    except (pl.exceptions.PolarsError, ValueError, TypeError) as error:
+        raise RunError(f"cannot read {run.folder.predictions}: {said_first(error)}") from error
     if not np.isfinite(answers).all():
         raise RunError(f"{run.folder.predictions} is damaged: an answer in it is no finite number")
-    return rows.astype(np.int64), answers if classes else answers[:, 0]
+    return numbers.astype(np.int64), answers if classes else answers[:, 0]
 
 
 def _predictions(run: Run, data: Dataset, answers: NDArray[np.float64]) -> bytes:

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
-import stat
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
 from runcard.errors import BundleError
+from runcard.regular import read_regular
 
 MANIFEST, SEAL = "manifest.json", "manifest.sha256"
 # Bytes of either; a manifest of ten files takes one thousand.
@@ -81,7 +80,7 @@ def read_sealed(path: Path, name: str, manifest: Mapping[str, str]) -> bytes:
         BundleError: If it is missing, or is not what the manifest says.
     """
     try:
-        content = _content(path / name, _most(name))
+        content = read_regular(path / name, _most(name))
     except FileNotFoundError:
         raise damaged(path, name, "it is missing") from None
     except OSError as error:
@@ -110,18 +109,7 @@ def read_small(path: Path) -> bytes:
     Raises:
         OSError: If it is none, or cannot be read.
     """
-    return _content(path, MOST_BYTES)
-
-
-def _content(path: Path, most: int) -> bytes:
-    """The bytes of a regular file: a pipe would never end, and a device neither."""
-    with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
-        about = os.fstat(file.fileno())
-        if not stat.S_ISREG(about.st_mode):
-            raise OSError("it is no file but a folder, a pipe or a device")
-        if about.st_size > most:
-            raise OSError(f"it is longer than {most:,} bytes")
-        return file.read(about.st_size + 1)
+    return read_regular(path, MOST_BYTES)
 
 
 def _most(name: str) -> int:

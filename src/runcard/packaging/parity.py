@@ -112,7 +112,7 @@ def _ordinary(run: Run, data: Dataset) -> Iterator[Batch]:
     Raises:
         RunError: If the stored predictions are damaged.
     """
-    rows, expected = read_predictions(run)
+    rows, expected = read_predictions(run, len(data.indices("test")))
     if not np.array_equal(rows, data.indices("test")):
         raise RunError(f"{run.folder.predictions} is damaged: it does not hold the run's test rows")
     done = 0

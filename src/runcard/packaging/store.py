@@ -16,7 +16,7 @@ from bentoml._internal.configuration.containers import BentoMLContainer
 
 from runcard.errors import BundleError
 from runcard.packaging.bundle import ABOUT, TRANSFORMS, open_bundle
-from runcard.packaging.manifest import MANIFEST, SEAL, seal
+from runcard.packaging.manifest import MANIFEST, SEAL, read_small, seal
 
 # Names the bundle to serve; the service sets it for its workers too, so that one that is started anew serves the same.
 BUNDLE = "RUNCARD_BUNDLE"
@@ -96,9 +96,9 @@ def _made_at(path: Path) -> float:
     """
     dates = [math.inf]
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        dates.append(_seconds(json.loads((path / ABOUT).read_bytes())["created"]))
+        dates.append(_seconds(json.loads(read_small(path / ABOUT))["created"]))
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError, yaml.YAMLError):
-        dates.append(_seconds(yaml.safe_load((path / DESCRIPTION).read_bytes())["creation_time"]))
+        dates.append(_seconds(yaml.safe_load(read_small(path / DESCRIPTION))["creation_time"]))
     return max(dates[1:] or dates)
 
 

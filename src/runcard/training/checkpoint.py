@@ -17,6 +17,7 @@ import torch
 
 from runcard.errors import RunError
 from runcard.files import writing
+from runcard.regular import open_regular
 from runcard.runs import RunFolder
 
 log = logging.getLogger("runcard")
@@ -57,11 +58,12 @@ def load(path: Path) -> dict[str, Any]:
         RunError: If it is missing or damaged.
     """
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             size = file.seek(0, 2) - DIGEST
             file.seek(max(size - len(COMMENT), 0))
             end = file.read()
-            sound = end == COMMENT + _digest(file, size).encode()
+            # Its end first: what has none need not be read, however long it is.
+            sound = end.startswith(COMMENT) and end == COMMENT + _digest(file, size).encode()
     except OSError as error:
         raise RunError(f"cannot read the checkpoint {path}: {error.strerror or error}") from error
     if not sound:
