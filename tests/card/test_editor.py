@@ -252,7 +252,7 @@ def judged(content: Any) -> bool:
     return True
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(data=st.data())
 def test_the_schema_agrees_with_the_judge(data: st.DataObject) -> None:
     content = copy.deepcopy(whole_card(data.draw(st.sampled_from(range(len(CARDS))))))

@@ -962,7 +962,14 @@ def test_the_module_imports_nothing_from_the_working_directory(away: Path) -> No
     assert said.code == 0, said.err
 
 
-@pytest.mark.parametrize("words", [["--cfg", "job"], ["--info", "all"], ["-m", "seed=1,2"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["-m", "seed=1,2"],
+        *(pytest.param(each, marks=pytest.mark.slow) for each in (["--cfg", "job"], ["--info", "all"])),
+    ],
+    ids=" ".join,
+)
 def test_no_plugin_of_the_working_directory(words: list[str], away: Path) -> None:
     plant(["hydra_plugins/evil"], away / CANARY)
     said = in_a_process("-m", "runcard", "check", "data=wine", *words)

@@ -783,7 +783,11 @@ def keys_in(text: str) -> list[tuple[int, int]]:
     return found
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}-{path.stem}")
+# By default a third: they differ in little.
+COPIES = [path if place % 3 == 0 else pytest.param(path, marks=pytest.mark.slow) for place, path in enumerate(FILES)]
+
+
+@pytest.mark.parametrize("path", COPIES, ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_a_copy_is_the_same_card(path: Path) -> None:
     assert copied(path, path.read_text()).name
 

@@ -143,8 +143,8 @@ def test_a_wrong_row_in_the_middle(
 
 
 @pytest.mark.usefixtures("rows")
-@pytest.mark.parametrize("output", ["answers.csv", "answers.parquet"])
-@pytest.mark.parametrize(("signum", "code"), [(15, 143), (2, 130)])
+@pytest.mark.parametrize("output", ["answers.csv", pytest.param("answers.parquet", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(("signum", "code"), [(15, 143), pytest.param(2, 130, marks=pytest.mark.slow)])
 def test_a_signal_leaves_what_was_there(output: str, signum: int, code: int, table_made: Made) -> None:
     Path(output).write_text("before")
     before = {path.name for path in Path.cwd().iterdir()}

@@ -105,7 +105,7 @@ def test_origin_is_of_one_card(command: Command) -> None:
     assert "a sweep makes many" in said.err
 
 
-@pytest.mark.parametrize("columns", [80, 120])
+@pytest.mark.parametrize("columns", [80, pytest.param(120, marks=pytest.mark.slow)])
 def test_on_a_terminal_in_colour_and_within_its_width(columns: int) -> None:
     words = ["experiment=wine", "optimizer.lr=1e-2", "seed=1"]
     shown = in_terminal("check", *words, columns=columns)

@@ -88,6 +88,7 @@ def test_weights_of_another_network_are_refused(vit: Path) -> None:
         assert torch.equal(one, other)
 
 
+@pytest.mark.slow
 def test_a_run_holds_all_that_opening_it_needs(vit: Path, command: Command) -> None:
     said = command("fit", *PRETRAINED, "--json")
     assert said.code == 0, said.err

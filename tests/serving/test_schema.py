@@ -76,6 +76,7 @@ def held(url: str, *words: str) -> None:
     assert (done.returncode, "No issues found" in done.stdout) == (0, True), done.stdout[-5000:] + done.stderr
 
 
+@pytest.mark.slow
 def test_the_service_does_what_it_says(address: str) -> None:
     held(address, "--max-examples", "5")
 

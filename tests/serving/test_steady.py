@@ -82,6 +82,7 @@ def test_many_workers_answer_and_are_counted_together(few_at_once: Service, digi
     wait_for(lambda: counted(few_at_once, "/predict", 200) == 20)
 
 
+@pytest.mark.slow
 def test_workers_that_are_killed_come_back(few_at_once: Service, digits_made: Made) -> None:
     supervisor = psutil.Process(few_at_once.process.pid)
     killed = supervisor.children()
@@ -207,7 +208,7 @@ Watcher.spawn_process = spawn
     ("command", "signum"),
     [
         ("runcard", signal.SIGINT),
-        ("bentoml", signal.SIGTERM),
+        pytest.param("bentoml", signal.SIGTERM, marks=pytest.mark.slow),
         pytest.param("runcard", signal.SIGTERM, marks=pytest.mark.slow),
         pytest.param("bentoml", signal.SIGINT, marks=pytest.mark.slow),
     ],

@@ -164,7 +164,10 @@ def test_a_history_with_too_much_is_put_right(whole: RunFolder, monkeypatch: pyt
     assert_same(run, whole)
 
 
-@pytest.mark.parametrize("words", [["model.dropout=0.5", "data.workers=2"], ["trainer.average.method=swa"], []])
+@pytest.mark.parametrize(
+    "words",
+    [["model.dropout=0.5", "data.workers=2"], pytest.param(["trainer.average.method=swa"], marks=pytest.mark.slow), []],
+)
 def test_other_cards(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     more = ["trainer.early_stopping.patience=1", "optimizer.lr=0.05", *words]
     whole = fit(*more, "runs_dir=whole").folder
