@@ -103,8 +103,8 @@ SERVED |= {"card.metrics", "card.project", "card.pyproject", "card.spelling", "c
 SERVED |= {"card.sections.parts", "card.sections.serve"}
 SERVED |= {
     "data.tokens",
-    "data.frames",
-    "data.parquet",
+    "data.reading.frames",
+    "data.reading.parquet",
     "data.values",
     "data.answers",
     "packaging.bundle",

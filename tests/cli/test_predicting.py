@@ -13,8 +13,8 @@ import polars as pl
 import pytest
 
 import runcard
-from runcard.data import batches
-from runcard.data.frames import read_frame
+from runcard.data.reading import batches
+from runcard.data.reading.frames import read_frame
 from runcard.packaging.store import find
 from tests.conftest import HANG_S, Command, Made, customers
 from tests.terminals import in_terminal, without_codes

@@ -15,10 +15,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from runcard.data import batches
-from runcard.data.batches import batch_rows, expected_rows, read_batches
-from runcard.data.frames import read_csv_text, read_frame
 from runcard.data.output import writing_frames
+from runcard.data.reading import batches
+from runcard.data.reading.batches import batch_rows, expected_rows, read_batches
+from runcard.data.reading.frames import read_csv_text, read_frame
 from runcard.data.signature import Array, Feature, Signature, Target
 from runcard.data.transforms import ANSWER_ROWS, rows_at_once
 from runcard.data.values import as_written, columns_of
@@ -259,7 +259,7 @@ SCRIPT = (
     + """
 import sys
 from runcard.data.output import writing_frames
-from runcard.data.batches import read_batches
+from runcard.data.reading.batches import read_batches
 from pathlib import Path
 with writing_frames(Path(sys.argv[2])) as write:
     for batch in read_batches(sys.argv[1], ["x0", "x1", "x2"], 10240):

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 import runcard
 from runcard.data.dataset import load_dataset, restore
-from runcard.data.frames import NULL_VALUES, column_names, read_frame
 from runcard.data.output import writing_frames
+from runcard.data.reading.frames import NULL_VALUES, column_names, read_frame
 from runcard.data.signature import Feature, Signature, Target
 from runcard.data.split import labels_to_parquet
 from runcard.data.table import KindOrIgnore, Table, guess_kind
@@ -348,6 +348,6 @@ def test_a_small_file_of_many_rows_is_not_read(away: Path, monkeypatch: pytest.M
     frame.write_parquet(away / "rows.parquet")
     assert (away / "rows.parquet").stat().st_size < 100_000
     assert read_frame(away / "rows.parquet").equals(frame)
-    monkeypatch.setattr("runcard.data.parquet.memory_bytes", lambda: 23_000_000)
+    monkeypatch.setattr("runcard.data.reading.parquet.memory_bytes", lambda: 23_000_000)
     with pytest.raises(DataError, match=r"holds 1,000,000 rows, which take at least .* take fewer rows or columns"):
         read_frame(away / "rows.parquet")

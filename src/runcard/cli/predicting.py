@@ -105,9 +105,9 @@ def answer_file(what: Answering, rows: str, output: Path, *, shown: bool) -> tup
         RunError: If the output cannot be written.
     """
     from runcard.data.answers import Unusual, answers_frame
-    from runcard.data.batches import batch_rows, read_batches
-    from runcard.data.frames import reading_of
     from runcard.data.output import check_output, writing_frames
+    from runcard.data.reading.batches import batch_rows, read_batches
+    from runcard.data.reading.frames import reading_of
     from runcard.data.values import as_written, columns_of
 
     check_output(output)
@@ -140,7 +140,7 @@ def _progress(path: str, *, shown: bool) -> Iterator[Callable[[int], None]]:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-    from runcard.data.batches import expected_rows
+    from runcard.data.reading.batches import expected_rows
 
     total, started = expected_rows(path), time.monotonic()
     columns = (BarColumn(20), TaskProgressColumn(), TimeRemainingColumn(), TextColumn("{task.description}"))

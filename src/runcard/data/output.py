@@ -9,7 +9,7 @@ from pathlib import Path
 
 import polars as pl
 
-from runcard.data.frames import CSV
+from runcard.data.reading.frames import CSV
 from runcard.errors import CardError, RunError
 from runcard.files import writing
 

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from runcard.data.parquet import read_kept, said_first
+from runcard.data.reading.parquet import read_kept, said_first
 from runcard.data.signature import Array, Rows
 from runcard.errors import DataError, RunError
 from runcard.files import sha256

@@ -13,9 +13,9 @@ from pathlib import Path
 import polars as pl
 
 from runcard.card.spelling import nearest
-from runcard.data.frames import CSV, NULL_VALUES, column_names, read_frame
 from runcard.data.leaks import give_away
 from runcard.data.looks import Look, look_at
+from runcard.data.reading.frames import CSV, NULL_VALUES, column_names, read_frame
 from runcard.data.table import settle_task
 from runcard.data.values import text_values
 from runcard.errors import CardError, DataError

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from runcard.card.spelling import suggest
-from runcard.data.frames import column_names, read_frame
+from runcard.data.reading.frames import column_names, read_frame
 from runcard.data.signature import Array, Kind, Rows, TaskName, TaskOrAuto
 from runcard.data.truth import checked_classes, checked_numbers
 from runcard.data.values import is_plain, number_values, text_values, values_of

@@ -9,7 +9,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from runcard.data.dataset import Dataset
-from runcard.data.parquet import read_kept, said_first
+from runcard.data.reading.parquet import read_kept, said_first
 from runcard.errors import RunError
 from runcard.evaluation.predictor import Run
 from runcard.evaluation.scores import score_test_rows

@@ -17,7 +17,7 @@ from torch import nn
 from runcard.card.check import load_saved
 from runcard.card.schema import Card
 from runcard.data.answers import Unusual, answers_frame
-from runcard.data.frames import read_frame, reading_of
+from runcard.data.reading.frames import read_frame, reading_of
 from runcard.data.signature import Array, Columns, Signature
 from runcard.data.transforms import Transforms, rows_at_once
 from runcard.data.values import as_written, columns_of

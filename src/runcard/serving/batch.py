@@ -12,7 +12,7 @@ import polars as pl
 
 from runcard.data.answers import answers_frame
 from runcard.data.fields import missing
-from runcard.data.frames import read_csv_text, reading_of
+from runcard.data.reading.frames import read_csv_text, reading_of
 from runcard.data.signature import Array, Columns, surprises
 from runcard.data.values import as_written, columns_of
 from runcard.errors import DataError

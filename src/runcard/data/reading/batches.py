@@ -8,7 +8,7 @@ from pathlib import Path
 
 import polars as pl
 
-from runcard.data.frames import CSV, NULL_VALUES, checked_kind, csv_settings, read_frame, readable
+from runcard.data.reading.frames import CSV, NULL_VALUES, checked_kind, csv_settings, read_frame, readable
 from runcard.data.transforms import rows_at_once
 
 # Of a batch: as many times what a network answers at once, and at most so many numbers (8 MB) where that is more.

@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 
-from runcard.data.parquet import UNREADABLE, read_parquet, said_first
+from runcard.data.reading.parquet import UNREADABLE, read_parquet, said_first
 from runcard.errors import DataError
 from runcard.regular import open_regular
 
