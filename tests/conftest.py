@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 # BentoML reads them when it is imported; a store of their own keeps tests away from the user's.
 os.environ["BENTOML_HOME"] = tempfile.mkdtemp(prefix="runcard-bentoml-")
@@ -29,16 +29,15 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 import numpy as np
 import polars as pl
 import pytest
-import torch
-from lightning_fabric.utilities import registry
-from torch.onnx._internal.exporter._registration import ONNXRegistry
 
 import runcard
 from runcard import hiding
 from runcard.cli import main as cli
-from runcard.evaluation.predictor import Run
 from runcard.garbage import look_seldom
-from runcard.packaging.package import Packaged
+
+if TYPE_CHECKING:
+    from runcard.evaluation.predictor import Run
+    from runcard.packaging.package import Packaged
 
 # One step through everything, no drawing.
 TINY = ["trainer.max_epochs=1", "trainer.limit_batches=1", "report=false"]
@@ -68,8 +67,16 @@ GLAD, SAD = ("good", "great", "lovely", "fine"), ("bad", "awful", "dull", "poor"
 PLAIN = ("the", "film", "was", "a", "story", "with", "actors", "and", "music", "in", "it", "for", "us", ",", ".", "!")
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     look_seldom()  # else every tenth second of a test run goes into looking through what torch's import made
+    if config.getoption("numprocesses", None) is None or hasattr(config, "workerinput"):
+        _import_torch()  # who only hands out tests to others need not wait for it
+
+
+def _import_torch() -> None:
+    from lightning_fabric.utilities import registry
+    from torch.onnx._internal.exporter._registration import ONNXRegistry
+
     # What packages offer Lightning: each trainer looks it up anew, in 20 ms.
     registry.entry_points = functools.cache(registry.entry_points)  # type: ignore[assignment]
     # Which ONNX operator stands for which of torch's, by the opset's number: torch finds it anew for each export.
@@ -172,6 +179,8 @@ def wine_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 @pytest.fixture(scope="session")
 def tiny_vit(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a trained network as the hub has them; tests must not write to it."""
+    import torch
+
     from runcard.models import hub
 
     folder = tmp_path_factory.mktemp("hub") / "vit"
@@ -184,6 +193,8 @@ def tiny_vit(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def tiny_texts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a folder for each of ``TINY_TEXTS``: weights and tokenizer; tests must not write to it."""
+    import torch
+
     from runcard.models import hub
 
     folder = tmp_path_factory.mktemp("hub")

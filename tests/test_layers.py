@@ -104,6 +104,10 @@ SERVED |= {"card.sections.parts", "card.sections.serve"}
 SERVED |= {
     "data.tokens",
     "data.reading.frames",
+    "data.reading.layout",
+    "data.reading.quick",
+    "data.reading.careful",
+    "data.reading.tables",
     "data.reading.parquet",
     "data.values",
     "data.answers",

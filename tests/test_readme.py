@@ -62,7 +62,13 @@ def ours(tmp_path_factory: pytest.TempPathFactory) -> Ours:
 RUNNABLE = [line for line in COMMANDS if not line.startswith("runcard serve")]
 
 
-@pytest.mark.parametrize("line", RUNNABLE)
+# What these do, tests beside them hold.
+LONG = ("debug=fast", "debug=profile", "data=digits model=cnn")
+
+
+@pytest.mark.parametrize(
+    "line", [pytest.param(line, marks=[pytest.mark.slow] * any(word in line for word in LONG)) for line in RUNNABLE]
+)
 def test_command_runs(line: str, command: Command, ours: Ours, request: pytest.FixtureRequest) -> None:
     words = given(line, ours, request)
     # Rows that are learned by heart are few anyway, and one step does not do it.
@@ -130,6 +136,7 @@ def test_scripts_that_are_named_exist() -> None:
         assert place.with_suffix(".py").is_file() or (place / "__main__.py").is_file(), name
 
 
+@pytest.mark.slow
 def test_python_runs(wine_run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     (code,) = [block for kind, block in BLOCKS if kind == "python"]
     rows = {feature.name: [1.0, 2.0] for feature in wine_run.signature.features}

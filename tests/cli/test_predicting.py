@@ -24,7 +24,8 @@ FORMATS = ("rows.csv", "rows.tsv", "rows.parquet", "rows.json", "rows.ndjson")
 STOPPED = """
 import os, sys
 from runcard.cli.main import main
-from runcard.data import answers, batches
+from runcard.data import answers
+from runcard.data.reading import batches
 batches.TIMES = 1
 seen = answers.Unusual.add
 def add(self, columns):
@@ -55,7 +56,9 @@ def rows(away: Path) -> pl.DataFrame:
 
 
 @pytest.mark.parametrize("name", FORMATS)
-@pytest.mark.parametrize("times", [1, 2, 10])
+@pytest.mark.parametrize(
+    "times", [2, pytest.param(1, marks=pytest.mark.slow), pytest.param(10, marks=pytest.mark.slow)]
+)
 def test_the_answers_are_those_of_the_whole_file(
     name: str, times: int, table_made: Made, rows: pl.DataFrame, command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -75,7 +78,13 @@ def test_the_answers_are_those_of_the_whole_file(
 
 
 @pytest.mark.usefixtures("few_at_once", "rows")
-@pytest.mark.parametrize("output", ["answers.csv", "answers.tsv", "answers.ndjson", "answers.parquet"])
+@pytest.mark.parametrize(
+    "output",
+    [
+        "answers.csv",
+        *(pytest.param(f"answers.{each}", marks=pytest.mark.slow) for each in ("tsv", "ndjson", "parquet")),
+    ],
+)
 def test_a_bundle_answers_as_its_run(output: str, table_made: Made, command: Command) -> None:
     expected = table_made.run.predict("rows.csv")
     bundle = table_made.bundle

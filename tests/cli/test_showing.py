@@ -129,6 +129,7 @@ def test_a_place_for_which_a_terminal_has_no_room_stands_below() -> None:
     assert "  target: y" in "\n".join(lines)
 
 
+@pytest.mark.slow
 def test_no_color_is_obeyed() -> None:
     shown = in_terminal("check", "seed=3", NO_COLOR="1")
     assert "\x1b[3" not in shown

@@ -19,6 +19,7 @@ from runcard.data.output import writing_frames
 from runcard.data.reading import batches
 from runcard.data.reading.batches import batch_rows, expected_rows, read_batches
 from runcard.data.reading.frames import read_csv_text, read_frame
+from runcard.data.reading.layout import PLAIN, Reading
 from runcard.data.signature import Array, Feature, Signature, Target
 from runcard.data.transforms import ANSWER_ROWS, rows_at_once
 from runcard.data.values import as_written, columns_of
@@ -69,10 +70,10 @@ def write_csv(path: Path, rows: list[dict[str, str]], separator: str) -> None:
         writer.writerows(rows)
 
 
-def assert_the_same(path: Path, **reading: Any) -> None:
-    whole = columns_of(read_frame(path, texts=NAMES, **reading), SIGNATURE)
+def assert_the_same(path: Path, reading: Reading = PLAIN) -> None:
+    whole = columns_of(read_frame(path, reading, texts=NAMES), SIGNATURE)
     for size in SIZES:
-        parts = list(read_batches(path, NAMES, size, **reading))
+        parts = list(read_batches(path, NAMES, size, reading))
         assert [part.height for part in parts[:-1]] == [size] * (len(parts) - 1)
         columns = [columns_of(part, SIGNATURE) for part in parts]
         for name, values in whole.items():
@@ -94,9 +95,9 @@ SLOWLY = [pytest.param(name, mark, marks=pytest.mark.slow) for name, mark in (("
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_texts(name: str, separator: str, rows: list[dict[str, str]], away: Path) -> None:
     write_csv(away / name, rows, separator)
-    assert_the_same(away / name, separator="," if name == "rows.tsv" else separator)
-    frame = read_frame(away / name, separator=separator, texts=NAMES)
-    assert read_csv_text((away / name).read_bytes(), separator=separator, texts=NAMES).equals(frame)
+    assert_the_same(away / name, PLAIN if name == "rows.tsv" else Reading(separator))
+    frame = read_frame(away / name, Reading(separator), texts=NAMES)
+    assert read_csv_text((away / name).read_bytes(), Reading(separator), texts=NAMES).equals(frame)
 
 
 @pytest.mark.parametrize("name", ["rows.json", "rows.ndjson"])
@@ -128,7 +129,7 @@ def test_parquet(rows: list[dict[str, Any]], away: Path) -> None:
 def test_a_value_means_the_same_beside_any_others() -> None:
     for column, text, expected in [("flag", "1.00", 1.0), ("flag", "nan", np.nan), ("size", "012", 12.0)]:
         for other in ("1", "true" if column == "flag" else "1.5"):
-            table = read_csv_text(f"{column}\n{text}\n{other}\n".encode(), null_values=[""], texts=[column])
+            table = read_csv_text(f"{column}\n{text}\n{other}\n".encode(), Reading(null_values=[""]), texts=[column])
             signature = Signature(tuple(each for each in SIGNATURE.features if each.name == column), SIGNATURE.target)
             np.testing.assert_equal(columns_of(table, signature)[column][0], expected)
 
@@ -155,7 +156,7 @@ def test_a_wrong_row_is_named_as_the_file_counts(column: str, text: str, message
     [
         (b"", "the CSV is empty"),
         (b"a,a\n1,2\n", "the CSV has a column twice: 'a'"),
-        (b"a,b\n1,2,3\n", "cannot read the CSV"),
+        (b"a,b\n1,2,3\n", "the CSV, line 2: it has 3 fields"),
     ],
 )
 def test_a_text_that_is_no_table(content: bytes, message: str) -> None:
@@ -166,7 +167,7 @@ def test_a_text_that_is_no_table(content: bytes, message: str) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("rows.csv", b"size\n1\n2,3\n", "cannot read"),
+        ("rows.csv", b"size\n1\n2,3\n", "line 3: it has 2 fields"),
         ("rows.csv", b"size,size\n1,2\n", "has a column twice"),
         ("rows.csv", b"", "is empty"),
         ("rows.xls", b"x", "files of rows end in"),

@@ -130,7 +130,9 @@ def test_any_name_of_a_column_can_be_kept(kinds: dict[str, str]) -> None:
         assert judge.judge(Composed(construct(parse_nodes(dump_yaml(card.saved()))))).values() == card.values()
 
 
-@pytest.mark.parametrize("name", ["_target_", "_args_", "${m}", "???", "a.b"])
+@pytest.mark.parametrize(
+    "name", ["_target_", *(pytest.param(each, marks=pytest.mark.slow) for each in ("_args_", "${m}", "???", "a.b"))]
+)
 def test_a_column_with_a_name_that_means_something_elsewhere(name: str, command: Command) -> None:
     customers().rename({"age": name}).write_csv("rows.csv")
     said = command("fit", *SMALL, "data.path=rows.csv", "--json")

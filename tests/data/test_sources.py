@@ -11,7 +11,7 @@ import pytest
 from runcard.data.arrays import Arrays
 from runcard.data.builtin import TARGETS, Builtin
 from runcard.data.dataset import Dataset, learn
-from runcard.data.reading.frames import NULL_VALUES
+from runcard.data.reading.layout import NULL_VALUES
 from runcard.data.sources import Source
 from runcard.data.split import split
 from runcard.data.table import Table

@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 import runcard
 from runcard.data.dataset import load_dataset, restore
 from runcard.data.output import writing_frames
-from runcard.data.reading.frames import NULL_VALUES, column_names, read_frame
+from runcard.data.reading.frames import column_names, read_frame
+from runcard.data.reading.layout import NULL_VALUES
 from runcard.data.signature import Feature, Signature, Target
 from runcard.data.split import labels_to_parquet
 from runcard.data.table import KindOrIgnore, Table, guess_kind
@@ -149,7 +150,7 @@ BAD = {
     "all classes": ("x,y\n1,a\n2,b\n3,c\n", "3 classes in 3 rows"),
     "no features": ("y\na\nb\na\nb\n", "no column to learn from"),
     "constant feature": ("x,y\n1,a\n1,b\n1,a\n1,b\n", "no column to learn from.*the same in every row"),
-    "ragged": ("x,y\n1,2,3\n", r"cannot read rows\.csv"),
+    "ragged": ("x,y\n1,2,3\n", r"rows\.csv, line 2: it has 3 fields, and the header has 2"),
     "column twice": ("x,x,y\n1,2,3\n", "a column twice: 'x'"),
 }
 
@@ -171,7 +172,7 @@ def test_files_that_are_none() -> None:
         "folder.csv": "is a folder",
         "rows.xls": r"end in \.csv",
         "rows.parquet": "cannot read",
-        "latin.csv": "cannot read",
+        "latin.csv": "line 2: it is not UTF-8",
     }.items():
         with pytest.raises(DataError, match=message):
             table(name).read("y", "auto")

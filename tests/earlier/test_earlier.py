@@ -245,6 +245,7 @@ def change_byte(path: Path, share: float = 0.5) -> None:
     path.write_bytes(content[:place] + bytes([content[place] ^ 0x81]) + content[place + 1 :])
 
 
+@pytest.mark.slow
 def test_a_bundle_with_a_changed_byte_is_refused(kept: Kept, command: Command) -> None:
     folder = kept.bundle("onnx")
     names = sorted(set(read_json(folder / "manifest.json")) | {"manifest.json", "manifest.sha256"})

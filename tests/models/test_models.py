@@ -215,6 +215,10 @@ class TestPretrained(ModelContract):
     shapes = IMAGES
     refused: ClassVar = NO_IMAGE | {(2, 8, 8): "takes images of 3 channels, and this data's have 2"}
 
+    @pytest.mark.slow  # test_text.py packages one
+    def test_onnx_answers_as_torch(self) -> None:
+        super().test_onnx_answers_as_torch()
+
     def make(self, shape: tuple[int, ...], outputs: int) -> nn.Module:
         source = {"name": "nowhere", "revision": None, "weights": False, "config": TINY_VIT}
         return Pretrained(shape, outputs, freeze=False, size=None, **source)  # type: ignore[arg-type]

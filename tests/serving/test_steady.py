@@ -204,6 +204,7 @@ Watcher.spawn_process = spawn
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("command", "signum"),
     [

@@ -234,7 +234,7 @@ REFUSED = {
     "few": (["mine", "--data", "few.csv", "--target", "churned"], 4, "10 is the least"),
     "gaps": (["mine", "--data", "rows.csv", "--target", "city"], 4, "the target 'city' is missing in"),
     "every row": (["mine", "--data", "rows.csv", "--target", "customer"], 4, "hardly two rows a class"),
-    "latin": (["mine", "--data", "latin.csv", "--target", "churned"], 4, "cannot read"),
+    "latin": (["mine", "--data", "latin.csv", "--target", "churned"], 4, "latin.csv, line 2: it is not UTF-8"),
 }
 
 

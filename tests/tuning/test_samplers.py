@@ -169,6 +169,10 @@ class TestNsga2(SamplerContract):
 class TestNsga3(SamplerContract):
     sampler = "nsga3"
 
+    @pytest.mark.slow
+    def test_another_seed_tries_others(self) -> None:
+        super().test_another_seed_tries_others()
+
 
 class TestBruteForce(SamplerContract):
     sampler = "brute_force"

@@ -22,6 +22,7 @@ from runcard.card.schema import Card
 from runcard.card.sections.sweep import ENUMERATING, Sweep
 from runcard.card.space import Dimension
 from runcard.card.values import Template
+from runcard.card.versions import read_as_before
 from runcard.errors import CardError, Mistake, RunError
 from runcard.leaves import flatten
 
@@ -69,7 +70,9 @@ class Plan:
         point = self.applying(values)
         groups = tuple(choice_of(key.key, point) for key in self.space if key.key in GROUPS)
         tried = [_typed(key, value) for key, value in point.items() if key not in GROUPS]
-        return judge(self.templates[groups].with_values([_typed("report", False), *self.fixed, *tried]))
+        composed = self.templates[groups].with_values([_typed("report", False), *self.fixed, *tried])
+        read_as_before(composed.values)
+        return judge(composed)
 
     def applying(self, values: Mapping[str, Any]) -> Point:
         """A point without the keys whose condition it does not meet, in the order of the space."""

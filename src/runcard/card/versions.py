@@ -12,6 +12,8 @@ from runcard.errors import CardError, Mistake
 
 log = logging.getLogger("runcard")
 
+TABLE = "runcard.data.table.Table"
+
 
 def _from_1(values: dict[str, Any]) -> str:
     trainer = values.get("trainer")
@@ -52,4 +54,16 @@ def brought_up(values: dict[str, Any], where: str) -> dict[str, Any]:
         log.info("%s is of version %d: %s", where, version, STEPS[version](values))
         version += 1
         values["version"] = version
+    read_as_before(values)
     return values
+
+
+def read_as_before(values: dict[str, Any]) -> None:
+    """Let a saved card from before ``data.ragged`` read its rows as they were read then: what a line lacks is missing.
+
+    Args:
+        values: The card's; changed here.
+    """
+    data = values.get("data")
+    if isinstance(data, dict) and data.get("_target_") == TABLE:
+        data.setdefault("ragged", "fill")

@@ -107,14 +107,14 @@ def answer_file(what: Answering, rows: str, output: Path, *, shown: bool) -> tup
     from runcard.data.answers import Unusual, answers_frame
     from runcard.data.output import check_output, writing_frames
     from runcard.data.reading.batches import batch_rows, read_batches
-    from runcard.data.reading.frames import reading_of
+    from runcard.data.reading.layout import Reading
     from runcard.data.values import as_written, columns_of
 
     check_output(output)
     _check_apart(what, rows, output)
     signature, unusual = what.signature, Unusual(what.signature)
     size = batch_rows(what.transforms.input_shape(signature))
-    batches = read_batches(rows, as_written(signature), size, **reading_of(what.data))
+    batches = read_batches(rows, as_written(signature), size, Reading.of(what.data))
     with contextlib.closing(batches), _progress(rows, shown=shown) as move, writing_frames(output) as write:
         for frame in batches:
             columns = columns_of(frame, signature, before=unusual.rows)

@@ -7,7 +7,7 @@ import json
 import os
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import polars as pl
@@ -15,7 +15,8 @@ import polars as pl
 from runcard.card.spelling import nearest
 from runcard.data.leaks import give_away
 from runcard.data.looks import Look, look_at
-from runcard.data.reading.frames import CSV, NULL_VALUES, column_names, read_frame
+from runcard.data.reading.frames import CSV, column_names, read_frame
+from runcard.data.reading.layout import NULL_VALUES, Reading
 from runcard.data.table import settle_task
 from runcard.data.values import text_values
 from runcard.errors import CardError, DataError
@@ -80,15 +81,16 @@ def survey(path: str, target: str | None) -> Survey:
     """
     path = path if "://" in path else os.path.abspath(Path(path).expanduser())
     separator = guess_separator(path)
-    _check_target(path, column_names(path, separator=separator), target)
+    reading = Reading(separator)
+    _check_target(path, column_names(path, reading), target)
     assert target is not None
-    frame = read_frame(path, separator=separator)
+    frame = read_frame(path, reading)
     if not frame.height:
         raise DataError(f"{path} has a header and no rows")
     marks = _marks(frame, target)
     nulls = (*NULL_VALUES, *marks)
     if marks:
-        frame = read_frame(path, separator=separator, null_values=nulls)
+        frame = read_frame(path, replace(reading, null_values=nulls))
     said = f"{', '.join(map(repr, marks))} among numbers is read as missing; data.null_values says so"
     truth = _truth(frame[target])
     looks = {column.name: look_at(column) for column in frame.drop(target)}

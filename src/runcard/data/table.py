@@ -11,6 +11,7 @@ import polars as pl
 
 from runcard.card.spelling import suggest
 from runcard.data.reading.frames import column_names, read_frame
+from runcard.data.reading.layout import Reading
 from runcard.data.signature import Array, Kind, Rows, TaskName, TaskOrAuto
 from runcard.data.truth import checked_classes, checked_numbers
 from runcard.data.values import is_plain, number_values, text_values, values_of
@@ -35,15 +36,22 @@ class Table:
         kinds: Column → kind, for those not to be guessed.
         separator: Between the fields of a CSV, one character.
         null_values: Texts of a CSV that mean missing.
+        encoding: Of a CSV that is not UTF-8, as Python names it; ``auto``: such a file is refused.
+        ragged: What becomes of a line of a CSV that lacks its last fields: ``refuse``, or ``fill``: they are missing.
     """
 
     def __init__(
-        self, path: str, kinds: Mapping[str, KindOrIgnore], separator: str, null_values: Sequence[str]
+        self,
+        path: str,
+        kinds: Mapping[str, KindOrIgnore],
+        separator: str,
+        null_values: Sequence[str],
+        encoding: str = "auto",
+        ragged: Literal["refuse", "fill"] = "refuse",
     ) -> None:
         self.path = path
         self.kinds = dict(kinds)
-        self.separator = separator
-        self.null_values = list(null_values)
+        self.reading = Reading(separator, tuple(null_values), encoding, ragged)
 
     def check_columns(self, target: str) -> None:
         """Compare what the card names with the file's header.
@@ -52,7 +60,7 @@ class Table:
             CardError: If the target or a column of ``kinds`` is not there; it holds every mistake.
             DataError: If the file is missing, empty or unreadable.
         """
-        compare_columns(column_names(self.path, separator=self.separator), target, self.kinds, self.path)
+        compare_columns(column_names(self.path, self.reading), target, self.kinds, self.path)
 
     def read(self, target: str, task: TaskOrAuto) -> Rows:
         """All rows.
@@ -82,7 +90,7 @@ class Table:
 
     def _frame(self) -> pl.DataFrame:
         texts = [name for name, kind in self.kinds.items() if kind in ("category", "text")]
-        return read_frame(self.path, separator=self.separator, null_values=self.null_values, texts=texts)
+        return read_frame(self.path, self.reading, texts=texts)
 
     def _fingerprint(self) -> str:
         if "://" in self.path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import secrets
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,8 @@ import polars as pl
 
 from runcard.data.answers import answers_frame
 from runcard.data.fields import missing
-from runcard.data.reading.frames import read_csv_text, reading_of
+from runcard.data.reading.frames import read_csv_text
+from runcard.data.reading.layout import Reading
 from runcard.data.signature import Array, Columns, surprises
 from runcard.data.values import as_written, columns_of
 from runcard.errors import DataError
@@ -39,7 +41,8 @@ class Batch:
     def __init__(self, predictor: Predictor) -> None:
         self._predictor = predictor
         self._bundle = predictor.bundle
-        self._reading = reading_of(predictor.bundle.card["data"])
+        # Whoever sends a body can send UTF-8.
+        self._reading = replace(Reading.of(predictor.bundle.card["data"]), encoding="auto")
         self._forms: Mapping[bytes, Callable[[bytes | bytearray], Answer]] = {
             JSON: self._json,
             b"": self._json,
@@ -79,12 +82,12 @@ class Batch:
     def _csv(self, body: bytes | bytearray) -> Answer:
         self._weigh(body)
         texts = as_written(self._bundle.signature)
-        frame = read_csv_text(bytes(body), texts=texts, **self._reading)
+        frame = read_csv_text(bytes(body), self._reading, texts=texts)
         return self._answered(frame, CSV, csv_of)
 
     def _weigh(self, body: bytes | bytearray) -> None:
         """Refuse what would take much more memory or time than its length tells."""
-        between = ord(self._reading.get("separator", ","))
+        between = ord(self._reading.separator)
         head = body.count(between, 0, body.find(b"\n") if b"\n" in body else None)
         cells = counted(body, {between: 1, ord("\n"): 1}, MOST_CELLS)
         if head > MOST_COLUMNS + len(self._bundle.signature.features):

@@ -4,10 +4,22 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, StringConstraints, Tag
+from pydantic import AfterValidator, Discriminator, Field, StringConstraints, Tag
+from pydantic_core import PydanticCustomError
 
 from runcard.card.sections.parts import OWN, SHIPPED, Fraction, OwnPart, Part, Positive, Section, Text, kind_of_part
 
+
+def _check_encoding(name: str) -> str:
+    """Refuse what Python cannot read a text with."""
+    try:
+        b"".decode(name)
+    except LookupError:
+        raise PydanticCustomError("encoding", "auto or an encoding that Python knows, such as cp1252") from None
+    return name
+
+
+Encoding = Annotated[str, AfterValidator(lambda name: name if name == "auto" else _check_encoding(name))]
 ColumnKind = Literal["number", "category", "boolean", "text", "ignore"]
 
 
@@ -80,6 +92,10 @@ class TableData(Data):
     """Between the fields of a CSV, one character; ignored for Parquet."""
     null_values: tuple[str, ...]
     """Texts of a CSV that mean missing."""
+    encoding: Encoding = "auto"
+    """Of a CSV that is not UTF-8, such as cp1252; auto: UTF-8, UTF-16 where the file shows it, or it is refused."""
+    ragged: Literal["refuse", "fill"] = "refuse"
+    """A line of a CSV that lacks its last fields: refused, or what it lacks is missing."""
 
     @property
     def texts(self) -> tuple[str, ...]:

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import polars as pl
 
-from runcard.data.reading.frames import CSV, NULL_VALUES, checked_kind, csv_settings, read_frame, readable
+from runcard.data.reading.frames import CSV, checked_kind, csv_source, is_remote, read_frame, readable
+from runcard.data.reading.layout import PLAIN, Reading
+from runcard.data.reading.tables import table_batches
 from runcard.data.transforms import rows_at_once
 
 # Of a batch: as many times what a network answers at once, and at most so many numbers (8 MB) where that is more.
@@ -32,9 +34,7 @@ def read_batches(
     path: str | Path,
     names: Sequence[str],
     rows: int,
-    *,
-    separator: str = ",",
-    null_values: Sequence[str] = NULL_VALUES,
+    reading: Reading = PLAIN,
 ) -> Generator[pl.DataFrame, None, None]:
     """Read some columns of a file of rows, of a CSV as they are written.
 
@@ -44,20 +44,25 @@ def read_batches(
         path: As for ``read_frame``.
         names: The columns; those that are not there are passed over.
         rows: Of a batch, 1 or more; the last has fewer. Of a file without rows there is one batch without any.
-        separator: As for ``read_frame``.
-        null_values: As for ``read_frame``.
+        reading: How a CSV is to be read.
 
     Raises:
         DataError: If the file is missing, empty, of another format, or damaged.
     """
     with readable(path):
         kind = checked_kind(path)
-        if kind == ".json" or "://" in str(path):
-            frame = read_frame(path, separator=separator, null_values=null_values, texts=names)
+        if kind == ".json" or is_remote(path):
+            frame = read_frame(path, reading, texts=names)
             frame = frame.select(name for name in names if name in frame.columns)
             yield from _even(frame.clear(), frame.iter_slices(rows), rows)
             return
-        table = _scanned(path, kind, separator, null_values)
+        if kind in CSV:
+            source, layout, reading = csv_source(path, reading, kind)
+            chosen = [name for name in names if name in layout.names]
+            frames = (frame.select(chosen) for frame in table_batches(source, layout, reading, rows))
+            yield from _even(pl.DataFrame(schema=dict.fromkeys(chosen, pl.String)), frames, rows)
+            return
+        table = _scanned(path, kind)
         schema = table.collect_schema()
         table = table.select(name for name in names if name in schema)
         empty = pl.DataFrame(schema=table.collect_schema())
@@ -68,7 +73,7 @@ def expected_rows(path: str | Path) -> int | None:
     """How many rows a file holds, or of a text file about how many; None where that cannot be told quickly."""
     with readable(path):
         kind = checked_kind(path)
-        if kind == ".json" or "://" in str(path):
+        if kind == ".json" or is_remote(path):
             return None
         if kind == ".parquet":
             return int(pl.scan_parquet(path, glob=False).select(pl.len()).collect().item())
@@ -79,11 +84,9 @@ def expected_rows(path: str | Path) -> int | None:
         return lines * Path(path).stat().st_size // max(len(sample), 1) or None
 
 
-def _scanned(path: str | Path, kind: str, separator: str, null_values: Sequence[str]) -> pl.LazyFrame:
+def _scanned(path: str | Path, kind: str) -> pl.LazyFrame:
     if kind == ".parquet":
         return pl.scan_parquet(path, glob=False)
-    if kind in CSV:
-        return pl.scan_csv(path, **csv_settings(path, separator, null_values))
     # All rows decide of what type a column is; the batches are then read as that.
     return pl.scan_ndjson(path, schema=pl.scan_ndjson(path, infer_schema_length=None).collect_schema())
 

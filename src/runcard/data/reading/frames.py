@@ -4,27 +4,28 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from runcard.data.reading.layout import PLAIN, Layout, Reading, Source, find_layout
 from runcard.data.reading.parquet import UNREADABLE, read_parquet, said_first
+from runcard.data.reading.tables import read_table
 from runcard.errors import DataError
 from runcard.regular import open_regular
 
-NULL_VALUES = ("", "NA", "N/A", "NaN", "nan", "null", "NULL")
-TABLE = "runcard.data.table.Table"  # the class that reads a file of a card
 CSV = (".csv", ".tsv", ".txt")
 
 
-def column_names(path: str | Path, *, separator: str = ",") -> list[str]:
+def column_names(path: str | Path, reading: Reading = PLAIN) -> list[str]:
     """The header of a file of rows; of a CSV or Parquet file nothing else is read.
 
     Args:
         path: As for ``read_frame``.
-        separator: Between the fields of a CSV.
+        reading: How a CSV is to be read.
 
     Raises:
         DataError: If the file is missing, empty, of another format, or damaged.
@@ -35,23 +36,17 @@ def column_names(path: str | Path, *, separator: str = ",") -> list[str]:
             return list(pl.read_parquet_schema(path))
         if kind not in CSV:
             return read_frame(path).columns
-        names: list[str] = csv_settings(path, separator, ())["new_columns"]
-        return names
+        if is_remote(path):
+            return _remote_names(path, _of_ending(reading, kind))
+        return list(find_layout(Source(Path(path), str(path)), _of_ending(reading, kind)).names)
 
 
-def read_frame(
-    path: str | Path,
-    *,
-    separator: str = ",",
-    null_values: Sequence[str] = NULL_VALUES,
-    texts: Collection[str] = (),
-) -> pl.DataFrame:
+def read_frame(path: str | Path, reading: Reading = PLAIN, *, texts: Collection[str] = ()) -> pl.DataFrame:
     """Read a file of rows.
 
     Args:
         path: A ``.csv``, ``.tsv``, ``.txt``, ``.parquet``, ``.json`` or ``.ndjson`` file.
-        separator: Between the fields of a CSV; a ``.tsv`` is read with tabs in any case.
-        null_values: Texts of a CSV that mean missing.
+        reading: How a CSV is to be read; a ``.tsv`` has tabs in any case.
         texts: Columns of a CSV to leave as they are written, whatever they look like: 01067 is no 1067.
 
     Raises:
@@ -65,16 +60,10 @@ def read_frame(
             return pl.read_json(path, infer_schema_length=None)
         if kind not in CSV:
             return pl.read_ndjson(path, infer_schema_length=None)
-        return _guessed(pl.read_csv(path, **csv_settings(path, separator, null_values)), texts)
+        return _guessed(_read_csv(path, _of_ending(reading, kind)), texts)
 
 
-def read_csv_text(
-    content: bytes,
-    *,
-    separator: str = ",",
-    null_values: Sequence[str] = NULL_VALUES,
-    texts: Collection[str] = (),
-) -> pl.DataFrame:
+def read_csv_text(content: bytes, reading: Reading = PLAIN, *, texts: Collection[str] = ()) -> pl.DataFrame:
     """Read the content of a CSV file as ``read_frame`` reads the file.
 
     Raises:
@@ -83,44 +72,41 @@ def read_csv_text(
     if not content:
         raise DataError("the CSV is empty")
     with readable("the CSV"):
-        return _guessed(pl.read_csv(content, **csv_settings(content, separator, null_values)), texts)
+        return _guessed(read_table(Source(content, "the CSV"), reading), texts)
 
 
-def reading_of(data: Mapping[str, Any]) -> dict[str, Any]:
-    """How rows to answer are read: as the section ``data`` of a card had its own file read, for ``read_frame``.
-
-    Args:
-        data: The section as plain values.
-    """
-    if data.get("_target_") != TABLE:
-        return {}
-    return {name: data[name] for name in ("separator", "null_values") if name in data}
+def csv_source(path: str | Path, reading: Reading, kind: str) -> tuple[Source, Layout, Reading]:
+    """A CSV on this machine, how it is written, and how it is to be read."""
+    source, reading = Source(Path(path), str(path)), _of_ending(reading, kind)
+    return source, find_layout(source, reading), reading
 
 
-def csv_settings(source: str | Path | bytes, separator: str, null_values: Sequence[str]) -> dict[str, Any]:
-    """How polars is to read a CSV, for ``read_csv`` and ``scan_csv``: with the header's own names, and as texts.
+def is_remote(path: str | Path) -> bool:
+    """Whether a file is not on this machine: polars fetches it."""
+    return "://" in str(path)
 
-    polars' own guess reads either a sample, and then fails or drops what comes later, or all rows, which takes it
-    20 times as long.
 
-    Args:
-        source: The file, or its content.
-        separator: As for ``read_frame``.
-        null_values: As for ``read_frame``.
+def _of_ending(reading: Reading, kind: str) -> Reading:
+    return replace(reading, separator="\t") if kind == ".tsv" else reading
 
-    Raises:
-        DataError: If a column is there twice.
-    """
-    tab = not isinstance(source, bytes) and Path(source).suffix.lower() == ".tsv"
-    settings: dict[str, Any] = {"separator": "\t" if tab else separator, "infer_schema_length": 0, "glob": False}
-    # As a row of texts: polars renames what stands twice in a header, and judges what stands below it.
-    first = pl.read_csv(source, n_rows=1, has_header=False, truncate_ragged_lines=True, **settings)
+
+def _read_csv(path: str | Path, reading: Reading) -> pl.DataFrame:
+    if not is_remote(path):
+        return read_table(Source(Path(path), str(path)), reading)
+    names = _remote_names(path, reading)
+    nulls = list(reading.null_values)
+    return pl.read_csv(path, separator=reading.separator, infer_schema_length=0, null_values=nulls, new_columns=names)
+
+
+def _remote_names(path: str | Path, reading: Reading) -> list[str]:
+    """As a row of texts: polars renames what stands twice in a header."""
+    settings: dict[str, Any] = {"separator": reading.separator, "infer_schema_length": 0}
+    first = pl.read_csv(path, n_rows=1, has_header=False, truncate_ragged_lines=True, **settings)
     names = [name or "" for name in first.row(0)]
     doubled = sorted({name for name in names if names.count(name) > 1})
     if doubled:
-        what = "the CSV" if isinstance(source, bytes) else source
-        raise DataError(f"{what} has a column twice: {', '.join(map(repr, doubled))}")
-    return settings | {"null_values": list(null_values), "new_columns": names}
+        raise DataError(f"{path} has a column twice: {', '.join(map(repr, doubled))}")
+    return names
 
 
 def _guessed(frame: pl.DataFrame, texts: Collection[str]) -> pl.DataFrame:
