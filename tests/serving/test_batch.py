@@ -250,7 +250,7 @@ def test_a_text_that_many_rows_name_is_not_read_for_each(column: pl.Series, tabl
     table = pl.DataFrame({name: values * len(column) for name, values in COLUMNS.items()}).with_columns(column)
     content = arrow(table)
     assert len(content) < 2_000_000
-    with pytest.raises(RefusedError, match="the texts of all rows are longer than 32 MiB together") as caught:
+    with pytest.raises(RefusedError, match="the texts of all rows are longer than 16 MiB together") as caught:
         sent(predictor_of(table_made), content, ARROW)
     assert caught.value.status == 413
 
@@ -311,6 +311,6 @@ def test_a_long_text_that_all_rows_name_is_not_written_out(field: str, table_mad
     body = arrow(pl.DataFrame(plain | {field: listed}))
     assert len(body) < 5_000_000
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    with pytest.raises(RefusedError, match="longer than 32 MiB together"):
+    with pytest.raises(RefusedError, match="longer than 16 MiB together"):
         sent(predictor_of(table_made), body, ARROW)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100 * 1024

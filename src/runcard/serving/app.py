@@ -20,6 +20,8 @@ from runcard.serving.reading import Requests
 LONG_BODY, LONG_S = 16 * 1024, 0.002
 # Beside the requests, not one after the other: NumPy and ONNX Runtime let others run while they compute.
 LONG_AT_ONCE = 2
+# Of bodies of so many bytes one at a time: as values they take four times their length, and Python's lock.
+HEAVY_BODY = 2**19
 METRICS_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -40,6 +42,7 @@ class App:
         self._meter = meter
         self._long_body = LONG_BODY if seconds < LONG_S else 0
         self._pool = ThreadPoolExecutor(LONG_AT_ONCE)
+        self._heavy = asyncio.Lock()
         # Whole rows make good examples.
         rows = sorted(map(dict, predictor.bundle.rows), key=lambda row: sum(value is None for value in row.values()))
         described = Answer(encoded(openapi(predictor, rows, token=token)))
@@ -66,12 +69,27 @@ class App:
                 return compute(asked)
             try:
                 async with asyncio.timeout(self._timeout_s):
-                    return await asyncio.get_running_loop().run_in_executor(self._pool, compute, asked)
+                    return await self._beside(compute, asked)
             except TimeoutError:
                 message = f"this took longer than {self._timeout_s:g} s; send fewer rows at once, or try again"
                 raise RefusedError(503, message, headers=((b"retry-after", b"1"),)) from None
 
         return route
+
+    async def _beside(self, compute: Callable[[Asked], Answer], asked: Asked) -> Answer:
+        """Compute in a thread; what is heavy when no other such thread computes any more, also for nobody."""
+        heavy = len(asked.body) > HEAVY_BODY
+        if heavy:
+            await self._heavy.acquire()
+        computed = asyncio.get_running_loop().run_in_executor(self._pool, compute, asked)
+        if heavy:
+            computed.add_done_callback(lambda _: self._heavy.release())
+        try:
+            return await asyncio.shield(computed)
+        finally:
+            del (
+                computed
+            )  # what it was refused for would hold it, and it that: both, with the body, until garbage is looked for
 
     async def _metrics(self, asked: Asked) -> Answer:
         return Answer(await asyncio.to_thread(self._meter.text), kind=METRICS_TYPE)

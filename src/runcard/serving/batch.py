@@ -28,7 +28,7 @@ FEW = 10  # rows that a warning names
 # Cells of a CSV; as values they take ten times the memory that they may take as text.
 MOST_CELLS, MOST_COLUMNS = 2_000_000, 1_000
 # Bytes of an Arrow stream's texts when each row has its own: many rows may name one long text.
-MOST_TEXT = 2**25
+MOST_TEXT = 2**24
 
 
 class Batch:
@@ -60,7 +60,7 @@ class Batch:
         if form is None:
             raise RefusedError(415, f"send columns as {TYPES}, and say so by content-type")
         try:
-            return form(asked.body)
+            return form(_taken(asked))
         except DataError as error:
             raise RefusedError(400, error.without_values()) from None
 
@@ -81,8 +81,8 @@ class Batch:
 
     def _csv(self, body: bytes | bytearray) -> Answer:
         self._weigh(body)
-        texts = as_written(self._bundle.signature)
-        frame = read_csv_text(bytes(body), self._reading, texts=texts)
+        content, body = bytes(body), b""
+        frame = read_csv_text(content, self._reading, texts=as_written(self._bundle.signature))
         return self._answered(frame, CSV, csv_of)
 
     def _weigh(self, body: bytes | bytearray) -> None:
@@ -97,8 +97,9 @@ class Batch:
 
     def _arrow(self, body: bytes | bytearray) -> Answer:
         check_stream(body, self._predictor.max_rows)
+        stream, body = io.BytesIO(body), b""
         try:
-            frame = pl.read_ipc_stream(io.BytesIO(body))
+            frame = pl.read_ipc_stream(stream)
         except (Exception, pl.exceptions.PanicException) as error:  # polars lets through what its parts stumble over
             raise RefusedError(400, "the body is no Arrow stream that can be read") from error
         self._measure(frame)
@@ -153,6 +154,12 @@ class Batch:
             said[rows] += np.where(said[rows] == "", name, ", " + name).astype(object)
         found: list[str] = said.tolist()
         return found
+
+
+def _taken(asked: Asked) -> bytes | bytearray:
+    """The body of a request, which it no longer holds: a copy of a long one is enough."""
+    body, asked.body = asked.body, b""
+    return body
 
 
 def _bytes_of(column: pl.Series) -> int:

@@ -9,8 +9,9 @@ from runcard.serving.http import Asked, Receive, RefusedError
 # A body that is too long is still taken in, and thrown away, up to so many times the limit: who is answered while he
 # sends hears of a broken connection, and not of the reason.
 THROWN_AWAY = 16
-# So many of the longest bodies may be on their way at once; what comes in one piece, as short ones do, does not count.
-LONG_AT_ONCE = 4
+# So many of the longest bodies may be on their way or wait for their answer; what comes in one piece, as short ones do,
+# does not count.
+LONG_AT_ONCE = 1.5
 CLOSE = ((b"connection", b"close"),)
 
 
@@ -29,7 +30,7 @@ class Bodies:
         self._held = 0
 
     async def read(self, asked: Asked, receive: Receive) -> bytes | bytearray | None:
-        """The whole body; None: the client went away.
+        """The whole body, counted until it is released; None: the client went away.
 
         Raises:
             RefusedError: If it is too long (413), too slow (408), packed (415), or one of too many (429).
@@ -42,7 +43,7 @@ class Bodies:
             return None
         body: bytes = message.get("body", b"")
         if message.get("more_body"):
-            return await self._in_time(body, receive)
+            return await self._in_time(asked, body, receive)
         if len(body) > self._limit:
             raise self._too_long()
         return body
@@ -55,23 +56,25 @@ class Bodies:
         if length > self._limit * (1 if waits else THROWN_AWAY):
             raise self._too_long()
 
-    async def _in_time(self, body: bytes, receive: Receive) -> bytearray | None:
-        held = [0]
+    def release(self, asked: Asked) -> None:
+        """A request is over, and nobody holds its body any more."""
+        self._held -= asked.held
+        asked.held = 0
+
+    async def _in_time(self, asked: Asked, body: bytes, receive: Receive) -> bytearray | None:
         try:
             async with asyncio.timeout(self._timeout_s):
-                return await self._rest(body, receive, held)
+                return await self._rest(asked, body, receive)
         except TimeoutError:
             raise RefusedError(408, f"the body did not come within {self._timeout_s:g} s", headers=CLOSE) from None
-        finally:
-            self._held -= held[0]
 
-    async def _rest(self, first: bytes, receive: Receive, held: list[int]) -> bytearray | None:
-        """What comes after the first part, with it; ``held`` tells how much of it was kept, however this ends."""
+    async def _rest(self, asked: Asked, first: bytes, receive: Receive) -> bytearray | None:
+        """What comes after the first part, with it."""
         body, length, part, more = bytearray(), 0, first, True
         while True:
             length += len(part)
             if length <= self._limit:
-                self._hold(len(part), held)
+                self._hold(len(part), asked)
                 body += part
             elif length > THROWN_AWAY * self._limit:
                 break
@@ -85,9 +88,9 @@ class Bodies:
             raise self._too_long()
         return body  # as it is: to copy a long one would keep all others waiting
 
-    def _hold(self, count: int, held: list[int]) -> None:
+    def _hold(self, count: int, asked: Asked) -> None:
         self._held += count
-        held[0] += count
+        asked.held += count
         if self._held > LONG_AT_ONCE * self._limit:
             raise RefusedError(429, "too many long bodies at once; try again", headers=((b"retry-after", b"1"), *CLOSE))
 

@@ -97,10 +97,16 @@ class Guard:
         """The answer; None: the client is gone."""
         self._access.check(asked.headers, scope.get("client"))
         route = self._route(asked)
-        body = await self._bodies.read(asked, receive)
-        if body is None:
-            return None
-        asked.body = body
+        try:
+            body = await self._bodies.read(asked, receive)
+            if body is None:
+                return None
+            asked.body = body
+            return await self._computed(route, asked)
+        finally:
+            self._bodies.release(asked)
+
+    async def _computed(self, route: Route, asked: Asked) -> Answer:
         if self._running + self._sending >= self._most:
             CONNECTIONS.end_stalled()
             raise _too_many()

@@ -29,12 +29,14 @@ class Asked:
         path: Without the query.
         headers: By their names in lower case; of several of a name the last one.
         body: All of it.
+        held: Bytes of it that are counted among those of all requests.
     """
 
     method: str
     path: str
     headers: Mapping[bytes, bytes]
     body: bytes | bytearray = b""
+    held: int = 0
 
     def kind(self, name: bytes = b"content-type") -> bytes:
         """A content type without its parameters, in lower case; empty if it is not given."""

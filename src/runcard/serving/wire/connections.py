@@ -15,7 +15,7 @@ log = logging.getLogger("runcard.serving")
 # Files that a worker has open beside its connections, and some to spare.
 OTHER_FILES = 200
 # Of answers that their clients have not taken yet, in all, bytes; one alone may be longer.
-MOST_UNSENT = 2**25
+MOST_UNSENT = 2**24
 SHORT = 2**16
 # Seconds for which a client may take nothing of an answer before it may have to go for somebody else's.
 STALLED_S = 5.0
