@@ -170,7 +170,7 @@ def test_what_is_refused_with_its_line(text: str | bytes, says: str) -> None:
 
 def test_cells_are_not_repeated_to_strangers() -> None:
     with pytest.raises(DataError) as caught:
-        read("a,b,c\nsecret,5\n", Reading(null_values=[""], advice=False))
+        read("a,b,c\nsecret,5\n", Reading(null_values=[""], advice=""))
     assert "secret" not in caught.value.without_values()
     assert "line 2: it has 2 fields, and the header has 3" in caught.value.without_values()
     assert "data.ragged" not in str(caught.value)

@@ -308,3 +308,43 @@ def test_init_waits_for_no_torch(table: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=HANG_S)
     assert done.stdout.splitlines()[-1] == "[]", done.stderr
+
+
+def test_a_file_in_another_encoding_is_read_when_it_is_said(away: Path, command: Command) -> None:
+    frame = customers(200).drop("customer").with_columns(city=pl.col("city").fill_null("Ulm"))
+    (away / "latin.csv").write_bytes(frame.write_csv(separator=";").encode("cp1252"))
+    words = ["init", "mine", "--data", "latin.csv", "--target", "churned"]
+    refused = command(*words)
+    assert refused.code == 4
+    assert "'Köln' as cp1252" in refused.err
+    (advice,) = re.findall(r"say which it is: (--encoding \S+)\.$", refused.err.strip())
+    said = command(*words, *advice.split(), "--json")
+    assert said.code == 0, said.err
+    assert (said.json["data"]["encoding"], said.json["data"]["separator"]) == ("cp1252", ";")
+    os.chdir("mine")
+    fitted = command("fit", *TINY, "--json")
+    assert fitted.code == 0, fitted.err
+    cities = next(one for one in runcard.load_run(fitted.json["run"]).signature.features if one.name == "city")
+    assert cities.categories == ("Bonn", "Köln", "Ulm")
+
+
+def test_lines_that_lack_fields_are_filled_when_it_is_said(away: Path, command: Command) -> None:
+    lines = [f"{number % 7}.5,{'yes' if number % 2 else 'no'},{number % 5}" for number in range(60)]
+    lines[30] = "2.5,no"
+    (away / "rows.csv").write_text("size,kept,note\n" + "\n".join(lines) + "\n")
+    words = ["init", "mine", "--data", "rows.csv", "--target", "kept"]
+    refused = command(*words)
+    assert refused.code == 4
+    assert "rows.csv, line 32: it has 2 fields, and the header has 3" in refused.err
+    (advice,) = re.findall(r"Mend the line; (--ragged \S+) takes", refused.err)
+    assert command(*words, *advice.split()).code == 0
+
+
+@pytest.mark.parametrize("name", ["nope", "rot13", "utf-8\0"])
+def test_an_encoding_that_is_none(name: str, away: Path, command: Command) -> None:
+    customers(60).write_csv("rows.csv")
+    said = command("init", "mine", "--data", "rows.csv", "--target", "churned", "--encoding", name)
+    assert (said.code, "Python knows no" in said.err, Path("mine").exists()) == (2, True, False)
+    words = ["data=table", "data.path=rows.csv", "problem.target=churned"]
+    checked = command("check", *words, f"data.encoding={name.strip(chr(0))}x")
+    assert (checked.code, "must be auto or an encoding that Python knows" in checked.err) == (2, True)

@@ -41,6 +41,8 @@ def started_data(started: Started) -> dict[str, Any]:
             "rows": seen.rows,
             "separator": seen.separator,
             "null_values": list(seen.null_values),
+            "encoding": seen.encoding,
+            "ragged": seen.ragged,
             "target": {"name": seen.truth.name, "task": seen.truth.task, "metric": metric_of(seen)},
             "columns": {name: vars(look) for name, look in seen.looks.items()},
             "notes": list(seen.notes),

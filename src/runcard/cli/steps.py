@@ -42,7 +42,9 @@ def init(arguments: argparse.Namespace) -> Result:
     from runcard.cli.starting import started_data, started_text
     from runcard.starting.project import start
 
-    started = start(arguments.folder, arguments.data, arguments.target)
+    started = start(
+        arguments.folder, arguments.data, arguments.target, encoding=arguments.encoding, ragged=arguments.ragged
+    )
     return Result(started_data(started), started_text(started))
 
 

@@ -28,6 +28,10 @@ def _add_init(parser: argparse.ArgumentParser) -> None:
     rows = "a .csv, .tsv or .parquet file of rows; without it, handwritten digits"
     parser.add_argument("--data", metavar="FILE", help=rows)
     parser.add_argument("--target", metavar="COLUMN", help="with --data: the column to predict")
+    encoding = "with --data: of a CSV that is not UTF-8, such as cp1252"
+    parser.add_argument("--encoding", metavar="NAME", default="auto", help=encoding)
+    ragged = "with --data: whether a line of a CSV that lacks its last fields is refused, or these are missing"
+    parser.add_argument("--ragged", choices=["refuse", "fill"], default="refuse", help=ragged)
 
 
 def _add_card(parser: argparse.ArgumentParser) -> None:

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import polars as pl
 
@@ -16,11 +17,12 @@ from runcard.card.spelling import nearest
 from runcard.data.leaks import give_away
 from runcard.data.looks import Look, look_at
 from runcard.data.reading.frames import CSV, column_names, read_frame
-from runcard.data.reading.layout import NULL_VALUES, Reading
+from runcard.data.reading.layout import NULL_VALUES, PLAIN, SEPARATOR_LINE, Reading, Source, first_lines
 from runcard.data.table import settle_task
 from runcard.data.values import text_values
 from runcard.errors import CardError, DataError
 
+Ragged = Literal["refuse", "fill"]
 SEPARATORS = (",", ";", "\t", "|")
 # A guess looks at so many lines; a header and a few rows tell.
 SNIFFED_LINES = 20
@@ -57,6 +59,8 @@ class Survey:
         looks: Column → what it seems to be, without the target.
         truth: The target.
         notes: What its owner should know of the file as a whole.
+        encoding: As it was given.
+        ragged: As it was given.
     """
 
     path: str
@@ -66,22 +70,27 @@ class Survey:
     looks: dict[str, Look]
     truth: Truth
     notes: tuple[str, ...] = ()
+    encoding: str = "auto"
+    ragged: Ragged = "refuse"
 
 
-def survey(path: str, target: str | None) -> Survey:
+def survey(path: str, target: str | None, *, encoding: str = "auto", ragged: Ragged = "refuse") -> Survey:
     """Look at all rows of a file.
 
     Args:
         path: As ``Table`` reads it.
         target: The column to predict.
+        encoding: As ``Table`` has it.
+        ragged: As ``Table`` has it.
 
     Raises:
         CardError: If no target is named, or one that is not there; it lists the columns.
         DataError: If the file cannot be read, or has no column to learn from.
     """
     path = path if "://" in path else os.path.abspath(Path(path).expanduser())
-    separator = guess_separator(path)
-    reading = Reading(separator)
+    reading = Reading(encoding=encoding, ragged=ragged, advice="init")
+    separator = guess_separator(path, reading)
+    reading = replace(reading, separator=separator)
     _check_target(path, column_names(path, reading), target)
     assert target is not None
     frame = read_frame(path, reading)
@@ -96,19 +105,20 @@ def survey(path: str, target: str | None) -> Survey:
     looks = {column.name: look_at(column) for column in frame.drop(target)}
     _check_columns(path, looks, target)
     looks = give_away(frame, looks, target, truth.task)
-    return Survey(path, frame.height, separator, nulls, looks, truth, (said,) if marks else ())
+    notes = (said,) if marks else ()
+    return Survey(path, frame.height, separator, nulls, looks, truth, notes, encoding, ragged)
 
 
-def guess_separator(path: str) -> str:
+def guess_separator(path: str, reading: Reading = PLAIN) -> str:
     """The character that divides the first lines of a CSV into the same number of fields, and the most."""
     kind = Path(path).suffix.lower()
     if kind == ".tsv":
         return "\t"
     if kind not in CSV or not Path(path).is_file():
         return ","
-    with Path(path).open(encoding="utf-8", errors="replace", newline="") as file:
-        lines = [line for line, _ in zip(file, range(SNIFFED_LINES), strict=False)]
-    return max(SEPARATORS, key=lambda mark: _fields(lines, mark))
+    lines = first_lines(Source(Path(path), path), reading, SNIFFED_LINES)
+    named = SEPARATOR_LINE.match(lines[0]) if lines else None
+    return named[1] if named else max(SEPARATORS, key=lambda mark: _fields(lines, mark))
 
 
 def _fields(lines: Sequence[str], mark: str) -> tuple[bool, int]:

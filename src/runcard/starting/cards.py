@@ -89,6 +89,8 @@ def _data(name: str, survey: Survey) -> str:
         "kinds": Value("", KINDS, below=columns),
         "separator": Value(scalar(survey.separator)),
         "null_values": Value(f"[{', '.join(map(scalar, survey.null_values))}]"),
+        "encoding": Value(scalar(survey.encoding)),
+        "ragged": Value(survey.ragged),
         "batch_size": Value(str(_batch(survey.rows))),
     }
     return adapted("data/table", head, values)

@@ -12,9 +12,9 @@ from runcard import __version__
 from runcard.card import check
 from runcard.card.groups import SCHEMAS, shipped_conf
 from runcard.card.help.editor import write_schemas
-from runcard.card.sections.data import TableData
+from runcard.card.sections.data import TableData, is_encoding
 from runcard.data.dataset import load_dataset
-from runcard.data.survey import Survey, survey
+from runcard.data.survey import Ragged, Survey, survey
 from runcard.errors import CardError
 from runcard.files import write_text
 from runcard.folders import check_free, put_in_place
@@ -47,13 +47,22 @@ class Started:
     survey: Survey | None
 
 
-def start(folder: str, data: str | None = None, target: str | None = None) -> Started:
+def start(
+    folder: str,
+    data: str | None = None,
+    target: str | None = None,
+    *,
+    encoding: str = "auto",
+    ragged: Ragged = "refuse",
+) -> Started:
     """Make a project folder whose card can be fitted at once.
 
     Args:
         folder: Where; its last part is the project's name. There may be an empty folder already.
         data: A file of rows; None: handwritten digits.
         target: The column to predict.
+        encoding: Of a CSV that is not UTF-8, as Python names it.
+        ragged: What becomes of a line of a CSV that lacks its last fields.
 
     Raises:
         CardError: If the name, the folder or the target will not do; nothing was written.
@@ -65,7 +74,9 @@ def start(folder: str, data: str | None = None, target: str | None = None) -> St
     check_free(path)
     if data is None and target is not None:
         raise CardError("--target: names a column of --data, which is not given")
-    found = None if data is None else survey(data, target)
+    if encoding != "auto" and not is_encoding(encoding):
+        raise CardError(f"--encoding: Python knows no {encoding!r}; name one such as cp1252 or shift_jis")
+    found = None if data is None else survey(data, target, encoding=encoding, ragged=ragged)
     files = _files(path.name, package, found)
     with put_in_place(path) as draft:
         for name, text in files.items():

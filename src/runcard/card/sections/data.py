@@ -10,16 +10,22 @@ from pydantic_core import PydanticCustomError
 from runcard.card.sections.parts import OWN, SHIPPED, Fraction, OwnPart, Part, Positive, Section, Text, kind_of_part
 
 
-def _check_encoding(name: str) -> str:
-    """Refuse what Python cannot read a text with."""
+def is_encoding(name: str) -> bool:
+    """Whether Python can read a text with it."""
     try:
-        b"".decode(name)
-    except LookupError:
-        raise PydanticCustomError("encoding", "auto or an encoding that Python knows, such as cp1252") from None
+        "a".encode(name)
+    except (LookupError, ValueError):  # ValueError: a NUL in its name
+        return False
+    return True
+
+
+def _check_encoding(name: str) -> str:
+    if name != "auto" and not is_encoding(name):
+        raise PydanticCustomError("encoding", "auto or an encoding that Python knows, such as cp1252")
     return name
 
 
-Encoding = Annotated[str, AfterValidator(lambda name: name if name == "auto" else _check_encoding(name))]
+Encoding = Annotated[str, AfterValidator(_check_encoding)]
 ColumnKind = Literal["number", "category", "boolean", "text", "ignore"]
 
 

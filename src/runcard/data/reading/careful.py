@@ -101,8 +101,8 @@ def _cure(fields: Sequence[str], width: int, reading: Reading) -> str:
             f"A value that holds {reading.separator!r} must stand in quotes; a column without a name needs an empty "
             "one in the header."
         )
-    fill = "; data.ragged=fill takes what lines lack at their end as missing" if reading.advice else ""
-    return f"Mend the line{fill}."
+    fill = {"card": "data.ragged=fill", "init": "--ragged fill"}.get(reading.advice)
+    return "Mend the line." if fill is None else f"Mend the line; {fill} takes what lines lack at their end as missing."
 
 
 def _said(error: str, where: str) -> str:
@@ -135,5 +135,6 @@ def _other(line: bytes, place: int, where: str, encoding: str, layout: Layout, r
     cell = line[begin : end if end >= 0 else None].strip(b' "\r\n')[:LETTERS]
     read = ", ".join(f"{cell.decode(name, 'replace')!r} as {name}" for name in LIKELY)
     message = f"{where}: it is not {encoding.upper().removesuffix('-SIG')}. {cell!r} would be {read}. "
-    advice = ", or say which it is: data.encoding=cp1252" if reading.advice else ""
+    key = {"card": "data.encoding=cp1252", "init": "--encoding cp1252"}.get(reading.advice)
+    advice = "" if key is None else f", or say which it is: {key}"
     return DataError(f"{message}Save the file as UTF-8{advice}.", f"{cell!r} would be {read}")

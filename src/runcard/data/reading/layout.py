@@ -13,7 +13,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal
 
 from runcard.errors import DataError
 from runcard.regular import open_regular
@@ -42,14 +42,14 @@ class Reading:
         null_values: Texts that mean missing.
         encoding: Of what is not UTF-8, as Python names it; ``auto``: none is guessed.
         ragged: Whether a line that lacks its last fields is refused, or what it lacks is missing.
-        advice: Whether a refusal names the keys of a card that would settle it.
+        advice: Where a refusal may say what would settle it: in a ``card``, in the words of ``init``, or nowhere.
     """
 
     separator: str = ","
     null_values: Sequence[str] = NULL_VALUES
     encoding: str = "auto"
     ragged: str = "refuse"
-    advice: bool = True
+    advice: Literal["card", "init", ""] = "card"
 
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> Reading:
@@ -59,7 +59,7 @@ class Reading:
             data: The section as plain values; of a source that is no file, nothing of it counts.
         """
         named = ("separator", "null_values", "encoding") if "separator" in data else ()
-        return cls(**{name: data[name] for name in named if name in data}, advice=False)
+        return cls(**{name: data[name] for name in named if name in data}, advice="")
 
 
 # With commas, as UTF-8.
@@ -200,6 +200,13 @@ def _is_utf8(head: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return True
+
+
+def first_lines(source: Source, reading: Reading, count: int) -> list[str]:
+    """The beginning of a CSV, to be looked at."""
+    with source.open() as file:
+        head = file.read(HEADS[0])
+    return head.decode(_encoding(head, reading.encoding), "replace").splitlines(keepends=True)[:count]
 
 
 def settled_encoding(source: Source, layout: Layout, reading: Reading) -> str:
