@@ -340,11 +340,11 @@ def test_lines_that_lack_fields_are_filled_when_it_is_said(away: Path, command: 
     assert command(*words, *advice.split()).code == 0
 
 
-@pytest.mark.parametrize("name", ["nope", "rot13", "utf-8\0"])
+@pytest.mark.parametrize("name", ["nope", "rot13"])
 def test_an_encoding_that_is_none(name: str, away: Path, command: Command) -> None:
     customers(60).write_csv("rows.csv")
     said = command("init", "mine", "--data", "rows.csv", "--target", "churned", "--encoding", name)
     assert (said.code, "Python knows no" in said.err, Path("mine").exists()) == (2, True, False)
     words = ["data=table", "data.path=rows.csv", "problem.target=churned"]
-    checked = command("check", *words, f"data.encoding={name.strip(chr(0))}x")
+    checked = command("check", *words, f"data.encoding={name}")
     assert (checked.code, "must be auto or an encoding that Python knows" in checked.err) == (2, True)
