@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -206,6 +207,23 @@ def test_a_refused_permission_is_said(command: Command, monkeypatch: pytest.Monk
     monkeypatch.setattr("runcard.runs.open_run", refused)
     said = command("evaluate", "x")
     finished(said.code, said.out, said.err, 2, "no permission for /closed/folder")
+
+
+@pytest.mark.parametrize("encoding", ["ascii", pytest.param("latin-1", marks=pytest.mark.slow)])
+def test_what_a_terminal_has_no_letter_for_is_escaped(encoding: str, away: Path) -> None:
+    rows = "".join(f"{number}.5,{'abc'[number % 3]},{'yn'[number % 2]}\n" for number in range(60))
+    (away / "rows.csv").write_text(f"größe,дом,y\n{rows}")
+    program = str(Path(sys.executable).with_name("runcard"))
+    for name, more in (("one", []), ("two", ["--json"])):
+        words = [program, "init", name, "--data", "rows.csv", "--target", "y", *more]
+        environment = {**os.environ, "PYTHONIOENCODING": encoding}
+        done = subprocess.run(words, env=environment, capture_output=True, timeout=HANG_S)
+        assert (done.returncode, b"Traceback" in done.stderr) == (0, False), done.stderr
+        text = done.stdout.decode(encoding)
+        if more:
+            assert "дом" in json.loads(text)["data"]["columns"]
+        else:
+            assert "\\u0434\\u043e\\u043c" in text
 
 
 def test_a_full_disk_for_output_is_said() -> None:

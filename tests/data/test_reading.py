@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import os
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import runcard
 from runcard.data.reading import layout, tables
 from runcard.data.reading.batches import read_batches
 from runcard.data.reading.frames import column_names, read_csv_text, read_frame
 from runcard.data.reading.layout import PLAIN, Reading, Source
+from runcard.data.survey import survey
 from runcard.errors import DataError
+from tests.conftest import TINY, Command
 
 BARE = Reading(null_values=[""])
 TEXT = st.text(st.sampled_from("ab1,;\t|\"'\n\r éß\x00#=.-"), max_size=6)
@@ -236,3 +240,56 @@ def test_large_files_in_any_encoding(encoding: str, away: Path, monkeypatch: pyt
     parts = pl.concat(read_batches(away / "rows.csv", ["a", "b"], 11, reading))
     assert parts.equals(read_frame(away / "rows.csv", reading, texts=["a", "b"]))
     assert parts["b"].to_list() == [f"x\n{number}" for number in range(300)]
+
+
+NAMES = ["*", "count", "len", "literal", "index", "row", "part", "prediction", "unusual", "probability_yes", "x", "y"]
+NAMES += [
+    "value",
+    "values",
+    "name",
+    "null",
+    "true",
+    "1",
+    "{}",
+    "%s",
+    "<b>",
+    "a.b",
+    "SELECT",
+    "class",
+    "",
+    " ",
+    "a" * 300,
+]
+
+
+def test_columns_of_any_name(away: Path, command: Command) -> None:
+    """Words of polars, of JSON, of YAML and of our own, each as a feature and as the target."""
+    columns = {name: [f"{(number * 7 + place) % 11}.5" for number in range(60)] for place, name in enumerate(NAMES)}
+    with Path("rows.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([NAMES, *zip(*columns.values(), strict=True)])
+    for target in ("*", "count"):
+        words = ["data=table", "data.path=rows.csv", f"problem.target='{target}'", "model=linear", *TINY]
+        run = runcard.fit(runcard.load_card(words))
+        assert [feature.name for feature in run.signature.features] == [name for name in NAMES if name != target]
+        for output in ("answers.csv", "answers.parquet"):
+            assert command("predict", str(run.path), "rows.csv", "-o", output).code == 0
+        assert survey("rows.csv", target).looks.keys() == set(NAMES) - {target}
+
+
+def test_a_name_that_polars_takes_for_a_pattern(away: Path, command: Command) -> None:
+    (away / "rows.csv").write_text("^a.*$,b,y\n" + "1,2,x\n2,3,z\n" * 10)
+    for words in (["fit", "data=table", "data.path=rows.csv", "problem.target=y"], ["init", "p", "--data", "rows.csv"]):
+        said = command(*words)
+        assert (said.code, "'^a.*$': polars takes a name from ^ to $ for a pattern" in said.err) == (4, True), said.err
+    assert read_frame("rows.csv").columns == ["^a.*$", "b", "y"]
+
+
+def test_a_name_of_a_file_that_is_no_text(away: Path, command: Command) -> None:
+    folder = os.fsdecode(b"gr\xf6")
+    (away / folder).mkdir()
+    (away / folder / "rows.csv").write_text("a,y\n" + "1,x\n2,z\n" * 10)
+    said = command("init", "p", "--data", f"{folder}/rows.csv", "--target", "y")
+    assert (said.code, "has a name in it that is not UTF-8: rename it" in said.err) == (4, True)
+    os.chdir(folder)
+    said = command("fit", "data=table", "data.path=rows.csv", "problem.target=y")
+    assert (said.code, "a fault in Runcard" in said.err) == (4, False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import errno
+import io
 import json
 import math
 import os
@@ -34,6 +35,7 @@ COMPLETION = ("-sc", "--shell-completion")
 def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and leave the process."""
     words = list(sys.argv[1:] if argv is None else argv)
+    _escape_what_cannot_be_shown()
     try:
         with _signals():
             code = run(words)
@@ -84,7 +86,7 @@ def run(words: Sequence[str]) -> int:
         return _ours(error, words)
     print(result.text, file=sys.stderr if arguments.json else sys.stdout)
     if arguments.json:
-        print(_as_json(result.data))
+        print(_as_json(result.data, sys.stdout.encoding))
     return result.exit_code
 
 
@@ -94,9 +96,21 @@ def _ours(error: Exception, words: Sequence[str]) -> int:
     return _failed(error, 1, text, words)
 
 
-def _as_json(content: Any) -> str:
-    """One line; half a character, which a file's name may hold, is written as an escape."""
-    return json.dumps(content, ensure_ascii=False).encode("utf-8", "backslashreplace").decode()
+def _escape_what_cannot_be_shown() -> None:
+    """Let a letter that stdout or stderr has no code for be written as an escape, and not end the command."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _as_json(content: Any, encoding: str | None) -> str:
+    """One line; what the stream has no code for, as half a character that a file's name may hold, is JSON's escape."""
+    text = json.dumps(content, ensure_ascii=False)
+    try:
+        text.encode(encoding or "utf-8")
+    except UnicodeEncodeError:
+        return json.dumps(content)
+    return text
 
 
 def _parse(words: list[str]) -> tuple[Verb, argparse.Namespace]:
@@ -188,7 +202,7 @@ def _failed(error: BaseException, code: int, text: str, words: Sequence[str]) ->
         content: dict[str, Any] = {"kind": type(error).__name__, "message": text, "exit_code": code}
         if isinstance(error, CardError):
             content["mistakes"] = [vars(mistake) for mistake in error.mistakes]
-        print(hidden(_as_json({"error": content})))
+        print(hidden(_as_json({"error": content}, sys.stdout.encoding)))
     return code
 
 

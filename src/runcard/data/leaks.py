@@ -27,7 +27,7 @@ def give_away(frame: pl.DataFrame, looks: Mapping[str, Look], target: str, task:
         target: The column to predict.
         task: ``classification`` or ``regression``.
     """
-    frame = frame.filter(pl.col(target).is_not_null()) if frame.height else frame
+    frame = frame.filter(frame[target].is_not_null()) if frame.height else frame
     tells = _tells_class if task == "classification" else _tells_number
     found = dict(looks)
     for name, look in looks.items():
@@ -67,7 +67,7 @@ def _ranked_alike(pairs: pl.DataFrame) -> bool:
 
 
 def _most(truth: pl.Series) -> int:
-    return int(truth.value_counts()["count"].max())  # type: ignore[arg-type]
+    return int(truth.alias("").value_counts(name="count")["count"].max())  # type: ignore[arg-type]
 
 
 def _wrong(column: pl.Series, truth: pl.Series) -> int:

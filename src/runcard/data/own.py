@@ -11,7 +11,7 @@ import polars as pl
 from runcard.data.arrays import KINDS, LARGEST
 from runcard.data.signature import FORMS, Array, Kind, Rows, TaskOrAuto
 from runcard.data.table import KindOrIgnore, chosen_kinds, compare_columns, features_of, truth_of
-from runcard.data.values import values_of
+from runcard.data.values import values_of, without
 from runcard.errors import DataError
 from runcard.files import sha256
 
@@ -35,7 +35,7 @@ def rows_of(found: Any, target: str, task: TaskOrAuto, kinds: Mapping[str, KindO
     if target in arrays:
         raise DataError(f"{name}: the target {target!r} has the shape {arrays[target].shape}, and (rows,) is expected")
     forms: dict[str, Kind] = {column: _form(values, column, name) for column, values in arrays.items()}
-    taken_for, notes = chosen_kinds(frame.drop(target), kinds)
+    taken_for, notes = chosen_kinds(without(frame, target), kinds)
     chosen = features_of(taken_for)
     alone = [column for column, kind in forms.items() if kind != "vector"]
     if not chosen and not forms:

@@ -19,7 +19,7 @@ from runcard.data.looks import Look, look_at
 from runcard.data.reading.frames import CSV, column_names, read_frame
 from runcard.data.reading.layout import NULL_VALUES, PLAIN, SEPARATOR_LINE, Reading, Source, first_lines
 from runcard.data.table import settle_task
-from runcard.data.values import text_values
+from runcard.data.values import text_values, without
 from runcard.errors import CardError, DataError
 
 Ragged = Literal["refuse", "fill"]
@@ -102,7 +102,7 @@ def survey(path: str, target: str | None, *, encoding: str = "auto", ragged: Rag
         frame = read_frame(path, replace(reading, null_values=nulls))
     said = f"{', '.join(map(repr, marks))} among numbers is read as missing; data.null_values says so"
     truth = _truth(frame[target])
-    looks = {column.name: look_at(column) for column in frame.drop(target)}
+    looks = {column.name: look_at(column) for column in without(frame, target)}
     _check_columns(path, looks, target)
     looks = give_away(frame, looks, target, truth.task)
     notes = (said,) if marks else ()
@@ -152,7 +152,7 @@ def _check_columns(path: str, looks: dict[str, Look], target: str) -> None:
 def _marks(frame: pl.DataFrame, target: str) -> tuple[str, ...]:
     """Texts that stand among numbers and mean that there is none; not what is a class of the target."""
     found: set[str] = set()
-    for column in frame.drop(target).select(pl.col(pl.String)):
+    for column in without(frame, target).select(pl.col(pl.String)):
         known = column.drop_nulls()
         odd = set(known.filter(known.cast(pl.Float64, strict=False).is_null()).unique().head(len(MARKS) + 1))
         if odd and all(text.strip().lower() in MARKS for text in odd) and known.n_unique() > len(odd) + 1:

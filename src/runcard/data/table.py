@@ -14,7 +14,7 @@ from runcard.data.reading.frames import column_names, read_frame
 from runcard.data.reading.layout import Reading
 from runcard.data.signature import Array, Kind, Rows, TaskName, TaskOrAuto
 from runcard.data.truth import checked_classes, checked_numbers
-from runcard.data.values import is_plain, number_values, text_values, values_of
+from runcard.data.values import is_plain, number_values, text_values, values_of, without
 from runcard.errors import CardError, DataError, Mistake
 from runcard.files import sha256
 
@@ -77,7 +77,7 @@ class Table:
         frame = self._frame()
         if frame.height == 0:
             raise DataError(f"{self.path} has a header and no rows")
-        taken_for, notes = chosen_kinds(frame.drop(target), self.kinds)
+        taken_for, notes = chosen_kinds(without(frame, target), self.kinds)
         kinds = features_of(taken_for)
         if not kinds:
             raise DataError(

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+from polars import selectors
 
 from runcard.data.fields import by_value, number_text
 from runcard.data.signature import FORMS, Array, Feature, Kind, Signature
@@ -53,6 +54,11 @@ def _feature_values(column: pl.Series, feature: Feature, before: int) -> Array:
         names = by_value(feature.categories)
         values = np.array([names.get(value, value) for value in values], dtype=object)
     return values
+
+
+def without(frame: pl.DataFrame, name: str) -> pl.DataFrame:
+    """A table without a column; polars would take ``*`` for all of them."""
+    return frame.drop(selectors.by_name(name))
 
 
 def number_values(column: pl.Series, before: int = 0) -> NDArray[np.float64]:

@@ -168,7 +168,7 @@ def _bytes_of(column: pl.Series) -> int:
         return int(column.str.len_bytes().sum())
     if column.dtype not in (pl.Categorical, pl.Enum):
         return 0
-    texts, counts = column.value_counts()
+    texts, counts = column.alias("").value_counts(name="count")  # a column may have that very name
     return int((texts.cast(pl.String).str.len_bytes() * counts).sum())
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import polars as pl
+from polars import selectors
 
 from runcard.data.reading.frames import CSV, checked_kind, csv_source, is_remote, read_frame, readable
 from runcard.data.reading.layout import PLAIN, Reading
@@ -53,20 +54,25 @@ def read_batches(
         kind = checked_kind(path)
         if kind == ".json" or is_remote(path):
             frame = read_frame(path, reading, texts=names)
-            frame = frame.select(name for name in names if name in frame.columns)
+            frame = frame.select(_named(names, frame.columns))
             yield from _even(frame.clear(), frame.iter_slices(rows), rows)
             return
         if kind in CSV:
             source, layout, reading = csv_source(path, reading, kind)
             chosen = [name for name in names if name in layout.names]
-            frames = (frame.select(chosen) for frame in table_batches(source, layout, reading, rows))
+            frames = (frame.select(_named(names, chosen)) for frame in table_batches(source, layout, reading, rows))
             yield from _even(pl.DataFrame(schema=dict.fromkeys(chosen, pl.String)), frames, rows)
             return
         table = _scanned(path, kind)
         schema = table.collect_schema()
-        table = table.select(name for name in names if name in schema)
+        table = table.select(_named(names, schema))
         empty = pl.DataFrame(schema=table.collect_schema())
         yield from _even(empty, table.collect_batches(chunk_size=rows), rows)
+
+
+def _named(names: Sequence[str], there: Collection[str]) -> selectors.Selector:
+    """Columns by their names: polars would take ``*`` for all of them."""
+    return selectors.by_name([name for name in names if name in there])
 
 
 def expected_rows(path: str | Path) -> int | None:

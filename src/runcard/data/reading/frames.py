@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from collections.abc import Collection, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,8 +17,11 @@ from runcard.data.reading.parquet import UNREADABLE, read_parquet, said_first
 from runcard.data.reading.tables import read_table
 from runcard.errors import DataError
 from runcard.regular import open_regular
+from runcard.visible import visible
 
 CSV = (".csv", ".tsv", ".txt")
+# What polars takes for a pattern, also where it calls its own methods by a column's name.
+PATTERN = re.compile(r"\^.*\$", re.DOTALL)
 
 
 def column_names(path: str | Path, reading: Reading = PLAIN) -> list[str]:
@@ -31,14 +35,23 @@ def column_names(path: str | Path, reading: Reading = PLAIN) -> list[str]:
         DataError: If the file is missing, empty, of another format, or damaged.
     """
     with readable(path):
-        kind = checked_kind(path)
-        if kind == ".parquet":
-            return list(pl.read_parquet_schema(path))
-        if kind not in CSV:
-            return read_frame(path).columns
-        if is_remote(path):
-            return _remote_names(path, _of_ending(reading, kind))
-        return list(find_layout(Source(Path(path), str(path)), _of_ending(reading, kind)).names)
+        names = _names(path, checked_kind(path), reading)
+    patterns = [name for name in names if PATTERN.fullmatch(name)]
+    if patterns:
+        raise DataError(
+            f"{path} has a column {patterns[0]!r}: polars takes a name from ^ to $ for a pattern; rename it"
+        )
+    return names
+
+
+def _names(path: str | Path, kind: str, reading: Reading) -> list[str]:
+    if kind == ".parquet":
+        return list(pl.read_parquet_schema(path))
+    if kind not in CSV:
+        return read_frame(path).columns
+    if is_remote(path):
+        return _remote_names(path, _of_ending(reading, kind))
+    return list(find_layout(Source(Path(path), str(path)), _of_ending(reading, kind)).names)
 
 
 def read_frame(path: str | Path, reading: Reading = PLAIN, *, texts: Collection[str] = ()) -> pl.DataFrame:
@@ -81,6 +94,14 @@ def csv_source(path: str | Path, reading: Reading, kind: str) -> tuple[Source, L
     return source, find_layout(source, reading), reading
 
 
+def _is_text(path: str) -> bool:
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def is_remote(path: str | Path) -> bool:
     """Whether a file is not on this machine: polars fetches it."""
     return "://" in str(path)
@@ -116,6 +137,10 @@ def _guessed(frame: pl.DataFrame, texts: Collection[str]) -> pl.DataFrame:
 
 def _typed(column: pl.Series) -> pl.Series:
     """A column of texts as whole numbers, numbers or dates, if every one of them is; else as it was."""
+    return _typed_by_value(column.alias("")).alias(column.name)
+
+
+def _typed_by_value(column: pl.Series) -> pl.Series:
     gaps = column.null_count()
     if gaps == len(column) or column.str.contains(r"^-?0\d").any():  # 01234 is a code, no number
         return column
@@ -129,6 +154,8 @@ def _typed(column: pl.Series) -> pl.Series:
 def checked_kind(path: str | Path) -> str:
     """The file's ending, in lower case, after a look at whether there is such a file."""
     file, kind = Path(path), Path(path).suffix.lower()
+    if not _is_text(str(file.absolute())):
+        raise DataError(f"{visible(str(file))} has a name in it that is not UTF-8: rename it")
     if kind not in (".parquet", ".json", ".ndjson", ".jsonl", *CSV):
         endings = ".csv, .tsv, .txt, .parquet, .json or .ndjson"
         raise DataError(f"{path}: files of rows end in {endings}, not {kind or 'nothing'}")

@@ -46,7 +46,7 @@ def read_quickly(source: Source, layout: Layout, reading: Reading, *, header: bo
     if tuple(frame.columns) != layout.names:
         raise DoubtError
     # A line that lacks a field lacks its last one, and so does a blank line.
-    gaps = frame.to_series(-1).is_null()
+    gaps = frame.to_series(-1).alias("").is_null()  # whatever its name: see PATTERN in frames.py
     return _without_blank_lines(frame, gaps, source, layout, skipped + header) if gaps.any() else frame
 
 
