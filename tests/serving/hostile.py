@@ -49,13 +49,13 @@ def rows(change: dict[str, Any]) -> bytes:
     return post(json.dumps(GOOD | change).encode())
 
 
-def png(width: int, height: int, *chunks: tuple[bytes, bytes]) -> bytes:
-    """A PNG of gray pixels that need not be there."""
+def png(width: int, height: int, *chunks: tuple[bytes, bytes], colour: int = 0) -> bytes:
+    """A PNG of pixels that need not be there; 0: gray, 3: of a palette."""
 
     def chunk(kind: bytes, content: bytes) -> bytes:
         return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
 
-    head = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    head = struct.pack(">IIBBBBB", width, height, 8, colour, 0, 0, 0)
     body = b"".join(chunk(*each) for each in chunks)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + body + chunk(b"IEND", b"")
 
@@ -225,6 +225,7 @@ def pictures() -> Iterator[Case]:
         ),
         "a PNG whose pixels unpack to 100 MB": png(8, 8, (b"IDAT", zlib.compress(b"\x01" * 100_000_000))),
         "a PNG cut off": whole[:40],
+        "a PNG whose palette is missing": png(8, 8, (b"IDAT", zlib.compress(b"\x00" * 72)), colour=3),
         "a GIF": b"GIF89a" + b"\x00" * 100,
         "a TIFF": b"II*\x00" + b"\x00" * 100,
         "nothing": b"",

@@ -87,23 +87,26 @@ def read_png(content: bytes, feature: Feature) -> NDArray[np.float32]:
         raise ValueError(f"must be a picture of {width}×{height} pixels, not {image.width}×{image.height}")
     try:
         image.load()
-    except Exception:  # Pillow lets through whatever its decoders stumble over
+        plain, opaque = _plain(image, channels)
+    except Exception:  # Pillow lets through whatever its decoders and a missing palette make it stumble over
         raise ValueError("must be a whole PNG; this one breaks off or is damaged") from None
-    pixels = np.asarray(_plain(image, channels), dtype=np.float32).reshape(height, width, channels)
+    if not opaque:
+        raise ValueError("must be a picture without transparent parts")
+    pixels = np.asarray(plain, dtype=np.float32).reshape(height, width, channels)
     low, high = feature.low or 0.0, feature.high or 0.0
     return (low + pixels.transpose(2, 0, 1) / 255 * (high - low)).astype(np.float32)
 
 
-def _plain(image: Image.Image, channels: int) -> Image.Image:
+def _plain(image: Image.Image, channels: int) -> tuple[Image.Image, bool]:
     """The picture with 8 bits a channel and as many channels as the model takes.
 
-    Raises:
-        ValueError: If it has transparent parts, and the model no channel for them.
+    Returns:
+        The picture, and whether the model has a channel for its transparent parts, or it has none.
     """
     if image.mode.startswith("I"):  # 16 bits of gray, which Pillow would cut off at 255 instead of scaling
         image = Image.fromarray(np.round(np.asarray(image) / 257).astype(np.uint8))
+    opaque = True
     if channels != 4 and image.has_transparency_data:
         image = image.convert("RGBA")
-        if image.getchannel("A").getextrema()[0] != 255:
-            raise ValueError("must be a picture without transparent parts")
-    return image.convert(MODES[channels])
+        opaque = image.getchannel("A").getextrema()[0] == 255
+    return image.convert(MODES[channels]), opaque
