@@ -56,9 +56,13 @@ def read_by_csv(text: str, separator: str) -> list[list[str]] | None:
         rows = [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True) if row]
     except csv.Error:
         return None
+    while rows and len(rows[0]) == 1 and not rows[0][0].strip():
+        del rows[0]  # no header has that name
     # A line of nothing but blanks is blank, where there are columns.
     rows = [row for row in rows if len(row) > 1 or row[0].strip() or len(rows[0]) == 1]
-    return rows if rows and len({len(row) for row in rows}) == 1 else None
+    width = len(rows[0]) if rows else 0
+    rows = [row if any(row[width:]) else row[:width] for row in rows]  # a separator at the end of a line
+    return rows if rows and {len(row) for row in rows} == {width} else None
 
 
 def texts(frame: pl.DataFrame) -> list[list[str]]:

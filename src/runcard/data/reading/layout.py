@@ -184,14 +184,14 @@ def _encoding(head: bytes, named: str) -> str:
 
 
 def _is_utf16(head: bytes, encoding: str, high: int) -> bool:
-    """Whether NULs stand only where the high bytes of Latin letters would, and there are lines."""
-    if b"\0" in head[1 - high :: 2]:
+    """Whether NULs stand only where the high bytes of Latin letters would, in the header too, and there are lines."""
+    first = re.split(rb"[\r\n]", head.lstrip(b"\r\n\0"), maxsplit=1)[0]
+    if b"\0" not in first or b"\0" in head[1 - high :: 2]:
         return False
     text = head[: len(head) // 2 * 2].decode(encoding, "replace")
     # A byte that would end a line by itself is then half of something else, but seldom.
     ends = [text.count(end) * 2 > head.count(end.encode()) for end in "\n\r" if end.encode() in head]
-    header = "".join(text.lstrip("\r\n").splitlines()[:1])
-    return "\0" not in text and bool(ends) and all(ends) and any(map(str.isascii, header))
+    return "\0" not in text and bool(ends) and all(ends)
 
 
 def _is_utf8(head: bytes) -> bool:
