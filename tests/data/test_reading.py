@@ -167,6 +167,10 @@ def test_quotes_within_fields() -> None:
             "a,b\n1,M\xfcnchen\n".encode("cp1252"),
             "it, line 2: it is not UTF-8. b'M\\xfcnchen' would be 'München' as cp1252",
         ),
+        (
+            "sep=;\na;b\n1;2;3\n",
+            "it, line 3: it has 3 fields, and the header has 2; it begins with '1', '2', '3'. A value that holds ';'",
+        ),
         ("# exported\na,b\n1,x\n", "it, line 2: it has 2 fields, and the header has 1"),
     ],
 )
@@ -297,3 +301,11 @@ def test_a_name_of_a_file_that_is_no_text(away: Path, command: Command) -> None:
     os.chdir(folder)
     said = command("fit", "data=table", "data.path=rows.csv", "problem.target=y")
     assert (said.code, "a fault in Runcard" in said.err) == (4, False)
+
+
+def test_a_comment_before_the_header_is_named(away: Path, command: Command) -> None:
+    (away / "rows.csv").write_text("# exported 2026-01-01\na,y\n" + "1,x\n2,z\n" * 10)
+    said = command("fit", "data=table", "data.path=rows.csv", "problem.target=y")
+    assert said.code == 2
+    assert "rows.csv begins with '# exported 2026-01-01'" in said.err
+    assert "If its first line is a comment, remove it." in said.err

@@ -116,6 +116,9 @@ def compare_columns(names: Sequence[str], target: str, kinds: Collection[str], w
         message = f"{what} has one column only, {names[0]!r}"
         hint = f"Is the separator {other!r}? Say data.separator={other!r}."
         raise CardError([Mistake("data.separator", message, hint=hint)])
+    if names and names[0].startswith("#") and target not in names:
+        hint = "If its first line is a comment, remove it."
+        raise CardError([Mistake("data.path", f"the header of {what} begins with {names[0]!r}", hint=hint)])
     wrong = [("problem.target", target), *((f"data.kinds.{name}", name) for name in kinds)]
     mistakes = [Mistake(f"data.kinds.{target}", "this is the target, which is no feature")] * (target in kinds)
     mistakes += [

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 import polars as pl
 
@@ -19,6 +20,7 @@ from runcard.errors import DataError
 ROWS = 20_000
 # First cells of a line that a message shows, and letters of each.
 SHOWN, LETTERS = 3, 40
+QUOTES = "A field that holds a quote is written in quotes, and the quote within it twice."
 # What a byte that is not UTF-8 most often is.
 LIKELY = ("cp1252", "cp1250", "cp1251")
 
@@ -63,6 +65,7 @@ def _records(source: Source, layout: Layout, reading: Reading) -> Iterator[list[
 
 def _checked(lines: Iterable[str], name: str, layout: Layout, reading: Reading) -> Iterator[list[str]]:
     reader, width = csv.reader(lines, delimiter=layout.separator, strict=True), len(layout.names)
+    reading = replace(reading, separator=layout.separator)
     line = 0
     try:
         for number, fields in enumerate(reader):
@@ -108,11 +111,9 @@ def _cure(fields: Sequence[str], width: int, reading: Reading) -> str:
 def _said(error: str, where: str) -> str:
     """What csv says of quotes, with what to do."""
     if "end of data" in error:
-        return (
-            f"{where}: a field begins with a quote and does not end. Close the quote, or double it if it belongs there."
-        )
+        return f"{where}: a field begins with a quote and does not end. {QUOTES}"
     if "expected after" in error:
-        return f"{where}: a field goes on after its closing quote. Double the quotes that belong to it."
+        return f"{where}: a field goes on after its closing quote. {QUOTES}"
     return f"{where}: {error}"
 
 
