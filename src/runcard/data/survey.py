@@ -17,7 +17,7 @@ from runcard.card.spelling import nearest
 from runcard.data.leaks import give_away
 from runcard.data.looks import Look, look_at
 from runcard.data.reading.frames import CSV, column_names, read_frame
-from runcard.data.reading.layout import NULL_VALUES, PLAIN, SEPARATOR_LINE, Reading, Source, first_lines
+from runcard.data.reading.layout import NULL_VALUES, PLAIN, SEPARATOR_LINE, Reading, Source, first_lines, is_remote
 from runcard.data.table import settle_task
 from runcard.data.values import text_values, without
 from runcard.errors import CardError, DataError
@@ -87,7 +87,7 @@ def survey(path: str, target: str | None, *, encoding: str = "auto", ragged: Rag
         CardError: If no target is named, or one that is not there; it lists the columns.
         DataError: If the file cannot be read, or has no column to learn from.
     """
-    path = path if "://" in path else os.path.abspath(Path(path).expanduser())
+    path = path if is_remote(path) else os.path.abspath(Path(path).expanduser())
     reading = Reading(encoding=encoding, ragged=ragged, advice="init")
     separator = guess_separator(path, reading)
     reading = replace(reading, separator=separator)

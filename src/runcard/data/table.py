@@ -11,7 +11,7 @@ import polars as pl
 
 from runcard.card.spelling import suggest
 from runcard.data.reading.frames import column_names, read_frame
-from runcard.data.reading.layout import Reading
+from runcard.data.reading.layout import Reading, is_remote
 from runcard.data.signature import Array, Kind, Rows, TaskName, TaskOrAuto
 from runcard.data.truth import checked_classes, checked_numbers
 from runcard.data.values import is_plain, number_values, text_values, values_of, without
@@ -93,7 +93,7 @@ class Table:
         return read_frame(self.path, self.reading, texts=texts)
 
     def _fingerprint(self) -> str:
-        if "://" in self.path:
+        if is_remote(self.path):
             return sha256([self._frame().write_ipc(None).getvalue()])
         with Path(self.path).open("rb") as file:
             return sha256(iter(lambda: file.read(1 << 20), b""))

@@ -9,8 +9,8 @@ from pathlib import Path
 import polars as pl
 from polars import selectors
 
-from runcard.data.reading.frames import CSV, checked_kind, csv_source, is_remote, read_frame, readable
-from runcard.data.reading.layout import PLAIN, Reading
+from runcard.data.reading.frames import CSV, checked_kind, csv_source, read_frame, readable
+from runcard.data.reading.layout import PLAIN, Reading, is_remote
 from runcard.data.reading.tables import table_batches
 from runcard.data.transforms import rows_at_once
 
@@ -59,13 +59,13 @@ def read_batches(
             return
         if kind in CSV:
             source, layout, reading = csv_source(path, reading, kind)
-            chosen = [name for name in names if name in layout.names]
-            frames = (frame.select(_named(names, chosen)) for frame in table_batches(source, layout, reading, rows))
-            yield from _even(pl.DataFrame(schema=dict.fromkeys(chosen, pl.String)), frames, rows)
+            chosen = _named(names, layout.names)
+            frames = (frame.select(chosen) for frame in table_batches(source, layout, reading, rows))
+            empty = pl.DataFrame(schema=dict.fromkeys(layout.names, pl.String)).select(chosen)
+            yield from _even(empty, frames, rows)
             return
         table = _scanned(path, kind)
-        schema = table.collect_schema()
-        table = table.select(_named(names, schema))
+        table = table.select(_named(names, table.collect_schema()))
         empty = pl.DataFrame(schema=table.collect_schema())
         yield from _even(empty, table.collect_batches(chunk_size=rows), rows)
 

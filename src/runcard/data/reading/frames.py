@@ -12,7 +12,7 @@ from typing import Any
 
 import polars as pl
 
-from runcard.data.reading.layout import PLAIN, Layout, Reading, Source, find_layout
+from runcard.data.reading.layout import PLAIN, Layout, Reading, Source, find_layout, is_remote, refuse_doubled
 from runcard.data.reading.parquet import UNREADABLE, read_parquet, said_first
 from runcard.data.reading.tables import read_table
 from runcard.errors import DataError
@@ -102,11 +102,6 @@ def _is_text(path: str) -> bool:
     return True
 
 
-def is_remote(path: str | Path) -> bool:
-    """Whether a file is not on this machine: polars fetches it."""
-    return "://" in str(path)
-
-
 def _of_ending(reading: Reading, kind: str) -> Reading:
     return replace(reading, separator="\t") if kind == ".tsv" else reading
 
@@ -124,9 +119,7 @@ def _remote_names(path: str | Path, reading: Reading) -> list[str]:
     settings: dict[str, Any] = {"separator": reading.separator, "infer_schema_length": 0}
     first = pl.read_csv(path, n_rows=1, has_header=False, truncate_ragged_lines=True, **settings)
     names = [name or "" for name in first.row(0)]
-    doubled = sorted({name for name in names if names.count(name) > 1})
-    if doubled:
-        raise DataError(f"{path} has a column twice: {', '.join(map(repr, doubled))}")
+    refuse_doubled(names, str(path))
     return names
 
 
@@ -159,7 +152,7 @@ def checked_kind(path: str | Path) -> str:
     if kind not in (".parquet", ".json", ".ndjson", ".jsonl", *CSV):
         endings = ".csv, .tsv, .txt, .parquet, .json or .ndjson"
         raise DataError(f"{path}: files of rows end in {endings}, not {kind or 'nothing'}")
-    if "://" in str(path):
+    if is_remote(path):
         return kind
     if not file.exists():
         near = sorted(other.name for other in file.parent.glob(f"*{kind}"))[:5] if file.parent.is_dir() else []

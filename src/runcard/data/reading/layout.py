@@ -10,7 +10,8 @@ import csv
 import io
 import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
@@ -151,22 +152,41 @@ def _first_record(lines: io.StringIO, separator: str, *, whole: bool) -> tuple[l
 
 
 def _names(header: Sequence[str], name: str) -> tuple[tuple[str, ...], frozenset[str]]:
-    doubled = (
-        sorted({each for each in header if each and header.count(each) > 1}) if len(set(header)) < len(header) else ()
-    )
-    if doubled:
-        raise DataError(f"{name} has a column twice: {', '.join(map(repr, doubled))}")
+    refuse_doubled([each for each in header if each], name)
     if any("\0" in each for each in header):
         raise DataError(
             f"{name}: its header holds NUL bytes, as UTF-16 and files that are no text do. Save it as UTF-8."
         )
-    names: list[str] = []
+    taken, names = set(header) - {""}, list[str]()
     for number, each in enumerate(header, 1):
-        called = each if each or "" not in names else f"column {number}"
-        while each == "" and called and called in header:
-            called += "'"
+        called = each
+        if not each and "" in taken:
+            called = f"column {number}"
+            while called in taken:
+                called += "'"
+        taken.add(called)
         names.append(called)
-    return tuple(names), frozenset(each for each in names if each not in header or not each)
+    return tuple(names), frozenset(called for called, each in zip(names, header, strict=True) if not each)
+
+
+def refuse_doubled(names: Sequence[str], what: str) -> None:
+    """Refuse a header in which a name stands twice.
+
+    Args:
+        names: Those of the header.
+        what: Whose they are, for people.
+
+    Raises:
+        DataError: If one does.
+    """
+    doubled = sorted(name for name, count in Counter(names).items() if count > 1)
+    if doubled:
+        raise DataError(f"{what} has a column twice: {', '.join(map(repr, doubled))}")
+
+
+def is_remote(path: str | Path) -> bool:
+    """Whether a file is not on this machine: polars fetches it."""
+    return "://" in str(path)
 
 
 def _encoding(head: bytes, named: str) -> str:
@@ -178,7 +198,7 @@ def _encoding(head: bytes, named: str) -> str:
         for encoding, high in (("utf-16-le", 1), ("utf-16-be", 0)):
             if _is_utf16(head, encoding, high):
                 return encoding
-    if named != "auto" and not _is_utf8(head):
+    if named != "auto" and not _is_utf8([head]):
         return named
     return "utf-8"
 
@@ -194,9 +214,12 @@ def _is_utf16(head: bytes, encoding: str, high: int) -> bool:
     return "\0" not in text and bool(ends) and all(ends)
 
 
-def _is_utf8(head: bytes) -> bool:
+def _is_utf8(blocks: Iterable[bytes], *, whole: bool = False) -> bool:
+    decoder = codecs.getincrementaldecoder("utf-8")()
     try:
-        codecs.getincrementaldecoder("utf-8")().decode(head)
+        for block in blocks:
+            decoder.decode(block)
+        decoder.decode(b"", final=whole)
     except UnicodeDecodeError:
         return False
     return True
@@ -213,15 +236,7 @@ def settled_encoding(source: Source, layout: Layout, reading: Reading) -> str:
     """The encoding, after a look at all of it: what is no UTF-8 further down is what is named."""
     if layout.encoding not in UTF8 or reading.encoding == "auto":
         return layout.encoding
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    with source.open() as file:
-        try:
-            for block in iter(lambda: file.read(BLOCK), b""):
-                decoder.decode(block)
-            decoder.decode(b"", final=True)
-        except UnicodeDecodeError:
-            return reading.encoding
-    return layout.encoding
+    return layout.encoding if _is_utf8(blocks_of(source, layout.encoding), whole=True) else reading.encoding
 
 
 def blocks_of(source: Source, encoding: str) -> Iterator[bytes]:

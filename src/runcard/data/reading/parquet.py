@@ -6,6 +6,7 @@ from pathlib import Path
 
 import polars as pl
 
+from runcard.data.reading.layout import is_remote
 from runcard.environment import memory_bytes
 from runcard.errors import DataError, RunError
 from runcard.regular import open_regular
@@ -26,7 +27,7 @@ def read_parquet(path: str | Path, expected: int | None = None) -> pl.DataFrame:
     Raises:
         DataError: If they have not, or are more or fewer.
     """
-    if "://" not in str(path):
+    if not is_remote(path):
         open_regular(Path(path)).close()  # polars would wait for a pipe
     rows = int(pl.scan_parquet(path, glob=False).select(pl.len()).collect().item())
     if expected is not None and rows != expected:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -30,19 +31,14 @@ def read_quickly(source: Source, layout: Layout, reading: Reading, *, header: bo
         DoubtError: If polars refuses it, or may have read something else than stands there.
     """
     skipped = layout.skipped if header else 0
-    try:
-        frame = pl.read_csv(
-            _readable(source),
-            separator=layout.separator,
-            skip_lines=skipped,
-            has_header=header,
-            new_columns=list(layout.names),
-            null_values=list(reading.null_values),
-            infer_schema_length=0,
-            glob=False,
-        )
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
-        raise DoubtError from error
+    frame = _texts(
+        source,
+        separator=layout.separator,
+        skip_lines=skipped,
+        has_header=header,
+        new_columns=list(layout.names),
+        null_values=list(reading.null_values),
+    )
     if tuple(frame.columns) != layout.names:
         raise DoubtError
     # A line that lacks a field lacks its last one, and so does a blank line.
@@ -50,26 +46,19 @@ def read_quickly(source: Source, layout: Layout, reading: Reading, *, header: bo
     return _without_blank_lines(frame, gaps, source, layout, skipped + header) if gaps.any() else frame
 
 
-def _readable(source: Source) -> str | io.BytesIO:
-    return io.BytesIO(source.of) if isinstance(source.of, bytes) else str(source.of)
+def _texts(source: Source, **settings: Any) -> pl.DataFrame:
+    content = io.BytesIO(source.of) if isinstance(source.of, bytes) else str(source.of)
+    try:
+        return pl.read_csv(content, infer_schema_length=0, glob=False, **settings)
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+        raise DoubtError from error
 
 
 def _without_blank_lines(
     frame: pl.DataFrame, gaps: pl.Series, source: Source, layout: Layout, before: int
 ) -> pl.DataFrame:
     """Look at the lines whose last field is missing: whether they are blank, or have all fields."""
-    try:
-        lines = pl.read_csv(
-            _readable(source),
-            separator=NO_SEPARATOR,
-            quote_char=None,
-            skip_lines=before,
-            has_header=False,
-            infer_schema_length=0,
-            glob=False,
-        ).to_series()
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
-        raise DoubtError from error
+    lines = _texts(source, separator=NO_SEPARATOR, quote_char=None, skip_lines=before, has_header=False).to_series()
     if len(lines) != frame.height:  # a field has lines of its own
         raise DoubtError
     odd = lines.filter(gaps).fill_null("").str.strip_chars_end("\r")

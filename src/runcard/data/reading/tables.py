@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import replace
 
 import polars as pl
 
@@ -24,7 +23,7 @@ def read_table(source: Source, reading: Reading) -> pl.DataFrame:
         reading: How it is to be read.
 
     Returns:
-        The rows; columns that have neither a name nor a value are left out.
+        The rows; of several columns without a name those that have no value are left out.
 
     Raises:
         DataError: If a line has more or fewer fields than the header, a quote does not end, a name stands twice, or
@@ -33,8 +32,9 @@ def read_table(source: Source, reading: Reading) -> pl.DataFrame:
     """
     layout = find_layout(source, reading)
     frame = _whole(source, layout, reading)
-    empty = [name for name in layout.nameless if frame[name].null_count() == frame.height]
-    return frame.drop(empty) if len(layout.nameless) > 1 or len(empty) < len(layout.nameless) else frame
+    if len(layout.nameless) < 2:
+        return frame
+    return frame.drop(name for name in layout.nameless if frame[name].null_count() == frame.height)
 
 
 def _whole(source: Source, layout: Layout, reading: Reading) -> pl.DataFrame:
@@ -80,7 +80,7 @@ def table_batches(source: Source, layout: Layout, reading: Reading, rows: int) -
         return
     except DoubtError:
         pass
-    for frame in frames_of(source, replace(layout, encoding=settled_encoding(source, layout, reading)), reading, rows):
+    for frame in frames_of(source, layout, reading, rows):
         if frame.height > done:
             yield frame[done:]
         done = max(0, done - frame.height)
@@ -112,13 +112,15 @@ def _pieces(blocks: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def _end_of_line(content: bytes) -> int:
-    place = len(content)
+    end, quotes = len(content), content.count(b'"')
     for _ in range(TRIED):
-        place = content.rfind(b"\n", 0, place)
+        place = content.rfind(b"\n", 0, end)
         if place < 0:
             break
-        if content.count(b'"', 0, place) % 2 == 0:
+        quotes -= content.count(b'"', place, end)
+        if quotes % 2 == 0:
             return place + 1
+        end = place
     if len(content) > 2**26:
         raise DoubtError
     return 0
