@@ -9,10 +9,10 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
 import polars as pl
 
+from runcard.card.sections.data import Ragged
 from runcard.card.spelling import nearest
 from runcard.data.leaks import give_away
 from runcard.data.looks import Look, look_at
@@ -22,7 +22,6 @@ from runcard.data.table import settle_task
 from runcard.data.values import text_values, without
 from runcard.errors import CardError, DataError
 
-Ragged = Literal["refuse", "fill"]
 SEPARATORS = (",", ";", "\t", "|")
 # A guess looks at so many lines; a header and a few rows tell.
 SNIFFED_LINES = 20

@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 import polars as pl
 
+from runcard.card.sections.data import Ragged
 from runcard.card.spelling import suggest
 from runcard.data.reading.frames import column_names, read_frame
 from runcard.data.reading.layout import Reading, is_remote
@@ -47,7 +48,7 @@ class Table:
         separator: str,
         null_values: Sequence[str],
         encoding: str = "auto",
-        ragged: Literal["refuse", "fill"] = "refuse",
+        ragged: Ragged = "refuse",
     ) -> None:
         self.path = path
         self.kinds = dict(kinds)

@@ -87,9 +87,8 @@ class App:
         try:
             return await asyncio.shield(computed)
         finally:
-            del (
-                computed
-            )  # what it was refused for would hold it, and it that: both, with the body, until garbage is looked for
+            # A refusal holds this frame, and the future holds the refusal: a circle, with the body in it.
+            del computed
 
     async def _metrics(self, asked: Asked) -> Answer:
         return Answer(await asyncio.to_thread(self._meter.text), kind=METRICS_TYPE)
