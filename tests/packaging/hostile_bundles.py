@@ -167,6 +167,8 @@ SEALED: dict[str, Change] = {
     "a card without rows": _text("card.yaml", "name: a"),
     "a card whose separator is a list": _text("card.yaml", "data: {separator: [1]}"),
     "a card whose separator is long": _text("card.yaml", "data: {separator: abc}"),
+    "a card whose encoding is a list": _text("card.yaml", 'data: {separator: ",", encoding: [1]}'),
+    "a card whose encoding is none": _text("card.yaml", 'data: {separator: ",", encoding: rot13}'),
     "a card whose marks are numbers": _text("card.yaml", "data: {null_values: [1]}"),
     "a signature nested deep": _text("signature.json", DEEP),
     "a signature that is a list": _text("signature.json", "[]"),

@@ -25,6 +25,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from runcard.card.sections.parts import is_encoding
 from runcard.data.fields import Fields, to_columns
 from runcard.data.signature import Array, Columns, Signature
 from runcard.data.transforms import Transforms, rows_at_once
@@ -275,6 +276,9 @@ def _card(content: bytes) -> dict[str, Any]:
         raise ValueError("its card names a separator that is not one character")
     if not (isinstance(marks, list) and all(isinstance(mark, str) for mark in marks)):
         raise ValueError("its card names marks for missing values that are no texts")
+    encoding = data.get("encoding", "auto")
+    if encoding != "auto" and not (isinstance(encoding, str) and is_encoding(encoding)):
+        raise ValueError("its card names an encoding that Python does not know")
     return dict(card)
 
 

@@ -12,9 +12,10 @@ from runcard import __version__
 from runcard.card import check
 from runcard.card.groups import SCHEMAS, shipped_conf
 from runcard.card.help.editor import write_schemas
-from runcard.card.sections.data import TableData, is_encoding
+from runcard.card.sections.data import Ragged, TableData
+from runcard.card.sections.parts import is_encoding
 from runcard.data.dataset import load_dataset
-from runcard.data.survey import Ragged, Survey, survey
+from runcard.data.survey import Survey, survey
 from runcard.errors import CardError
 from runcard.files import write_text
 from runcard.folders import check_free, put_in_place

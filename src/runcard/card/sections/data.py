@@ -7,16 +7,18 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Discriminator, Field, StringConstraints, Tag
 from pydantic_core import PydanticCustomError
 
-from runcard.card.sections.parts import OWN, SHIPPED, Fraction, OwnPart, Part, Positive, Section, Text, kind_of_part
-
-
-def is_encoding(name: str) -> bool:
-    """Whether Python can read a text with it."""
-    try:
-        "a".encode(name)
-    except (LookupError, ValueError):  # ValueError: a NUL in its name
-        return False
-    return True
+from runcard.card.sections.parts import (
+    OWN,
+    SHIPPED,
+    Fraction,
+    OwnPart,
+    Part,
+    Positive,
+    Section,
+    Text,
+    is_encoding,
+    kind_of_part,
+)
 
 
 def _check_encoding(name: str) -> str:
@@ -26,6 +28,7 @@ def _check_encoding(name: str) -> str:
 
 
 Encoding = Annotated[str, AfterValidator(_check_encoding)]
+Ragged = Literal["refuse", "fill"]
 ColumnKind = Literal["number", "category", "boolean", "text", "ignore"]
 
 
@@ -100,7 +103,7 @@ class TableData(Data):
     """Texts of a CSV that mean missing."""
     encoding: Encoding = "auto"
     """Of a CSV that is not UTF-8, such as cp1252; auto: UTF-8, UTF-16 where the file shows it, or it is refused."""
-    ragged: Literal["refuse", "fill"] = "refuse"
+    ragged: Ragged = "refuse"
     """A line of a CSV that lacks its last fields: refused, or what it lacks is missing."""
 
     @property

@@ -106,3 +106,12 @@ def _parts(part: type[Part]) -> Iterator[type[Part]]:
     yield part
     for below in part.__subclasses__():
         yield from _parts(below)
+
+
+def is_encoding(name: str) -> bool:
+    """Whether Python can read a text with it."""
+    try:
+        "a".encode(name)
+    except (LookupError, ValueError):  # ValueError: a NUL in its name
+        return False
+    return True
