@@ -96,7 +96,7 @@ ONLY_IN = {
 }
 HEAVY = {"tokenizers", "torch", "pytorch_lightning", "torchmetrics", "sklearn", "matplotlib", "transformers"}
 # Shared by training and serving, so NumPy only.
-NUMPY_ONLY = ["data.moments", "data.signature", "data.transforms", "data.fields"]
+NUMPY_ONLY = ["card.sections.formats", "data.moments", "data.signature", "data.transforms", "data.fields"]
 # What the service may load of other rooms; the Bento holds these files and no others.
 SERVED = {"silence", "errors", "owner", "regular", "environment", "interrupts", "visible", "yamltext"}
 SERVED |= {"card.metrics", "card.project", "card.pyproject", "card.spelling", "card.wording"}
@@ -109,6 +109,7 @@ SERVED |= {
     "data.reading.careful",
     "data.reading.tables",
     "data.reading.parquet",
+    "data.spelling",
     "data.values",
     "data.answers",
     "packaging.bundle",

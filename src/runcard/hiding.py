@@ -10,6 +10,7 @@ from urllib.parse import quote, quote_plus, unquote, urlsplit
 # A shorter text is no secret, and hiding it would hide half of the words.
 LEAST = 4
 _read: dict[str, str] = {}
+_whole: dict[str, str] = {}
 
 
 def note(value: object, reference: str) -> None:
@@ -23,6 +24,7 @@ def note(value: object, reference: str) -> None:
         for below in [*value, *value.values()] if isinstance(value, dict) else value:
             note(below, reference)
     elif isinstance(value, str):
+        _whole[value] = reference
         for text in (value, *passwords_in(value)):
             for form in _forms(text):
                 if len(form) >= LEAST:
@@ -47,6 +49,12 @@ def passwords_in(text: str) -> tuple[str, ...]:
 def forget() -> None:
     """Forget all of it, as before another command."""
     _read.clear()
+    _whole.clear()
+
+
+def reference_of(text: str) -> str:
+    """The reference to the environment that a value was read by; empty if it was not."""
+    return _whole.get(text, "")
 
 
 def hidden(text: str) -> str:

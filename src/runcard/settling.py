@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import torch
 from torch import nn
@@ -14,6 +15,7 @@ from runcard.card.kinds import can_be_named
 from runcard.card.metrics import DEFAULT_METRIC
 from runcard.card.naming.trust import said
 from runcard.card.schema import Card
+from runcard.card.sections.data import TableData
 from runcard.card.sections.learning import OwnScheduler
 from runcard.card.sections.networks import OwnNetwork
 from runcard.data.dataset import Dataset
@@ -36,7 +38,7 @@ def settle(card: Card, data: Dataset) -> Card:
     task = data.signature.target.task
     card = judge.settled(card, "problem", task=task, metric=DEFAULT_METRIC[task])
     if _can_be_kept(data.rows.taken_for):
-        card = judge.replaced(card, "data", {"kinds": dict(data.rows.taken_for)})
+        card = judge.replaced(card, "data", {"kinds": dict(data.rows.taken_for), **_spelled(card, data)})
     card = judge.settled(card, "trainer", accelerator="gpu" if torch.cuda.is_available() else "cpu")
     check_devices(card)
     gpu = card.trainer.accelerator == "gpu"
@@ -64,6 +66,21 @@ def settle(card: Card, data: Dataset) -> Card:
     if card.optimizer.lr == "auto":
         card = judge.settled(card, "optimizer", lr=finders.learning_rate(card, data))
     return judge.judged_again(card)
+
+
+def _spelled(card: Card, data: Dataset) -> dict[str, Any]:
+    """How the columns of a table were found to be written; nothing is left to be guessed."""
+    if not isinstance(card.data, TableData):
+        return {}
+    found = {name: one for name, one in data.rows.spellings.items() if can_be_named({name: ""})}
+    return {
+        "decimal": "." if card.data.decimal == "auto" else card.data.decimal,
+        "formats": {**card.data.formats, **{name: one.format for name, one in found.items() if one.format}},
+        "null_values_of": {
+            **card.data.null_values_of,
+            **{name: one.null_values for name, one in found.items() if one.null_values},
+        },
+    }
 
 
 def _can_be_kept(kinds: Mapping[str, str]) -> bool:

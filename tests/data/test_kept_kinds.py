@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,9 +13,12 @@ from runcard import settling
 from runcard.card import check as judge
 from runcard.card.check import load_saved
 from runcard.card.kinds import can_be_named
+from runcard.card.sections.formats import Spelling
 from runcard.card.values import Composed
-from runcard.data import arrays, looks
-from runcard.data import table as tables
+from runcard.data import arrays
+from runcard.data.looking import features
+from runcard.data.looking.columns import Habits, Seen
+from runcard.data.looking.look import Look
 from runcard.errors import DataError
 from runcard.files import read_json, read_yaml
 from runcard.yamltext import construct, dump_yaml, parse_nodes
@@ -31,11 +33,11 @@ KINDS = {"customer": "ignore", "age": "number", "city": "category", "member": "b
 def other_guess(monkeypatch: pytest.MonkeyPatch) -> None:
     """A guess that takes nothing for what it was taken for before: text for numbers, all else left out or kept."""
 
-    def guess(column: pl.Series) -> tuple[tables.KindOrIgnore, str]:
-        return ("category", "") if column.dtype.is_numeric() or column.name == "customer" else ("ignore", "of a whim")
+    def guess(seen: Seen, habits: Habits, spelling: Spelling) -> Look:
+        numbers = seen.numbers is None or seen.numbers.null_count() == seen.column.null_count()
+        return Look("category") if numbers or seen.column.name == "customer" else Look("ignore", "of a whim")
 
-    for module in (tables, looks):
-        monkeypatch.setattr(module, "guess_kind", guess)
+    monkeypatch.setattr(features, "look_at", guess)
 
 
 def test_the_card_names_every_column(table: Path) -> None:

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 import runcard
 from runcard.data.reading import layout, tables
 from runcard.data.reading.batches import read_batches
-from runcard.data.reading.frames import column_names, read_csv_text, read_frame
+from runcard.data.reading.frames import read_csv_text, read_frame
 from runcard.data.reading.layout import PLAIN, Reading, Source
 from runcard.data.survey import survey
 from runcard.errors import DataError
@@ -71,7 +71,7 @@ def texts(frame: pl.DataFrame) -> list[list[str]]:
 
 def as_rows(path: Path, reading: Reading) -> list[list[str]] | str:
     try:
-        frame = read_frame(path, reading, texts=column_names(path, reading))
+        frame = read_frame(path, reading)
     except DataError as error:
         return str(error)
     return texts(frame)
@@ -224,7 +224,7 @@ def test_what_is_wrong_further_down_is_found_too(away: Path, monkeypatch: pytest
     ]:
         path.write_bytes((good + more).encode("cp1252"))
         if not says:
-            whole = read_frame(path, reading, texts=["a", "b"])
+            whole = read_frame(path, reading)
             assert whole.height == 101
             assert pl.concat(read_batches(path, ["a", "b"], 7, reading)).equals(whole)
             continue
@@ -246,7 +246,7 @@ def test_large_files_in_any_encoding(encoding: str, away: Path, monkeypatch: pyt
     (away / "rows.csv").write_bytes(text.encode(encoding))
     reading = Reading(encoding=codecs.lookup(encoding).name)
     parts = pl.concat(read_batches(away / "rows.csv", ["a", "b"], 11, reading))
-    assert parts.equals(read_frame(away / "rows.csv", reading, texts=["a", "b"]))
+    assert parts.equals(read_frame(away / "rows.csv", reading))
     assert parts["b"].to_list() == [f"x\n{number}" for number in range(300)]
 
 

@@ -11,7 +11,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from runcard.data.looks import look_at
+from runcard.card.sections.formats import Spelling
+from runcard.data.looking.columns import Habits, see
+from runcard.data.looking.columns import look_at as look_at_seen
+from runcard.data.looking.look import Look
 from runcard.data.survey import guess_separator, survey
 from runcard.errors import CardError, DataError
 from tests.conftest import customers
@@ -46,11 +49,24 @@ LOOKS: dict[str, tuple[list[Any], str, str]] = {
     "time stamps": ([f"{day}T12:30:05Z" for day in DAYS], "ignore", "dates or times"),
     "hours": ([f"{i % 24:02}:30" for i in range(60)], "ignore", "dates or times"),
     "days as numbers": ([int(f"{day:%Y%m%d}") for day in DAYS], "ignore", "dates or times written as numbers"),
-    "decimal commas": (["12,5", "7", "1.200,5"] * 20, "ignore", "numbers written as '12,5'"),
-    "money": (["$1,200", "$7.50"] * 30, "ignore", "numbers written as '$1,200'"),
-    "a slip": (["a", *map(str, range(30))] * 2, "category", "most of it are numbers, but not 'a'"),
+    "decimal commas": (["12,5", "7", "1.200,5"] * 20, "number", ""),
+    "money": (["$1,200", "$7.50"] * 30, "number", ""),
+    "texts among numbers": (
+        ["a", "b", *map(str, range(10))] * 5,
+        "category",
+        "50 of 60 values are numbers, not 'a'",
+    ),
+    "digits beyond a float's": (
+        ["12345678901234567890", "12345678901234567891"] * 30,
+        "category",
+        "more than 15 digits",
+    ),
     "lists": ([[1, 2]] * 60, "ignore", "neither numbers, categories nor booleans"),
 }
+
+
+def look_at(column: pl.Series) -> Look:
+    return look_at_seen(see(column, Habits()), Habits())
 
 
 @pytest.mark.parametrize("case", LOOKS)
@@ -139,12 +155,15 @@ def test_marks_for_missing_are_found() -> None:
     frame = customers(60).with_columns(power=pl.Series(["?" if i % 9 == 0 else str(i % 50) for i in range(60)]))
     frame.write_csv("rows.csv")
     seen = survey("rows.csv", "churned")
-    assert "?" in seen.null_values
+    assert "?" not in seen.null_values
+    assert seen.spellings == {"power": Spelling("", ("?",))}
     assert seen.looks["power"].kind == "number"
-    assert "'?' among numbers is read as missing" in seen.notes[0]
-    # What is a class is not missing.
-    frame.with_columns(churned=pl.Series(["?", "yes"] * 30)).write_csv("rows.csv")
-    assert "?" not in survey("rows.csv", "churned").null_values
+    assert "column 'power': '?' among its numbers is read as missing, in 7 rows (data.null_values_of)" in seen.notes
+    # In another column it is a value: a class, or a category.
+    frame.with_columns(churned=pl.Series(["?", "yes"] * 30), city=pl.Series(["?", "Ulm"] * 30)).write_csv("rows.csv")
+    seen = survey("rows.csv", "churned")
+    assert list(seen.spellings) == ["power"]
+    assert seen.truth.counts == {"?": 30, "yes": 30}
 
 
 def test_the_target_must_be_there() -> None:

@@ -12,8 +12,18 @@ def suggest(wrong: str, right: Iterable[str]) -> str:
     names = sorted(set(right))
     near = nearest(wrong, names)
     if near:
-        return f"Did you mean {' or '.join(near)}?"
-    return f"There are: {', '.join(names)}." if names else ""
+        return f"Did you mean {in_words(near)}?"
+    return f"There are: {', '.join(map(visible_name, names))}." if names else ""
+
+
+def in_words(names: Iterable[str]) -> str:
+    """Names of which one is meant."""
+    return " or ".join(map(visible_name, names))
+
+
+def visible_name(name: str) -> str:
+    """A name, in quotes where it has blanks that would not be seen."""
+    return repr(name) if name != name.strip() or "  " in name or not name.isprintable() or not name else name
 
 
 def nearest(wrong: str, right: Iterable[str], count: int = 3) -> list[str]:

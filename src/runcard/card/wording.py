@@ -9,7 +9,8 @@ from typing import Any
 from pydantic_core import ErrorDetails
 
 from runcard.card.sections.parts import NAME, PLACE
-from runcard.card.spelling import nearest
+from runcard.card.spelling import in_words, nearest
+from runcard.hiding import reference_of
 
 # pydantic's kind of error → what was expected; the context fills the braces.
 EXPECTED = {
@@ -73,13 +74,18 @@ def must_be(expected: str, value: Any) -> str:
 
 def near_value(detail: ErrorDetails, key: str) -> str:
     """How to write the value at ``key`` right, if that can be guessed."""
-    if detail["type"] == "string_type" and isinstance(detail["input"], int | float):
-        return f"Quote a text that looks like a number: '{key}=\"{detail['input']}\"'."
+    value = detail["input"]
+    if detail["type"] == "string_type" and isinstance(value, int | float):
+        if key.rpartition(".")[2].isdecimal():  # an override cannot give one value of a list
+            return f'Quote a text that looks like a number, within the list: "{value}".'
+        return f"Quote a text that looks like a number: '{key}=\"{value}\"'."
+    if isinstance(value, str) and (reference := reference_of(value)):
+        return f"The environment holds texts; ${{oc.decode:{reference}}} reads one as a value."
     if detail["type"] not in ("literal_error", "enum") or not isinstance(detail["input"], str):
         return ""
     allowed = detail["ctx"]["expected"].replace("'", "").replace(" or ", ", ").split(", ")
     near = nearest(detail["input"], allowed)
-    return f"Did you mean {' or '.join(near)}?" if near else ""
+    return f"Did you mean {in_words(near)}?" if near else ""
 
 
 def shown(value: Any) -> str:

@@ -9,7 +9,7 @@ from runcard.cli.text import shown_path
 from runcard.starting.cards import guessing, metric_of
 
 if TYPE_CHECKING:
-    from runcard.data.looks import Look
+    from runcard.data.looking.look import Look
     from runcard.data.survey import Survey
     from runcard.starting.project import Started
 
@@ -44,16 +44,22 @@ def started_data(started: Started) -> dict[str, Any]:
             "encoding": seen.encoding,
             "ragged": seen.ragged,
             "target": {"name": seen.truth.name, "task": seen.truth.task, "metric": metric_of(seen)},
-            "columns": {name: vars(look) for name, look in seen.looks.items()},
+            "columns": {name: _seen(look) for name, look in seen.looks.items()},
+            "left_out": dict(seen.dropped),
             "notes": list(seen.notes),
         }
     return data
 
 
+def _seen(look: Look) -> dict[str, Any]:
+    found = {"kind": look.kind, "remark": look.remark, "doubt": look.doubt}
+    return {**found, "format": look.format, "null_values": list(look.null_values)}
+
+
 def _survey_lines(seen: Survey) -> list[str]:
     kept = {name: look for name, look in seen.looks.items() if look.kind != "ignore"}
     ignored = {name: look for name, look in seen.looks.items() if look.kind == "ignore"}
-    doubts = {name: look for name, look in kept.items() if look.doubt}
+    doubts = {name: look for name, look in kept.items() if look.doubt and not look.notes}
     lines = [f"{seen.path}: {seen.rows} rows, {len(seen.looks) + 1} columns", _target_line(seen)]
     for kind in ("number", "boolean", "category"):
         lines += _named(kind, [name for name, look in kept.items() if look.kind == kind])

@@ -6,7 +6,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from runcard.data.signature import Columns, Signature, Target, surprises
+from runcard.data.fields import oddities
+from runcard.data.signature import Columns, Signature, Target
 
 
 def answers_frame(target: Target, answers: NDArray[np.float64]) -> pl.DataFrame:
@@ -36,16 +37,18 @@ class Unusual:
     def __init__(self, signature: Signature) -> None:
         self.rows = 0
         self._signature = signature
-        self._found: dict[str, tuple[int, str]] = {}
+        self._found: dict[tuple[str, str], int] = {}
 
     def add(self, columns: Columns) -> None:
         """Look at more rows."""
         self.rows += len(next(iter(columns.values())))
-        for name, (rows, what) in surprises(self._signature, columns).items():
-            self._found[name] = (self._found.get(name, (0, ""))[0] + int(rows.sum()), what)
+        for name, kinds in oddities(self._signature, columns).items():
+            for rows, what in kinds:
+                if what != "missing":  # where training had gaps too
+                    self._found[name, what] = self._found.get((name, what), 0) + int(rows.sum())
 
     def lines(self) -> list[str]:
         """A line for each feature that has any, in the signature's order."""
-        order = [feature.name for feature in self._signature.features if feature.name in self._found]
-        found = [(name, *self._found[name]) for name in order]
-        return [f"{name}: {count} of {self.rows} rows {what}" for name, count, what in found]
+        order = [feature.name for feature in self._signature.features]
+        found = sorted(self._found.items(), key=lambda one: order.index(one[0][0]))
+        return [f"{name}: {count} of {self.rows} rows {what}" for (name, what), count in found]

@@ -90,6 +90,7 @@ class Dataset:
         return {
             "fingerprint": self.rows.fingerprint,
             "rows": len(self.rows),
+            **({"left_out": dict(self.rows.dropped)} if self.rows.dropped else {}),
             "parts": {part: len(self.indices(part)) for part in PARTS},
             "split_sha256": self.split.sha256,
             "notes": list(self.rows.notes),
@@ -203,11 +204,26 @@ def restore(card: Card, content: Mapping[str, Any], labels: Path) -> Dataset:
             f"{rows.fingerprint[:12]}…, the run's {fingerprint[:12]}…. Fit again to learn from the new rows."
         )
     rows = _described_rows(rows, described)
+    _check_classes(rows, described)
     found = np.array(read_labels(labels, len(rows)))
     parts = Split(**{part: np.flatnonzero(found == part) for part in PARTS})
     if parts.sha256 != split_sha256:
         raise RunError("the run's split.parquet is damaged: it does not match the hash in data.json")
     return Dataset(rows, parts, described, learned)
+
+
+def _check_classes(rows: Rows, described: Signature) -> None:
+    """Refuse labels that are read as others now: up to 0.23 those that looked like numbers went through one.
+
+    Raises:
+        DataError: If there is one that the run does not know.
+    """
+    new = sorted({*rows.classes} - {*described.target.classes})
+    if new:
+        raise DataError(
+            f"the target {rows.target_name!r} has the label {new[0]!r}, which the run does not know: an earlier "
+            "version read labels that look like numbers as numbers, so that 1E2 was 100. Fit again."
+        )
 
 
 def _described_rows(rows: Rows, described: Signature) -> Rows:

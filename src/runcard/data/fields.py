@@ -60,6 +60,21 @@ def warnings(signature: Signature, columns: Columns, count: int) -> list[list[st
     return found
 
 
+def oddities(signature: Signature, columns: Columns) -> dict[str, list[tuple[NDArray[np.bool_], str]]]:
+    """For each feature that is unusual the rows, ``(rows,)``, in which it is, and how."""
+    found: dict[str, list[tuple[NDArray[np.bool_], str]]] = {}
+    unseen = surprises(signature, columns)
+    for feature in signature.features:
+        gaps = missing(columns[feature.name])
+        kinds = (
+            [(gaps, "missing" if feature.missing else "missing, which no training row lacked")] if gaps.any() else []
+        )
+        kinds += [unseen[feature.name]] if feature.name in unseen else []
+        if kinds:
+            found[feature.name] = kinds
+    return found
+
+
 def all_usual(feature: Feature, values: Array) -> bool:
     """Whether no value is missing, and all were seen in training or lie between those that were; soon told."""
     if not len(values) or feature.kind == "text":

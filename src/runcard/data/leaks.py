@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import polars as pl
 
-from runcard.data.looks import Look
+from runcard.data.looking.look import Look
 
 # With fewer rows a column may tell the target by chance.
 ROWS = 30

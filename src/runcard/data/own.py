@@ -9,8 +9,12 @@ import numpy as np
 import polars as pl
 
 from runcard.data.arrays import KINDS, LARGEST
+from runcard.data.looking.cautions import cautions
+from runcard.data.looking.features import Chosen, Given, choose
+from runcard.data.looking.look import KindOrIgnore
+from runcard.data.looking.target import truth_of
 from runcard.data.signature import FORMS, Array, Kind, Rows, TaskOrAuto
-from runcard.data.table import KindOrIgnore, chosen_kinds, compare_columns, features_of, truth_of
+from runcard.data.table import compare_columns, features_of, spellings_of
 from runcard.data.values import values_of, without
 from runcard.errors import DataError
 from runcard.files import sha256
@@ -35,8 +39,9 @@ def rows_of(found: Any, target: str, task: TaskOrAuto, kinds: Mapping[str, KindO
     if target in arrays:
         raise DataError(f"{name}: the target {target!r} has the shape {arrays[target].shape}, and (rows,) is expected")
     forms: dict[str, Kind] = {column: _form(values, column, name) for column, values in arrays.items()}
-    taken_for, notes = chosen_kinds(without(frame, target), kinds)
-    chosen = features_of(taken_for)
+    given = Given(kinds)
+    looked = choose(without(frame, target), given)
+    chosen, notes = features_of(looked.kinds), [*looked.notes(), *cautions(looked)]
     alone = [column for column, kind in forms.items() if kind != "vector"]
     if not chosen and not forms:
         raise DataError(
@@ -45,10 +50,24 @@ def rows_of(found: Any, target: str, task: TaskOrAuto, kinds: Mapping[str, KindO
     if alone and len(chosen) + len(forms) > 1:
         others = ", ".join(column for column in [*chosen, *forms] if column != alone[0])
         raise DataError(f"{name}: {alone[0]!r} is an {forms[alone[0]]}, which is read alone, and there is {others}")
-    truth, settled, classes = truth_of(frame[target], task)
-    columns = {column: values_of(frame[column], kind) for column, kind in chosen.items()} | arrays
-    found, fingerprint = chosen | forms, _fingerprint(frame, arrays)
-    return Rows(columns, found, truth, target, settled, classes, fingerprint, tuple(notes), taken_for=taken_for)
+    truth = truth_of(frame[target], task, given)
+    columns = {column: _values(looked, column, kind) for column, kind in chosen.items()} | arrays
+    return Rows(
+        columns,
+        chosen | forms,
+        truth.values,
+        target,
+        truth.task,
+        truth.classes,
+        _fingerprint(frame, arrays),
+        (*notes, *truth.notes),
+        taken_for=looked.kinds,
+        spellings=spellings_of(looked, target, truth),
+    )
+
+
+def _values(looked: Chosen, column: str, kind: Kind) -> Array:
+    return values_of(looked.columns[column], kind, 0, looked.looks[column].spelling)
 
 
 def _divided(found: Any, name: str) -> tuple[pl.DataFrame, dict[str, Array]]:

@@ -6,13 +6,14 @@ Training and serving both read it, so it imports NumPy only. All that is learned
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from runcard.card.sections.formats import PLAIN_SPELLING, NumberFormat, Spelling
 from runcard.data.moments import extremes
 
 Kind = Literal["number", "boolean", "category", "text", "image", "vector", "sequence"]
@@ -24,6 +25,8 @@ Array = NDArray[Any]
 # object, text or None; image: (rows, channels, height, width) float32; vector: (rows, width) float64; sequence:
 # (rows, steps, channels) float64. Any number of a vector or a sequence may be missing; of an image all or none.
 Columns = Mapping[str, Array]
+# What a feature says of its texts.
+SPELLED = ("format", "null_values")
 # Kinds whose values are arrays, and of what type; on disk they may be of another.
 FORMS: dict[str, type[np.floating[Any]]] = {"image": np.float32, "vector": np.float64, "sequence": np.float64}
 
@@ -42,6 +45,8 @@ class Feature:
         high: Largest value seen in training, likewise.
         categories: The texts seen in training, sorted; empty for other kinds.
         missing: Whether training rows lacked it.
+        format: How texts write its numbers, as the number 1234.5; empty: plainly.
+        null_values: Texts that mean missing in it, beside those that do in every feature.
     """
 
     name: str
@@ -51,6 +56,8 @@ class Feature:
     high: float | None = None
     categories: tuple[str, ...] = ()
     missing: bool = False
+    format: str = ""
+    null_values: tuple[str, ...] = ()
 
     @cached_property
     def known(self) -> frozenset[str | None]:
@@ -85,16 +92,18 @@ class Signature:
     target: Target
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, for JSON."""
-        return asdict(self)
+        """Plain values, for JSON; how values are written only of features that do not write them plainly."""
+        content = asdict(self)
+        for feature in content["features"]:
+            for name in SPELLED:
+                if not feature[name]:
+                    del feature[name]
+        return content
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Signature:
         """The signature that ``to_dict`` wrote, also after a trip through JSON."""
-        features = tuple(
-            Feature(**{**item, "shape": tuple(item["shape"]), "categories": tuple(item["categories"])})
-            for item in content["features"]
-        )
+        features = tuple(_restored(item) for item in content["features"])
         target = content["target"]
         return cls(features, Target(**{**target, "classes": tuple(target["classes"])}))
 
@@ -115,6 +124,8 @@ class Rows:
         mapped: Whether the columns lie on disk, and may be larger than the memory.
         taken_for: Each column of a table but the target → its kind, given or guessed, or ``ignore``; empty where
             the kinds follow from the data alone.
+        spellings: Each column of a table, the target too, that writes its values not plainly → how.
+        dropped: Why rows were left out → how many.
     """
 
     columns: dict[str, Array]
@@ -127,6 +138,8 @@ class Rows:
     notes: tuple[str, ...] = field(default=())
     mapped: bool = False
     taken_for: Mapping[str, str] = field(default_factory=dict)
+    spellings: Mapping[str, Spelling] = field(default_factory=dict)
+    dropped: Mapping[str, int] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.target)
@@ -145,7 +158,10 @@ def describe(rows: Rows, train: NDArray[np.int64]) -> Signature:
         rows: All rows.
         train: The indices of the training rows.
     """
-    features = tuple(_feature(name, kind, rows.columns[name], train) for name, kind in rows.kinds.items())
+    features = tuple(
+        replace(_feature(name, kind, rows.columns[name], train), **asdict(rows.spellings.get(name, PLAIN_SPELLING)))
+        for name, kind in rows.kinds.items()
+    )
     if rows.task == "classification":
         return Signature(features, Target(rows.target_name, rows.task, classes=rows.classes))
     seen = rows.target[train]
@@ -186,6 +202,15 @@ def any_of_row(marks: NDArray[np.bool_]) -> NDArray[np.bool_]:
         return marks
     # Most often there is none, and NumPy finds that sooner than which rows.
     return np.asarray(marks.any(axis=tuple(range(1, marks.ndim)))) if marks.any() else np.zeros(len(marks), bool)
+
+
+def _restored(item: Mapping[str, Any]) -> Feature:
+    lists = ("shape", "categories", "null_values")
+    values: dict[str, Any] = {name: tuple(value) if name in lists else value for name, value in item.items()}
+    feature = Feature(**values)
+    if feature.format:
+        NumberFormat.of(feature.format)  # a ValueError, as of other damage
+    return feature
 
 
 def _feature(name: str, kind: Kind, values: Array, train: NDArray[np.int64]) -> Feature:

@@ -6,27 +6,32 @@ import csv
 import json
 import os
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import polars as pl
 
 from runcard.card.sections.data import Ragged
+from runcard.card.sections.formats import Spelling
 from runcard.card.spelling import nearest
 from runcard.data.leaks import give_away
-from runcard.data.looks import Look, look_at
-from runcard.data.reading.frames import CSV, column_names, read_frame
-from runcard.data.reading.layout import NULL_VALUES, PLAIN, SEPARATOR_LINE, Reading, Source, first_lines, is_remote
-from runcard.data.table import settle_task
-from runcard.data.values import text_values, without
+from runcard.data.looking.cautions import cautions
+from runcard.data.looking.features import Chosen, Given, decimal_of, look_over
+from runcard.data.looking.look import Look
+from runcard.data.looking.target import ALL_NEEDED, Lacking, TargetValues, truth_of
+from runcard.data.reading.frames import CSV, column_names
+from runcard.data.reading.layout import PLAIN, SEPARATOR_LINE, Reading, Source, first_lines, is_remote
+from runcard.data.signature import Array
+from runcard.data.table import read_written, spellings_of
+from runcard.data.values import values_of, without
 from runcard.errors import CardError, DataError
 
 SEPARATORS = (",", ";", "\t", "|")
 # A guess looks at so many lines; a header and a few rows tell.
 SNIFFED_LINES = 20
-# Texts that stand for a missing number, beyond those that are always read so.
-MARKS = {"?", "-", "--", ".", "n/a", "#n/a", "#na", "none", "unknown", "missing", "nan", "<na>", "(null)", "k.a."}
+# A class of one or two rows teaches nothing that can be tested.
+KEPT = Lacking("drop", "drop", 3)
 # So many names of columns fit into a message.
 LISTED = 40
 
@@ -60,6 +65,9 @@ class Survey:
         notes: What its owner should know of the file as a whole.
         encoding: As it was given.
         ragged: As it was given.
+        lacking: What becomes of rows without a truth, and of rare classes.
+        dropped: Why rows are left out → how many.
+        spellings: Each column, the target too, that writes its values not plainly → how.
     """
 
     path: str
@@ -71,6 +79,9 @@ class Survey:
     notes: tuple[str, ...] = ()
     encoding: str = "auto"
     ragged: Ragged = "refuse"
+    lacking: Lacking = ALL_NEEDED
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    spellings: Mapping[str, Spelling] = field(default_factory=dict)
 
 
 def survey(path: str, target: str | None, *, encoding: str = "auto", ragged: Ragged = "refuse") -> Survey:
@@ -88,24 +99,58 @@ def survey(path: str, target: str | None, *, encoding: str = "auto", ragged: Rag
     """
     path = path if is_remote(path) else os.path.abspath(Path(path).expanduser())
     reading = Reading(encoding=encoding, ragged=ragged, advice="init")
-    separator = guess_separator(path, reading)
-    reading = replace(reading, separator=separator)
+    reading = replace(reading, separator=guess_separator(path, reading))
     _check_target(path, column_names(path, reading), target)
     assert target is not None
-    frame = read_frame(path, reading)
+    frame = read_written(path, reading)
     if not frame.height:
         raise DataError(f"{path} has a header and no rows")
-    marks = _marks(frame, target)
-    nulls = (*NULL_VALUES, *marks)
-    if marks:
-        frame = read_frame(path, replace(reading, null_values=nulls))
-    said = f"{', '.join(map(repr, marks))} among numbers is read as missing; data.null_values says so"
-    truth = _truth(frame[target])
-    looks = {column.name: look_at(column) for column in without(frame, target)}
+    given = Given(null_values=tuple(reading.null_values) if Path(path).suffix.lower() in CSV else ())
+    chosen = look_over(without(frame, target), given)
+    looks = {name: _told(look) for name, look in chosen.looks.items()}
     _check_columns(path, looks, target)
-    looks = give_away(frame, looks, target, truth.task)
-    notes = (said,) if marks else ()
-    return Survey(path, frame.height, separator, nulls, looks, truth, notes, encoding, ragged)
+    found = truth_of(frame[target], "auto", given, KEPT, decimal_of(chosen.columns.values()))
+    notes = [note for look in chosen.looks.values() for note in look.notes if look.kind != "ignore"]
+    return Survey(
+        path,
+        frame.height,
+        reading.separator,
+        tuple(reading.null_values),
+        give_away(_known(chosen, found, target), looks, target, found.task),
+        Truth(target, found.task, dict(Counter(found.values.tolist()).most_common()) if found.classes else {}),
+        (*notes, *found.notes, *cautions(chosen)),
+        encoding,
+        ragged,
+        _lacking(found.dropped),
+        found.dropped,
+        spellings_of(chosen, target, found),
+    )
+
+
+def _told(look: Look) -> Look:
+    """A look for a file: what is in doubt is left out there, with what settles it."""
+    return replace(look, remark=look.refusal, doubt=True) if look.refusal else look
+
+
+def _lacking(dropped: Mapping[str, int]) -> Lacking:
+    """Only what is there to be left out is said to be."""
+    return replace(
+        KEPT if "rare_classes" in dropped else ALL_NEEDED, missing="drop" if "missing_target" in dropped else "refuse"
+    )
+
+
+def _known(chosen: Chosen, found: TargetValues, target: str) -> pl.DataFrame:
+    """The columns to learn from and the target, of the rows that are kept."""
+    columns = {}
+    for name, look in chosen.looks.items():
+        if look.kind != "ignore":
+            values = values_of(chosen.columns[name], look.kind, 0, look.spelling)
+            columns[name] = _series(values[found.kept])
+    return pl.DataFrame({**columns, target: _series(found.values)})
+
+
+def _series(values: Array) -> pl.Series:
+    return pl.Series(values.tolist()) if values.dtype == object else pl.Series(values, nan_to_null=True)
 
 
 def guess_separator(path: str, reading: Reading = PLAIN) -> str:
@@ -146,22 +191,3 @@ def _check_columns(path: str, looks: dict[str, Look], target: str) -> None:
     kinds = f"{json.dumps(next(iter(looks)), ensure_ascii=False)}: category"
     hint = f"If one of them does tell something, say so: runcard fit data=table ... 'data.kinds={{{kinds}}}'"
     raise DataError(f"{path} has no column to learn from besides {target!r}:{seen}\n{hint}")
-
-
-def _marks(frame: pl.DataFrame, target: str) -> tuple[str, ...]:
-    """Texts that stand among numbers and mean that there is none; not what is a class of the target."""
-    found: set[str] = set()
-    for column in without(frame, target).select(pl.col(pl.String)):
-        known = column.drop_nulls()
-        odd = set(known.filter(known.cast(pl.Float64, strict=False).is_null()).unique().head(len(MARKS) + 1))
-        if odd and all(text.strip().lower() in MARKS for text in odd) and known.n_unique() > len(odd) + 1:
-            found |= odd
-    return tuple(sorted(found - set(NULL_VALUES) - set(frame[target].cast(pl.String).unique())))
-
-
-def _truth(column: pl.Series) -> Truth:
-    task = settle_task(column)
-    if task == "regression":
-        return Truth(column.name, task, {})
-    names = Counter(name for name in text_values(column) if name is not None)
-    return Truth(column.name, task, dict(names.most_common()))

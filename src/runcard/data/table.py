@@ -3,30 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
-import numpy as np
 import polars as pl
 
-from runcard.card.sections.data import Ragged
+from runcard.card.sections.data import Decimal, MissingTarget, Ragged, RareClasses
+from runcard.card.sections.formats import Spelling
 from runcard.card.spelling import suggest
-from runcard.data.reading.frames import column_names, read_frame
+from runcard.data.looking.cautions import cautions
+from runcard.data.looking.features import Chosen, Given, choose, decimal_of
+from runcard.data.looking.look import KindOrIgnore
+from runcard.data.looking.target import Lacking, TargetValues, truth_of
+from runcard.data.reading.frames import CSV, column_names, read_frame
 from runcard.data.reading.layout import Reading, is_remote
-from runcard.data.signature import Array, Kind, Rows, TaskName, TaskOrAuto
-from runcard.data.truth import checked_classes, checked_numbers
-from runcard.data.values import is_plain, number_values, text_values, values_of, without
+from runcard.data.signature import Kind, Rows, TaskOrAuto
+from runcard.data.values import values_of, without
 from runcard.errors import CardError, DataError, Mistake
 from runcard.files import sha256
-
-# Nobody guesses text: what reads it takes a network of its own and hours.
-KindOrIgnore = Literal["number", "boolean", "category", "text", "ignore"]
-# A whole-number target with at most so many values names classes; with more it is a quantity.
-MAX_INTEGER_CLASSES = 20
-# More texts than this, and most of them used once, are names or free text, which no column of zeros can teach.
-MAX_TEXTS = 100
-# A column of these names that goes up by one from row to row says where a row stood, not what it is.
-ROW_NUMBER_NAMES = {"", "id", "index", "row", "nr", "no", "number", "unnamed: 0"}
 
 
 class Table:
@@ -39,6 +33,12 @@ class Table:
         null_values: Texts of a CSV that mean missing.
         encoding: Of a CSV that is not UTF-8, as Python names it; ``auto``: such a file is refused.
         ragged: What becomes of a line of a CSV that lacks its last fields: ``refuse``, or ``fill``: they are missing.
+        decimal: Before the fraction of a number that is a text: ``.``, ``,``, or ``auto``: as the columns agree.
+        formats: Column → the number 1234.5 as it writes it, for those not to be guessed.
+        null_values_of: Column → further texts that mean missing in it.
+        missing_target: What becomes of rows without a truth: ``refuse``, or ``drop``: they are left out.
+        rare_classes: What becomes of classes of fewer rows than ``min_rows``: ``refuse``, ``drop``, or ``merge``.
+        min_rows: Of a class, 2 or more.
     """
 
     def __init__(
@@ -49,22 +49,34 @@ class Table:
         null_values: Sequence[str],
         encoding: str = "auto",
         ragged: Ragged = "refuse",
+        *,
+        decimal: Decimal = "auto",
+        formats: Mapping[str, str] | None = None,
+        null_values_of: Mapping[str, Sequence[str]] | None = None,
+        missing_target: MissingTarget = "refuse",
+        rare_classes: RareClasses = "refuse",
+        min_rows: int = 2,
     ) -> None:
         self.path = path
         self.kinds = dict(kinds)
         self.reading = Reading(separator, tuple(null_values), encoding, ragged)
+        # A Parquet file says itself what is missing.
+        nulls = tuple(null_values) if Path(path).suffix.lower() in CSV else ()
+        self.given = Given(self.kinds, formats or {}, null_values_of or {}, nulls, decimal)
+        self.lacking = Lacking(missing_target, rare_classes, min_rows)
 
     def check_columns(self, target: str) -> None:
         """Compare what the card names with the file's header.
 
         Raises:
-            CardError: If the target or a column of ``kinds`` is not there; it holds every mistake.
+            CardError: If the target, or a column that a key names, is not there; it holds every mistake.
             DataError: If the file is missing, empty or unreadable.
         """
-        compare_columns(column_names(self.path, self.reading), target, self.kinds, self.path)
+        spelled = {"data.formats": self.given.formats, "data.null_values_of": self.given.null_values_of}
+        compare_columns(column_names(self.path, self.reading), target, self.kinds, self.path, spelled)
 
     def read(self, target: str, task: TaskOrAuto) -> Rows:
-        """All rows.
+        """All rows with a truth.
 
         Args:
             target: The column to predict.
@@ -75,32 +87,92 @@ class Table:
             DataError: If the file or a value in it cannot be used.
         """
         self.check_columns(target)
-        frame = self._frame()
+        frame = read_written(self.path, self.reading)
         if frame.height == 0:
             raise DataError(f"{self.path} has a header and no rows")
-        taken_for, notes = chosen_kinds(without(frame, target), self.kinds)
-        kinds = features_of(taken_for)
-        if not kinds:
-            raise DataError(
-                f"{self.path} has no column to learn from besides {target!r}" + "".join(f"; {n}" for n in notes)
-            )
-        columns = {name: values_of(frame[name], kind) for name, kind in kinds.items()}
-        truth, settled, classes = truth_of(frame[target], task)
         fingerprint = self._fingerprint()
-        return Rows(columns, kinds, truth, target, settled, classes, fingerprint, tuple(notes), taken_for=taken_for)
-
-    def _frame(self) -> pl.DataFrame:
-        texts = [name for name, kind in self.kinds.items() if kind in ("category", "text")]
-        return read_frame(self.path, self.reading, texts=texts)
+        return rows_of_frame(frame, target, task, self.given, self.lacking, self.path, fingerprint)
 
     def _fingerprint(self) -> str:
         if is_remote(self.path):
-            return sha256([self._frame().write_ipc(None).getvalue()])
+            return sha256([read_frame(self.path, self.reading).write_ipc(None).getvalue()])
         with Path(self.path).open("rb") as file:
             return sha256(iter(lambda: file.read(1 << 20), b""))
 
 
-def compare_columns(names: Sequence[str], target: str, kinds: Collection[str], what: str) -> None:
+def read_written(path: str | Path, reading: Reading) -> pl.DataFrame:
+    """Read a file of rows, of a CSV each value as it is written: only an empty field may be missing already.
+
+    Args:
+        path: As for ``read_frame``.
+        reading: How a CSV is to be read.
+
+    Raises:
+        DataError: As of ``read_frame``.
+    """
+    if Path(path).suffix.lower() not in CSV:
+        return read_frame(path, reading)
+    return read_frame(path, replace(reading, null_values=tuple({""} & {*reading.null_values})))
+
+
+def rows_of_frame(
+    frame: pl.DataFrame, target: str, task: TaskOrAuto, given: Given, lacking: Lacking, what: str, fingerprint: str
+) -> Rows:
+    """The rows of a table that have a truth.
+
+    Args:
+        frame: All rows, one at least.
+        target: The column to predict.
+        task: What to predict.
+        given: What is given of its columns.
+        lacking: What becomes of rows without a truth.
+        what: Where the columns are, for people.
+        fingerprint: SHA-256 of what was read.
+
+    Raises:
+        DataError: If a column or a value cannot be used.
+    """
+    chosen = choose(without(frame, target), given)
+    kinds = features_of(chosen.kinds)
+    notes = [*chosen.notes(), *cautions(chosen)]
+    if not kinds:
+        raise DataError(
+            f"{what} has no column to learn from besides {target!r}" + "".join(f"; {note}" for note in notes)
+        )
+    decimal = decimal_of(chosen.columns.values()) if any("4,5" in look.format for look in chosen.looks.values()) else ""
+    truth = truth_of(frame[target], task, given, lacking, decimal)
+    spellings = {name: look.spelling for name, look in chosen.looks.items()}
+    columns = {name: values_of(chosen.columns[name], kind, 0, spellings[name]) for name, kind in kinds.items()}
+    if not truth.kept.all():
+        columns = {name: values[truth.kept] for name, values in columns.items()}
+    return Rows(
+        columns,
+        kinds,
+        truth.values,
+        target,
+        truth.task,
+        truth.classes,
+        fingerprint,
+        (*notes, *truth.notes),
+        taken_for=chosen.kinds,
+        spellings=spellings_of(chosen, target, truth),
+        dropped=truth.dropped,
+    )
+
+
+def spellings_of(chosen: Chosen, target: str, truth: TargetValues) -> dict[str, Spelling]:
+    """The columns that write something not plainly."""
+    found = {**{name: look.spelling for name, look in chosen.looks.items()}, target: truth.look.spelling}
+    return {name: spelling for name, spelling in found.items() if spelling != Spelling()}
+
+
+def compare_columns(
+    names: Sequence[str],
+    target: str,
+    kinds: Collection[str],
+    what: str,
+    spelled: Mapping[str, Collection[str]] | None = None,
+) -> None:
     """Compare what a card names with the columns that there are.
 
     Args:
@@ -108,6 +180,7 @@ def compare_columns(names: Sequence[str], target: str, kinds: Collection[str], w
         target: The column to predict.
         kinds: The columns whose kind is given.
         what: Where the columns are, for people.
+        spelled: Key of the card → columns that it names, the target among them or not.
 
     Raises:
         CardError: If one is not there; it holds every mistake.
@@ -121,6 +194,7 @@ def compare_columns(names: Sequence[str], target: str, kinds: Collection[str], w
         hint = "If its first line is a comment, remove it."
         raise CardError([Mistake("data.path", f"the header of {what} begins with {names[0]!r}", hint=hint)])
     wrong = [("problem.target", target), *((f"data.kinds.{name}", name) for name in kinds)]
+    wrong += [(f"{key}.{name}", name) for key, columns in (spelled or {}).items() for name in columns]
     mistakes = [Mistake(f"data.kinds.{target}", "this is the target, which is no feature")] * (target in kinds)
     mistakes += [
         Mistake(key, f"{what} has no column {name!r}", hint=suggest(name, names))
@@ -131,108 +205,10 @@ def compare_columns(names: Sequence[str], target: str, kinds: Collection[str], w
         raise CardError(mistakes)
 
 
-def chosen_kinds(frame: pl.DataFrame, given: Mapping[str, KindOrIgnore]) -> tuple[dict[str, KindOrIgnore], list[str]]:
-    """What each column is taken for, by what was given or else by its values; and what a user should know of it."""
-    taken_for: dict[str, KindOrIgnore] = {}
-    notes = []
-    for column in frame:
-        said = given.get(column.name)
-        kind, why = (said, "") if said else guess_kind(column)
-        taken_for[column.name] = kind
-        if kind != "ignore":
-            notes += [why] if why else []
-        elif not said:
-            notes.append(f"column {column.name!r} is left out: {why}; name its kind in data.kinds to keep it")
-    return taken_for, notes
-
-
 def features_of(taken_for: Mapping[str, KindOrIgnore]) -> dict[str, Kind]:
     """The columns that are features, with their kinds."""
     return {name: kind for name, kind in taken_for.items() if kind != "ignore"}
 
 
-def guess_kind(column: pl.Series) -> tuple[KindOrIgnore, str]:
-    """The kind that a column's values suggest.
-
-    Returns:
-        The kind, and the reason where it is ``ignore``, or a doubt worth a note.
-    """
-    kind = column.dtype
-    known = column.drop_nulls()
-    if not len(known):
-        return "ignore", "it is empty"
-    if kind == pl.Boolean:
-        return "boolean", ""
-    if kind.is_numeric():
-        return _guess_number(known)
-    if kind in (pl.String, pl.Categorical, pl.Enum):
-        texts = known.cast(pl.String)
-        if _is_boolean(texts):
-            return "boolean", ""
-        distinct = texts.n_unique()
-        if distinct > MAX_TEXTS and distinct > len(texts) / 2:
-            return "ignore", f"{distinct} different texts in {len(texts)} rows look like names or free text"
-        return ("category", _almost_numbers(texts)) if distinct > 1 else ("ignore", "it is the same in every row")
-    return "ignore", f"values of type {kind} are neither numbers, categories nor booleans"
-
-
-def _almost_numbers(texts: pl.Series) -> str:
-    odd = texts.filter(texts.cast(pl.Float64, strict=False).is_null())
-    if len(odd) > len(texts) / 2:
-        return ""
-    if not len(odd):
-        return f"column {texts.name!r} is taken for a category: it holds numbers with leading zeros, as codes do"
-    return f"column {texts.name!r} is taken for a category: most of it are numbers, but not {odd[0]!r}"
-
-
 def _other_separator(names: Sequence[str]) -> str:
     return next((mark for mark in (";", "\t", "|", ",") if len(names) == 1 and mark in names[0]), "")
-
-
-def _guess_number(known: pl.Series) -> tuple[KindOrIgnore, str]:
-    if known.n_unique() == 1:
-        return "ignore", "it is the same in every row"
-    named_so = known.name.lower() in ROW_NUMBER_NAMES
-    counts_rows = known.dtype.is_integer() and bool((known.diff().drop_nulls() == 1).all())
-    return ("ignore", "it only counts the rows") if named_so and counts_rows else ("number", "")
-
-
-def _is_boolean(texts: pl.Series) -> bool:
-    values = set(texts.str.to_lowercase().unique())
-    return values in ({"true", "false"}, {"yes", "no"})
-
-
-def truth_of(column: pl.Series, task: TaskOrAuto) -> tuple[Array, TaskName, tuple[str, ...]]:
-    """The target's values, the task that they are for, and the classes.
-
-    Raises:
-        DataError: If a value is missing, or cannot be one.
-    """
-    column = column.fill_nan(None) if column.dtype.is_float() else column
-    gaps = np.flatnonzero(column.is_null().to_numpy())
-    if len(gaps):
-        where = ", ".join(str(row + 1) for row in gaps[:5]) + (", …" if len(gaps) > 5 else "")
-        raise DataError(
-            f"the target {column.name!r} is missing in {len(gaps)} of {len(column)} rows (row {where}). "
-            "A row without the truth teaches nothing: fill it in or remove it."
-        )
-    if not is_plain(column):
-        raise DataError(f"the target {column.name!r} holds values of type {column.dtype}: neither classes nor numbers")
-    settled = settle_task(column) if task == "auto" else task
-    if settled == "regression":
-        if not column.dtype.is_numeric():
-            raise DataError(
-                f"the target {column.name!r} holds texts, and problem.task is regression: choose classification"
-            )
-        return checked_numbers(column.name, number_values(column)), settled, ()
-    truth = text_values(column)
-    return truth, settled, checked_classes(column.name, set(truth), len(truth))
-
-
-def settle_task(column: pl.Series) -> TaskName:
-    """What a target without gaps is good for: texts, booleans and few whole numbers are classes."""
-    if not column.dtype.is_numeric():
-        return "classification"
-    # 0.0 and 1.0 are classes as 0 and 1 are: a file that once had gaps writes whole numbers so.
-    whole = column.dtype.is_integer() or bool((column == column.round()).all())
-    return "classification" if whole and column.n_unique() <= MAX_INTEGER_CLASSES else "regression"

@@ -27,8 +27,8 @@ def checked_classes(target: str, names: Collection[str], count: int) -> tuple[st
         raise DataError(f"the target {target!r} is {classes[0]!r} in every row: there is nothing to tell apart")
     if len(classes) > count / 2:
         raise DataError(
-            f"the target {target!r} has {len(classes)} classes in {count} rows: hardly two rows a class. "
-            "If it is a number to predict, say problem.task=regression."
+            f"the target {target!r} has {len(classes)} classes in {count} rows: hardly two rows a class."
+            + (" If it is a number to predict, say problem.task=regression." if all(map(_is_number, classes)) else "")
         )
     return classes
 
@@ -46,8 +46,11 @@ def checked_numbers(target: str, values: NDArray[np.float64]) -> NDArray[np.floa
 
 def _class_order(name: str) -> tuple[int, float, str]:
     """Numbers by their value before texts by their letters: 2 comes before 10."""
+    return (0, float(name), name) if _is_number(name) else (1, 0.0, name)
+
+
+def _is_number(name: str) -> bool:
     try:
-        value = float(name)
+        return math.isfinite(float(name))
     except ValueError:
-        value = math.nan
-    return (0, value, name) if math.isfinite(value) else (1, 0.0, name)
+        return False

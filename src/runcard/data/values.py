@@ -10,13 +10,16 @@ import polars as pl
 from numpy.typing import NDArray
 from polars import selectors
 
+from runcard.card.sections.formats import PLAIN_NUMBERS, PLAIN_SPELLING, NumberFormat, Spelling
 from runcard.data.fields import by_value, number_text
 from runcard.data.signature import FORMS, Array, Feature, Kind, Signature
+from runcard.data.spelling import read_numbers, unified
 from runcard.errors import DataError
 
 # What is larger is a slip or a mark for missing, and its square would soon not be a number.
 LARGEST = 1e30
-TRUTH = {"true": "1", "yes": "1", "false": "0", "no": "0"}
+TRUTH = {**dict.fromkeys(("true", "yes", "t", "y", "on"), "1"), **dict.fromkeys(("false", "no", "f", "n", "off"), "0")}
+NOT_A_NUMBER = ["nan", "+nan", "-nan"]
 
 
 def as_written(signature: Signature) -> list[str]:
@@ -48,7 +51,7 @@ def columns_of(frame: pl.DataFrame, signature: Signature, before: int = 0) -> di
 def _feature_values(column: pl.Series, feature: Feature, before: int) -> Array:
     if feature.kind in FORMS:
         return _array_values(column, feature, before)
-    values = values_of(column, feature.kind, before)
+    values = values_of(column, feature.kind, before, Spelling(feature.format, feature.null_values))
     if feature.kind == "category" and column.dtype != pl.String:
         # A file of texts may have been learned from, and a table of numbers is to be answered.
         names = by_value(feature.categories)
@@ -61,12 +64,13 @@ def without(frame: pl.DataFrame, name: str) -> pl.DataFrame:
     return frame.drop(selectors.by_name(name))
 
 
-def number_values(column: pl.Series, before: int = 0) -> NDArray[np.float64]:
+def number_values(column: pl.Series, before: int = 0, spelling: Spelling = PLAIN_SPELLING) -> NDArray[np.float64]:
     """``(rows,)`` float64 with NaN for missing.
 
     Args:
         column: The values.
         before: How many rows stand before them.
+        spelling: How texts of them are written.
 
     Raises:
         DataError: If a value is no number, or infinite.
@@ -75,17 +79,18 @@ def number_values(column: pl.Series, before: int = 0) -> NDArray[np.float64]:
         quoted = _quoted(column)
         shown = f"; {quoted} is none" if quoted else ""
         raise DataError(f"column {column.name!r} must hold numbers, not dates or times{shown}", quoted)
-    try:
-        values = column.cast(pl.Float64).fill_null(float("nan")).to_numpy()
-    except pl.exceptions.PolarsError:
-        wrong = column.cast(pl.Float64, strict=False).is_null() & column.is_not_null()
+    numbers = numbers_of(column, spelling)
+    wrong = wrong_numbers(column, numbers, spelling)
+    if wrong.any():
         quoted = _quoted(column.filter(wrong))
+        written = f" that are written like {spelling.format!r}" if spelling.format else ""
         raise DataError(
-            f"column {column.name!r} must hold numbers; {quoted} is none "
+            f"column {column.name!r} must hold numbers{written}; {quoted} is none "
             f"(row {before + wrong.to_list().index(True) + 1}). "
             "Mend the rows; before training, data.kinds can name another kind for the column.",
             quoted,
-        ) from None
+        )
+    values = numbers.fill_null(float("nan")).to_numpy()
     large = np.flatnonzero(np.abs(values) > LARGEST)
     if len(large):
         row = large[0]
@@ -94,17 +99,40 @@ def number_values(column: pl.Series, before: int = 0) -> NDArray[np.float64]:
     return values
 
 
-def boolean_values(column: pl.Series, before: int = 0) -> NDArray[np.float64]:
-    """``(rows,)`` float64: 1 for true, yes and 1, 0 for false, no and 0, NaN for missing.
+def numbers_of(column: pl.Series, spelling: Spelling = PLAIN_SPELLING) -> pl.Series:
+    """The numbers of a column, Float64; null where a value is none."""
+    if column.dtype != pl.String:
+        return column.cast(pl.Float64, strict=False)
+    return read_numbers(column, NumberFormat.of(spelling.format) if spelling.format else PLAIN_NUMBERS)
+
+
+def wrong_numbers(column: pl.Series, numbers: pl.Series, spelling: Spelling = PLAIN_SPELLING) -> pl.Series:
+    """Which values are neither a number nor missing.
 
     Args:
-        column: The values; a text may also be a number that is 1 or 0, such as 1.0.
+        column: The values.
+        numbers: What of them are numbers, as ``read_numbers`` gives them.
+        spelling: How they are written.
+    """
+    wrong = numbers.is_null() & column.is_not_null()
+    if column.dtype != pl.String or not wrong.any():
+        return wrong
+    known = unified(column)
+    return wrong & ~known.str.to_lowercase().is_in(NOT_A_NUMBER) & ~column.is_in([*spelling.null_values])
+
+
+def boolean_values(column: pl.Series, before: int = 0, spelling: Spelling = PLAIN_SPELLING) -> NDArray[np.float64]:
+    """``(rows,)`` float64: 1 for true, yes, on and 1, 0 for false, no, off and 0, NaN for missing.
+
+    Args:
+        column: The values; a text may also be a number that is 1 or 0, such as 1.0, or begin like true, false, yes, no.
         before: How many rows stand before them.
+        spelling: How texts of them are written.
 
     Raises:
         DataError: If a value is none of these.
     """
-    texts = column.cast(pl.String).str.to_lowercase()
+    texts = _known_texts(column, spelling).str.strip_chars().str.to_lowercase()
     numbers = texts.replace(TRUTH).cast(pl.Float64, strict=False)
     wrong = texts.is_not_null() & ~((numbers == 0) | (numbers == 1) | numbers.is_nan()).fill_null(value=False)
     if wrong.any():
@@ -114,14 +142,19 @@ def boolean_values(column: pl.Series, before: int = 0) -> NDArray[np.float64]:
     return numbers.fill_null(float("nan")).to_numpy()
 
 
-def text_values(column: pl.Series) -> NDArray[Any]:
-    """``(rows,)`` texts, None for missing; 3.0 is written as 3, whatever the other rows hold."""
+def _known_texts(column: pl.Series, spelling: Spelling) -> pl.Series:
+    texts = column.cast(pl.String)
+    return texts.replace(dict.fromkeys(spelling.null_values)) if spelling.null_values else texts
+
+
+def text_values(column: pl.Series, spelling: Spelling = PLAIN_SPELLING) -> NDArray[Any]:
+    """``(rows,)`` texts, None for missing; a number 3.0 is written as 3, and a text as it stands."""
     if column.dtype.is_float():
         if column.dtype == pl.Float32:
             column = column.cast(pl.String).cast(pl.Float64)  # 0.1, and not 0.10000000149011612
         values = column.fill_nan(None).to_list()
         return np.array([None if value is None else number_text(value) for value in values], dtype=object)
-    return np.array(column.cast(pl.String).to_list(), dtype=object)
+    return np.array(_known_texts(column, spelling).to_list(), dtype=object)
 
 
 def is_plain(column: pl.Series) -> bool:
@@ -129,13 +162,14 @@ def is_plain(column: pl.Series) -> bool:
     return not (column.dtype.is_nested() or column.dtype in (pl.Binary, pl.Duration, pl.Object))
 
 
-def values_of(column: pl.Series, kind: Kind, before: int = 0) -> Array:
+def values_of(column: pl.Series, kind: Kind, before: int = 0, spelling: Spelling = PLAIN_SPELLING) -> Array:
     """A column's values as its kind wants them; see ``Columns`` for the forms.
 
     Args:
         column: The values.
         kind: Of the feature.
         before: How many rows stand before them.
+        spelling: How texts of them are written.
 
     Raises:
         DataError: If a value is of another kind.
@@ -143,19 +177,19 @@ def values_of(column: pl.Series, kind: Kind, before: int = 0) -> Array:
     if not is_plain(column):
         raise DataError(f"column {column.name!r} holds values of type {column.dtype}, which cannot be a {kind}")
     if column.dtype in (pl.Categorical, pl.Enum):
-        return _looked_up(column, kind, before)
+        return _looked_up(column, kind, before, spelling)
     if kind == "number":
-        return number_values(column, before)
-    return boolean_values(column, before) if kind == "boolean" else text_values(column)
+        return number_values(column, before, spelling)
+    return boolean_values(column, before, spelling) if kind == "boolean" else text_values(column, spelling)
 
 
-def _looked_up(column: pl.Series, kind: Kind, before: int) -> Array:
+def _looked_up(column: pl.Series, kind: Kind, before: int, spelling: Spelling) -> Array:
     """A column whose rows hold places in a list of texts: each text is read once, however many rows name it."""
     used = column.drop_nulls().unique(maintain_order=True)
     try:
-        known = values_of(used.cast(pl.String), kind)
+        known = values_of(used.cast(pl.String), kind, spelling=spelling)
     except DataError:
-        return values_of(column.cast(pl.String), kind, before)  # which names the row
+        return values_of(column.cast(pl.String), kind, before, spelling)  # which names the row
     there = column.is_not_null().to_numpy()
     found = np.full(len(column), None if known.dtype == object else np.nan, dtype=known.dtype)
     codes, order = used.to_physical().to_numpy(), np.argsort(used.to_physical().to_numpy())

@@ -21,7 +21,7 @@ from runcard.data.reading.frames import read_frame
 from runcard.data.reading.layout import Reading
 from runcard.data.signature import Array, Columns, Signature
 from runcard.data.transforms import Transforms, rows_at_once
-from runcard.data.values import as_written, columns_of
+from runcard.data.values import columns_of
 from runcard.errors import DataError, RunError
 from runcard.files import read_json
 from runcard.models.make import make_model, threads
@@ -86,7 +86,7 @@ class Run:
         """The signature's features out of rows in any of the forms that ``predict`` takes."""
         if not isinstance(rows, str | Path):
             return columns_of(_frame(rows), self.signature)
-        frame = read_frame(rows, Reading.of(self.card.values()["data"]), texts=as_written(self.signature))
+        frame = read_frame(rows, Reading.of(self.card.values()["data"]))
         return columns_of(frame, self.signature)
 
     def answer(self, columns: Columns) -> NDArray[np.float64]:

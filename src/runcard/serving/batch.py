@@ -12,11 +12,11 @@ import numpy as np
 import polars as pl
 
 from runcard.data.answers import answers_frame
-from runcard.data.fields import missing
+from runcard.data.fields import oddities
 from runcard.data.reading.frames import read_csv_text
 from runcard.data.reading.layout import Reading
-from runcard.data.signature import Array, Columns, surprises
-from runcard.data.values import as_written, columns_of
+from runcard.data.signature import Columns
+from runcard.data.values import columns_of
 from runcard.errors import DataError
 from runcard.serving.arrow import check_stream
 from runcard.serving.counting import counted
@@ -82,7 +82,7 @@ class Batch:
     def _csv(self, body: bytes | bytearray) -> Answer:
         self._weigh(body)
         content, body = bytes(body), b""
-        frame = read_csv_text(content, self._reading, texts=as_written(self._bundle.signature))
+        frame = read_csv_text(content, self._reading)
         return self._answered(frame, CSV, csv_of)
 
     def _weigh(self, body: bytes | bytearray) -> None:
@@ -124,22 +124,10 @@ class Batch:
     def _headers(self, number: str) -> tuple[Header, ...]:
         return ((b"x-prediction-id", number.encode()), (b"x-model-version", self._predictor.version.encode()))
 
-    def _odd(self, columns: Columns) -> dict[str, list[tuple[Array, str]]]:
-        """For each feature the rows, ``(rows,)``, in which it is unusual, and how."""
-        found: dict[str, list[tuple[Array, str]]] = {}
-        unseen = surprises(self._bundle.signature, columns)
-        for feature in self._bundle.signature.features:
-            gaps = missing(columns[feature.name])
-            kinds = [(gaps, "missing")] if gaps.any() else []
-            kinds += [unseen[feature.name]] if feature.name in unseen else []
-            if kinds:
-                found[feature.name] = kinds
-        return found
-
     def _warnings(self, columns: Columns) -> list[dict[str, Any]]:
         """For each feature that is unusual how, in how many rows, and which are the first of them."""
         found = []
-        for name, kinds in self._odd(columns).items():
+        for name, kinds in oddities(self._bundle.signature, columns).items():
             for rows, what in kinds:
                 message = f"{name}: {rows.sum()} of {len(rows)} rows {what}"
                 found.append({"field": name, "message": message, "rows": np.flatnonzero(rows)[:FEW].tolist()})
@@ -149,7 +137,7 @@ class Batch:
         """For each row the names of its fields that are missing, or as training never saw them."""
         count = len(next(iter(columns.values())))
         said = np.full(count, "", dtype=object)
-        for name, kinds in self._odd(columns).items():
+        for name, kinds in oddities(self._bundle.signature, columns).items():
             rows = np.any([rows for rows, _ in kinds], axis=0)
             said[rows] += np.where(said[rows] == "", name, ", " + name).astype(object)
         found: list[str] = said.tolist()

@@ -91,9 +91,36 @@ def _data(name: str, survey: Survey) -> str:
         "null_values": Value(f"[{', '.join(map(scalar, survey.null_values))}]"),
         "encoding": Value(scalar(survey.encoding)),
         "ragged": Value(survey.ragged),
+        **_spelled(survey),
+        **_lacking(survey),
         "batch_size": Value(str(_batch(survey.rows))),
     }
     return adapted("data/table", head, values)
+
+
+def _spelled(survey: Survey) -> dict[str, Value]:
+    """How columns write what they do not write plainly."""
+    found = survey.spellings
+    formats = tuple((f"{scalar(name)}: {scalar(one.format)}", "") for name, one in found.items() if one.format)
+    nulls = tuple(
+        (f"{scalar(name)}: [{', '.join(map(scalar, one.null_values))}]", "")
+        for name, one in found.items()
+        if one.null_values
+    )
+    columns = {"formats": formats, "null_values_of": nulls}
+    return {"decimal": Value('"."')} | {key: Value("", below=below) for key, below in columns.items() if below}
+
+
+def _lacking(survey: Survey) -> dict[str, Value]:
+    dropped, lacking = survey.dropped, survey.lacking
+    values = {}
+    if missing := dropped.get("missing_target"):
+        said = f"{missing} of {survey.rows} rows lack the truth and are left out; refuse: they are an error"
+        values["missing_target"] = Value(lacking.missing, said)
+    if rare := dropped.get("rare_classes"):
+        said = f"{rare} rows of classes with one or two are left out; refuse: an error; merge: one class, other"
+        values |= {"rare_classes": Value(lacking.rare, said), "min_rows": Value(str(lacking.min_rows))}
+    return values
 
 
 def _problem(name: str, survey: Survey) -> str:

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Discriminator, Field, StringConstraints, Tag
 from pydantic_core import PydanticCustomError
 
+from runcard.card.sections.formats import NumberFormat
 from runcard.card.sections.parts import (
     OWN,
     SHIPPED,
@@ -27,8 +28,20 @@ def _check_encoding(name: str) -> str:
     return name
 
 
+def _check_format(example: str) -> str:
+    try:
+        NumberFormat.of(example)
+    except ValueError:
+        raise PydanticCustomError("format", "the number 1234.5 as the column writes it, such as 1.234,5") from None
+    return example
+
+
+Format = Annotated[str, AfterValidator(_check_format)]
 Encoding = Annotated[str, AfterValidator(_check_encoding)]
 Ragged = Literal["refuse", "fill"]
+MissingTarget = Literal["refuse", "drop"]
+RareClasses = Literal["refuse", "drop", "merge"]
+Decimal = Literal["auto", ".", ","]
 ColumnKind = Literal["number", "category", "boolean", "text", "ignore"]
 
 
@@ -105,6 +118,18 @@ class TableData(Data):
     """Of a CSV that is not UTF-8, such as cp1252; auto: UTF-8, UTF-16 where the file shows it, or it is refused."""
     ragged: Ragged = "refuse"
     """A line of a CSV that lacks its last fields: refused, or what it lacks is missing."""
+    decimal: Decimal = "auto"
+    """Before the fraction of a number: . or a comma; auto: as the columns agree; 1,234 is refused where none tells."""
+    formats: dict[str, Format] = Field(default_factory=dict)
+    """Column: the number 1234.5 as it writes it, such as 1.234,5 or $1,234.5; others are guessed, and kept."""
+    null_values_of: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """Column: further texts that mean missing in it; among numbers the usual marks are found, and kept."""
+    missing_target: MissingTarget = "refuse"
+    """Rows without a truth: refused, or left out and counted."""
+    rare_classes: RareClasses = "refuse"
+    """Classes of fewer rows than min_rows: refused, left out and counted, or merged into one that is called other."""
+    min_rows: Annotated[int, Field(ge=2, lt=2**31)] = 2
+    """Rows that a class must have, 2 or more: one to learn and one to test."""
 
     @property
     def texts(self) -> tuple[str, ...]:

@@ -53,7 +53,7 @@ def read_batches(
     with readable(path):
         kind = checked_kind(path)
         if kind == ".json" or is_remote(path):
-            frame = read_frame(path, reading, texts=names)
+            frame = read_frame(path, reading)
             frame = frame.select(_named(names, frame.columns))
             yield from _even(frame.clear(), frame.iter_slices(rows), rows)
             return

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -54,13 +54,12 @@ def _names(path: str | Path, kind: str, reading: Reading) -> list[str]:
     return list(find_layout(Source(Path(path), str(path)), _of_ending(reading, kind)).names)
 
 
-def read_frame(path: str | Path, reading: Reading = PLAIN, *, texts: Collection[str] = ()) -> pl.DataFrame:
-    """Read a file of rows.
+def read_frame(path: str | Path, reading: Reading = PLAIN) -> pl.DataFrame:
+    """Read a file of rows; of a CSV each value is a text, as it is written.
 
     Args:
         path: A ``.csv``, ``.tsv``, ``.txt``, ``.parquet``, ``.json`` or ``.ndjson`` file.
         reading: How a CSV is to be read; a ``.tsv`` has tabs in any case.
-        texts: Columns of a CSV to leave as they are written, whatever they look like: 01067 is no 1067.
 
     Raises:
         DataError: If the file is missing, empty, of another format, or damaged.
@@ -73,10 +72,10 @@ def read_frame(path: str | Path, reading: Reading = PLAIN, *, texts: Collection[
             return pl.read_json(path, infer_schema_length=None)
         if kind not in CSV:
             return pl.read_ndjson(path, infer_schema_length=None)
-        return _guessed(_read_csv(path, _of_ending(reading, kind)), texts)
+        return _read_csv(path, _of_ending(reading, kind))
 
 
-def read_csv_text(content: bytes, reading: Reading = PLAIN, *, texts: Collection[str] = ()) -> pl.DataFrame:
+def read_csv_text(content: bytes, reading: Reading = PLAIN) -> pl.DataFrame:
     """Read the content of a CSV file as ``read_frame`` reads the file.
 
     Raises:
@@ -85,7 +84,7 @@ def read_csv_text(content: bytes, reading: Reading = PLAIN, *, texts: Collection
     if not content:
         raise DataError("the CSV is empty")
     with readable("the CSV"):
-        return _guessed(read_table(Source(content, "the CSV"), reading), texts)
+        return read_table(Source(content, "the CSV"), reading)
 
 
 def csv_source(path: str | Path, reading: Reading, kind: str) -> tuple[Source, Layout, Reading]:
@@ -121,27 +120,6 @@ def _remote_names(path: str | Path, reading: Reading) -> list[str]:
     names = [name or "" for name in first.row(0)]
     refuse_doubled(names, str(path))
     return names
-
-
-def _guessed(frame: pl.DataFrame, texts: Collection[str]) -> pl.DataFrame:
-    """A table of texts, each column as what it looks like, but for those that stay as they are."""
-    return frame.select(column if column.name in texts else _typed(column) for column in frame)
-
-
-def _typed(column: pl.Series) -> pl.Series:
-    """A column of texts as whole numbers, numbers or dates, if every one of them is; else as it was."""
-    return _typed_by_value(column.alias("")).alias(column.name)
-
-
-def _typed_by_value(column: pl.Series) -> pl.Series:
-    gaps = column.null_count()
-    if gaps == len(column) or column.str.contains(r"^-?0\d").any():  # 01234 is a code, no number
-        return column
-    for kind in (pl.Int64, pl.Float64, pl.Date):
-        typed = column.str.to_date(strict=False) if kind == pl.Date else column.cast(kind, strict=False)
-        if typed.null_count() == gaps:
-            return typed
-    return column
 
 
 def checked_kind(path: str | Path) -> str:

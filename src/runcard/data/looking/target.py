@@ -1,0 +1,271 @@
+"""The column to predict: which task it is for, its labels or numbers, and the rows that lack or hardly have it."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from runcard.card.sections.data import MissingTarget, RareClasses
+from runcard.data.looking.columns import Habits, Seen, look_at, notes_of_texts, see
+from runcard.data.looking.features import Given
+from runcard.data.looking.look import Look, rows_said
+from runcard.data.looking.numbers import are_exact, are_whole
+from runcard.data.signature import Array, TaskName, TaskOrAuto
+from runcard.data.truth import checked_classes, checked_numbers
+from runcard.data.values import is_plain, number_values, numbers_of, text_values, wrong_numbers
+from runcard.errors import DataError
+
+# A whole-number target with at most so many values names classes; with more it is a quantity.
+MAX_INTEGER_CLASSES = 20
+# What rare classes are merged into.
+MERGED = "other"
+# So many classes or rows are named in a message.
+LISTED = 5
+
+
+@dataclass(frozen=True)
+class Lacking:
+    """What becomes of rows that lack the truth, or whose class hardly any row has.
+
+    Attributes:
+        missing: Rows without the truth are refused, or left out.
+        rare: Classes of fewer rows are refused, their rows left out, or merged into one class.
+        min_rows: Of a class, 2 or more.
+    """
+
+    missing: MissingTarget = "refuse"
+    rare: RareClasses = "refuse"
+    min_rows: int = 2
+
+
+NOTHING_GIVEN, ALL_NEEDED = Given(), Lacking()
+
+
+@dataclass(frozen=True)
+class TargetValues:
+    """What is to be predicted.
+
+    Attributes:
+        values: Of the rows that are kept: texts (object) for classes, float64 for numbers.
+        task: What they are good for.
+        classes: In their fixed order; empty for regression.
+        kept: Which rows are kept, ``(rows,)``.
+        look: What the column is, and how it is written.
+        dropped: Why rows were left out → how many.
+        notes: What a user should know.
+    """
+
+    values: Array
+    task: TaskName
+    classes: tuple[str, ...]
+    kept: NDArray[np.bool_]
+    look: Look
+    dropped: dict[str, int] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+def truth_of(
+    column: pl.Series, task: TaskOrAuto, given: Given = NOTHING_GIVEN, lacking: Lacking = ALL_NEEDED, decimal: str = ""
+) -> TargetValues:
+    """The target's values, the task that they are for, and the classes.
+
+    Args:
+        column: The target, of a CSV as it is written.
+        task: What to predict; ``auto``: whole numbers of at most 20 values, texts and booleans are classes.
+        given: What is given of the columns.
+        lacking: What becomes of rows without a truth.
+        decimal: Before the fraction of a number, where the other columns tell; else empty.
+
+    Raises:
+        DataError: If a value is missing and may not be, or cannot be one.
+    """
+    look, seen = look_at_target(column, task, given, decimal)
+    if look.refusal:
+        raise DataError(look.refusal)
+    column = seen.column
+    settled = _settled(column, look) if task == "auto" else task
+    known = ~column.is_null().to_numpy()
+    _check_gaps(column.name, known, seen.nulled, look, lacking)
+    notes, dropped = list(look.notes), {"missing_target": int((~known).sum())}
+    if dropped["missing_target"]:
+        count = rows_said(dropped["missing_target"])
+        notes.append(f"left out: {count} without the target {column.name!r} (data.missing_target)")
+    if settled == "regression":
+        values = _numbers(column, known, look)
+        return TargetValues(values, settled, (), known, look, _counted(dropped), tuple(notes))
+    labels = labels_of(column, look)
+    notes += notes_of_texts(seen, [label for label in dict.fromkeys(labels) if label is not None], "classes")
+    rare = _rare(column.name, labels[known], lacking)
+    if lacking.rare == "merge":
+        labels = np.array([MERGED if label in rare else label for label in labels], dtype=object)
+        _check_merged(column.name, labels, rare, lacking)
+    left_out = known & np.isin(labels, [*rare]) if rare and lacking.rare == "drop" else np.zeros(len(known), bool)
+    if rare:
+        dropped["rare_classes"] = int(left_out.sum())
+        merged = f"merged into {MERGED!r}"
+        what = merged if lacking.rare == "merge" else f"left out: {rows_said(dropped['rare_classes'])}"
+        notes.append(f"classes of fewer than {lacking.min_rows} rows, {what} (data.rare_classes): {_listed(rare)}")
+    kept = known & ~left_out
+    values = labels[kept]
+    _check_left(column.name, set(values), rare, lacking)
+    classes = checked_classes(column.name, set(values), len(values))
+    return TargetValues(values, settled, classes, kept, look, _counted(dropped), tuple(notes))
+
+
+def look_at_target(column: pl.Series, task: TaskOrAuto, given: Given, decimal: str = "") -> tuple[Look, Seen]:
+    """What the target is, and its values; what means missing in it is missing.
+
+    Args:
+        column: The target.
+        task: What to predict.
+        given: What is given of the columns.
+        decimal: As of ``truth_of``.
+
+    Raises:
+        DataError: If it holds what is neither classes nor numbers.
+    """
+    habits = Habits(decimal if given.decimal == "auto" else given.decimal, given.decimal != "auto", given.null_values)
+    spelled = given.spelling(column.name)
+    seen = see(column, habits, spelled, target=True)
+    column = seen.column
+    if not is_plain(column):
+        raise DataError(f"the target {column.name!r} holds values of type {column.dtype}: neither classes nor numbers")
+    if column.dtype == pl.Boolean and task == "regression":
+        message = f"the target {column.name!r} holds true and false, and problem.task is regression: "
+        return Look("boolean", refusal=f"{message}choose classification"), seen
+    if task == "classification" or column.null_count() == len(column):
+        return Look("category"), seen
+    look = look_at(seen, habits, spelled)
+    number = look.kind == "number"
+    look = replace(
+        look,
+        format=look.format or spelled.format if number else "",
+        null_values=(*spelled.null_values, *look.null_values),
+        notes=look.notes if number else (),  # labels have notes of their own
+    )
+    if look.kind == "ignore" and not look.refusal and "dates or times" in look.remark and task == "auto":
+        message = f"the target {column.name!r} holds {look.remark}. problem.task=classification takes each for a class."
+        return Look("ignore", refusal=message), seen
+    if look.kind == "number" and look.null_values:
+        again = see(column, habits, look.spelling, target=True)
+        seen = replace(again, nulled={**seen.nulled, **again.nulled})
+    return look, seen
+
+
+def labels_of(column: pl.Series, look: Look) -> Array:
+    """The classes as they are written, ``(rows,)``; None where one is missing.
+
+    Where each of them is a whole number with a fraction of zeros, as 1.0 is, the fraction is left out: a program that
+    knows gaps among numbers only writes 1 so.
+    """
+    if column.dtype != pl.String:
+        return text_values(column)
+    point = "," if "4,5" in look.format else "."
+    fraction = rf"^[-+]?\d+{re.escape(point)}0+$"
+    known = column.drop_nulls()
+    if len(known) and known.str.contains(fraction).all():
+        column = column.str.replace(rf"{re.escape(point)}0+$", "")
+    return text_values(column)
+
+
+def _settled(column: pl.Series, look: Look) -> TaskName:
+    """What a target is good for: texts, booleans and few whole numbers are classes."""
+    numbers = _as_numbers(column, look)
+    if numbers is None:
+        return "classification"
+    few = len(np.unique(numbers)) <= MAX_INTEGER_CLASSES
+    return "classification" if few and are_whole(pl.Series(numbers)) else "regression"
+
+
+def _as_numbers(column: pl.Series, look: Look) -> NDArray[np.float64] | None:
+    """The numbers that are known; None: they are texts or truth values."""
+    known = column.drop_nulls()
+    if column.dtype == pl.Boolean or look.kind in ("category", "boolean"):
+        return None
+    if column.dtype == pl.String and (not are_exact(known) or known.str.contains(r"^\s*-?0\d").any()):
+        return None
+    numbers = numbers_of(known, look.spelling)
+    return None if wrong_numbers(known, numbers, look.spelling).any() else numbers.drop_nulls().to_numpy()
+
+
+def _numbers(column: pl.Series, known: NDArray[np.bool_], look: Look) -> NDArray[np.float64]:
+    name = column.name
+    try:
+        values = number_values(column, 0, look.spelling)[known]
+    except DataError as error:
+        raise DataError(_not_numbers(column, error)) from None
+    return checked_numbers(name, values)
+
+
+def _not_numbers(column: pl.Series, error: DataError) -> str:
+    """Why a target is not one of numbers, and what would go."""
+    distinct = column.drop_nulls().n_unique()
+    if str(error).find("infinite") >= 0 or str(error).find("more than can be computed with") >= 0:
+        reason = str(error).partition(";")[0].replace("column", "the target", 1)
+        return f"{reason}. Leave the row out; or leave the value empty and say data.missing_target=drop."
+    classes = " Choose problem.task=classification." if distinct <= len(column) / 2 else ""
+    reason = str(error).partition(" Mend the rows")[0].partition("; before training")[0]
+    return f"problem.task is regression, and {reason.rstrip('.')}.{classes}"
+
+
+def _check_gaps(name: str, known: NDArray[np.bool_], nulled: dict[str, int], look: Look, lacking: Lacking) -> None:
+    gaps = np.flatnonzero(~known)
+    if not len(gaps):
+        return
+    if len(gaps) == len(known):
+        raise DataError(f"the target {name!r} is missing in every row: there is nothing to learn")
+    if lacking.missing == "drop":
+        return
+    where = ", ".join(str(row + 1) for row in gaps[:LISTED]) + (", …" if len(gaps) > LISTED else "")
+    texts = [*nulled, *look.null_values]
+    read = f" {_listed(texts)} is read as missing there (data.null_values)." if texts else ""
+    raise DataError(
+        f"the target {name!r} is missing in {len(gaps)} of {len(known)} rows (row {where}).{read} "
+        "A row without the truth teaches nothing: fill it in, or leave such rows out with data.missing_target=drop."
+    )
+
+
+def _rare(name: str, labels: Array, lacking: Lacking) -> list[str]:
+    counts = Counter(labels.tolist())
+    rare = sorted(label for label, count in counts.items() if count < lacking.min_rows)
+    if rare:
+        checked_classes(name, set(counts), len(labels))  # where hardly any class has two rows, these are no classes
+    if not rare or lacking.rare != "refuse":
+        return rare
+    few = "a single row" if lacking.min_rows == 2 else f"fewer than {lacking.min_rows} rows"
+    raise DataError(
+        f"the target {name!r} has classes with {few}: {_listed(rare)}. "
+        "Such a class cannot be both learned and tested: add rows, or say data.rare_classes=drop, which leaves its "
+        "rows out, or data.rare_classes=merge, which makes one class of all such."
+    )
+
+
+def _check_left(name: str, classes: Collection[str], rare: Collection[str], lacking: Lacking) -> None:
+    if rare and len(classes) < 2:
+        raise DataError(
+            f"the target {name!r} has {len(classes)} classes of {lacking.min_rows} rows or more, and two are needed: "
+            "add rows, or lower data.min_rows."
+        )
+
+
+def _check_merged(name: str, labels: Array, rare: Collection[str], lacking: Lacking) -> None:
+    count = int((labels == MERGED).sum())
+    if rare and count < lacking.min_rows:
+        raise DataError(
+            f"the target {name!r} has the rare class {_listed([*rare])}, and merged with no other it stays rare: "
+            f"{rows_said(count)}, and {lacking.min_rows} are needed. Say data.rare_classes=drop."
+        )
+
+
+def _counted(dropped: dict[str, int]) -> dict[str, int]:
+    return {why: count for why, count in dropped.items() if count}
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(map(repr, names[:LISTED])) + (f" and {len(names) - LISTED} more" if len(names) > LISTED else "")
