@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import gc
 import json
@@ -29,6 +30,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 import numpy as np
 import polars as pl
 import pytest
+from omegaconf import OmegaConf
 
 import runcard
 from runcard import hiding
@@ -81,6 +83,24 @@ def _import_torch() -> None:
     registry.entry_points = functools.cache(registry.entry_points)  # type: ignore[assignment]
     # Which ONNX operator stands for which of torch's, by the opset's number: torch finds it anew for each export.
     ONNXRegistry.from_torchlib = staticmethod(functools.cache(ONNXRegistry.from_torchlib))  # type: ignore
+    _read_yaml_once()
+
+
+def _read_yaml_once() -> None:
+    """Hydra reads each file of ``conf/`` anew for each choice of files that it composes: here, each text once."""
+    really, known = OmegaConf.load, dict[str, Any]()
+
+    def load(file: Any) -> Any:
+        if isinstance(file, str | Path):
+            return really(file)
+        place = file.tell()
+        text = file.read()
+        if text not in known:
+            file.seek(place)
+            known[text] = really(file)
+        return copy.deepcopy(known[text])
+
+    OmegaConf.load = staticmethod(load)  # type: ignore
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
