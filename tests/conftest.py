@@ -84,6 +84,7 @@ def _import_torch() -> None:
     # Which ONNX operator stands for which of torch's, by the opset's number: torch finds it anew for each export.
     ONNXRegistry.from_torchlib = staticmethod(functools.cache(ONNXRegistry.from_torchlib))  # type: ignore
     _read_yaml_once()
+    _read_migrations_once()
 
 
 def _read_yaml_once() -> None:
@@ -101,6 +102,20 @@ def _read_yaml_once() -> None:
         return copy.deepcopy(known[text])
 
     OmegaConf.load = staticmethod(load)  # type: ignore
+
+
+def _read_migrations_once() -> None:
+    """Optuna reads its migrations, thirty files of code, anew for each study that is opened: they are the same."""
+    from optuna.storages._rdb.storage import _VersionManager
+
+    really, known = _VersionManager._create_alembic_script, list[Any]()
+
+    def create(self: _VersionManager) -> Any:
+        if not known:
+            known.append(really(self))
+        return known[0]
+
+    _VersionManager._create_alembic_script = create  # type: ignore[method-assign]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
