@@ -6,6 +6,7 @@ import base64
 import json
 import os
 import subprocess
+import sys
 import urllib.error
 import urllib.request
 from collections.abc import Callable
@@ -136,7 +137,33 @@ def test_a_token_changes_with_its_file(
     assert TOKEN not in caplog.text
 
 
-def test_listening_to_all_makes_a_token_and_says_it(table_made: Made, away: Path) -> None:
+def test_listening_to_all_makes_a_token_and_hands_it_on(
+    table_made: Made, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Up to where BentoML's command takes over this process; ``token_service`` has its token in the same way."""
+    handed_on: list[dict[str, str]] = []
+    variables = dict(os.environ)
+
+    def served(words: list[str], **_: object) -> None:
+        handed_on.append(dict(variables))
+        assert words[words.index("--host") + 1] == "0.0.0.0"
+
+    with monkeypatch.context() as patch:
+        patch.setattr("bentoml_cli.cli.cli.main", served)
+        patch.setattr(os, "environ", variables)
+        patch.setattr(os, "_exit", sys.exit)
+        for name in ("os.dup2", "atexit._run_exitfuncs", "signal.signal"):
+            patch.setattr(f"runcard.serving.launch.{name}", lambda *_: None)
+        said = command("serve", table_made.bundle.tag, "--host", "0.0.0.0", "--port", str(free_port()), "--json")
+    (line,) = [line for line in said.out.splitlines() if line.startswith("{")]
+    token = json.loads(line)["token"]
+    assert len(token) >= 32
+    assert f"token   {token}" in said.err
+    assert [found["RUNCARD_TOKEN"] for found in handed_on] == [token]
+
+
+@pytest.mark.slow
+def test_listening_to_all_asks_for_the_token_that_was_made(table_made: Made, away: Path) -> None:
     port = free_port()
     words = [str(BIN / "runcard"), "serve", table_made.bundle.tag, "--host", "0.0.0.0", "--port", str(port), "--json"]
     with starting(words, away, port) as service:
@@ -180,21 +207,26 @@ def test_a_change_that_is_wrong(word: str, says: str, table_made: Made, command:
 WRONG = ["{", "[]", '{"worker": 2}', '{"workers": "two"}']
 
 
-@pytest.mark.parametrize("text", [*(pytest.param(text, marks=pytest.mark.slow) for text in WRONG[:-1]), WRONG[-1]])
-def test_an_environment_that_is_wrong(text: str, table_made: Made) -> None:
+# By default by BentoML's command: what ours says, the test below reads within this process.
+STARTED = [(text, command) for text in WRONG for command in ("runcard", "bentoml")]
+
+
+@pytest.mark.parametrize(
+    ("text", "command"), [*(pytest.param(*each, marks=pytest.mark.slow) for each in STARTED[:-1]), STARTED[-1]]
+)
+def test_an_environment_that_is_wrong(text: str, command: str, table_made: Made) -> None:
     environment = {**os.environ, "RUNCARD_BUNDLE": table_made.bundle.tag, "RUNCARD_SERVE": text}
-    for words, code in ((["bentoml", "serve"], 1), (["runcard", "serve"], 2)):
-        done = subprocess.run(
-            [BIN / words[0], *words[1:], "--port", str(free_port())],
-            cwd=ROOT,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=HANG_S,
-        )
-        assert done.returncode == code, done.stderr
-        assert "RUNCARD_SERVE" in done.stdout + done.stderr
-        assert "Traceback" not in done.stdout + done.stderr
+    done = subprocess.run(
+        [BIN / command, "serve", "--port", str(free_port())],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=HANG_S,
+    )
+    assert done.returncode == (1 if command == "bentoml" else 2), done.stderr
+    assert "RUNCARD_SERVE" in done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("text", WRONG)

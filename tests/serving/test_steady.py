@@ -64,6 +64,7 @@ def few_at_once(digits_made: Made, tmp_path_factory: pytest.TempPathFactory) -> 
         yield service
 
 
+@pytest.mark.slow
 def test_one_request_too_many_is_sent_away(few_at_once: Service, digits_made: Made) -> None:
     row = runcard.tested_rows(digits_made.run.path)[0][0]
     statuses = explained(few_at_once, row, 24)
@@ -74,6 +75,7 @@ def test_one_request_too_many_is_sent_away(few_at_once: Service, digits_made: Ma
     wait_for(lambda: counted(few_at_once, "/explain", 429) == statuses[429])
 
 
+@pytest.mark.slow  # by default in test_supervisor.py, whose service has two workers too
 def test_many_workers_answer_and_are_counted_together(few_at_once: Service, digits_made: Made) -> None:
     row = runcard.tested_rows(digits_made.run.path)[0][0]
     assert len(psutil.Process(few_at_once.process.pid).children()) == 2
@@ -118,6 +120,26 @@ def test_what_takes_too_long_is_given_up(digits_made: Made, meter: Meter) -> Non
     status, said = asyncio.run(answered(guard, "/explain", row))
     assert (status, "took longer than 0.001 s" in said["error"]) == (503, True)
     assert asyncio.run(answered(guard, "/predict", row))[0] == 200
+
+
+def test_of_many_at_once_some_are_sent_away(digits_made: Made, meter: Meter) -> None:
+    """Within this process, likewise."""
+    row = runcard.tested_rows(digits_made.run.path)[0][0]
+    settings = Serve.model_validate({**DEFAULTS, "max_concurrency": 2})
+    predictor = Predictor(open_bundle(digits_made.bundle.path), digits_made.bundle.tag)
+    guard = Guard(unused)
+    guard.open(App(predictor, settings, meter, 0.0, token=False).routes(), settings, Access(Token(None, {})), meter)
+
+    async def ask_all() -> tuple[Counter[int], int]:
+        statuses = Counter(
+            status for status, _ in await asyncio.gather(*(answered(guard, "/explain", row) for _ in range(24)))
+        )
+        return statuses, (await answered(guard, "/explain", row))[0]
+
+    statuses, later = asyncio.run(ask_all())
+    assert set(statuses) == {200, 429}
+    assert statuses[200] >= 2
+    assert later == 200
 
 
 def test_an_answer_that_is_not_taken_counts_as_one_that_is_computed(meter: Meter) -> None:

@@ -19,6 +19,8 @@ from runcard.serving import supervisor
 from runcard.serving.supervisor import TRIES, _Tries
 from tests.conftest import Made
 from tests.servers import BIN, Service, free_port, starting, wait_until_ready
+from tests.serving.hostile import GOOD
+from tests.serving.test_steady import counted
 from tests.waiting import wait_for
 
 
@@ -49,6 +51,9 @@ def test_it_listens_for_requests_only_and_ends_with_its_workers(table_made: Made
         names = [str(one.laddr) for one in found[0].net_connections("unix")]
         (folder,) = {Path(name).parent for name in names if "runcard-serve-" in name}
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+        for _ in range(20):
+            assert service.post(GOOD)[0] == 200
+        wait_for(lambda: counted(service, "/predict", 200) == 20)  # whichever of the two answered
         found[0].kill()
         wait_for(lambda: not any(process.is_running() for process in found[1:]), within_s=5)
         with socket.socket() as probe:
