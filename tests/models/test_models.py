@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar
 
 import pytest
@@ -38,6 +39,10 @@ class ModelContract:
 
     def make(self, shape: tuple[int, ...], outputs: int) -> nn.Module:
         raise NotImplementedError
+
+    def make_brief(self, shape: tuple[int, ...]) -> nn.Module:
+        """What is exported by default: the exporter takes seconds for each layer of some."""
+        return self.make(shape, 3)
 
     def test_shapes_come_from_the_data(self) -> None:
         for shape in self.shapes:
@@ -81,9 +86,12 @@ class ModelContract:
         assert all(torch.equal(*pair) for pair in zip(*learned, strict=True))
 
     def test_onnx_answers_as_torch(self) -> None:
+        self.export(self.make_brief)
+
+    def export(self, make: Callable[[tuple[int, ...]], nn.Module]) -> None:
         shape = self.shapes[-1]
         rows = torch.randn(5, *shape)
-        model = self.practised(rows)
+        model = self.practised(rows, make)
         graph = load_graph(to_onnx(model, shape))
         for some in (rows, rows[:1]):
             (answers,) = graph.run(None, {"input": some.numpy()})
@@ -102,10 +110,11 @@ class ModelContract:
             with pytest.raises(CardError, match=message):
                 self.make(shape, 2)
 
-    def practised(self, rows: Tensor) -> nn.Module:
+    def practised(self, rows: Tensor, make: Callable[[tuple[int, ...]], nn.Module] | None = None) -> nn.Module:
         """A network for such rows whose batch norms have seen them, so that its answers are not all the same."""
         torch.manual_seed(0)
-        model = self.make(tuple(rows.shape[1:]), 3)
+        shape = tuple(rows.shape[1:])
+        model = self.make(shape, 3) if make is None else make(shape)
         for module in model.modules():
             if isinstance(module, nn.BatchNorm2d):
                 module.momentum = 1.0
@@ -228,8 +237,15 @@ class TestLstm(ModelContract):
     shapes = STEPS
     refused: ClassVar = NO_STEPS
 
-    def make(self, shape: tuple[int, ...], outputs: int, *, bidirectional: bool = True) -> Lstm:
-        return Lstm(shape, outputs, hidden=8, layers=2, dropout=0.1, bidirectional=bidirectional)
+    def make(self, shape: tuple[int, ...], outputs: int, *, bidirectional: bool = True, layers: int = 2) -> Lstm:
+        return Lstm(shape, outputs, hidden=8, layers=layers, dropout=0.1, bidirectional=bidirectional)
+
+    def make_brief(self, shape: tuple[int, ...]) -> nn.Module:
+        return self.make(shape, 3, layers=1)
+
+    @pytest.mark.slow
+    def test_onnx_of_two_layers(self) -> None:
+        self.export(lambda shape: self.make(shape, 3))
 
     def test_forwards_alone_the_last_step_is_read_last(self) -> None:
         rows = torch.randn(2, 5, 3)
@@ -242,9 +258,18 @@ class TestTransformer(ModelContract):
     shapes = STEPS
     refused: ClassVar = NO_STEPS
 
-    def make(self, shape: tuple[int, ...], outputs: int, *, positions: str = "learned", heads: int = 2) -> Transformer:
-        settings = {"width": 8, "layers": 2, "feedforward": 16, "dropout": 0.1}
+    def make(
+        self, shape: tuple[int, ...], outputs: int, *, positions: str = "learned", heads: int = 2, layers: int = 2
+    ) -> Transformer:
+        settings = {"width": 8, "layers": layers, "feedforward": 16, "dropout": 0.1}
         return Transformer(shape, outputs, heads=heads, positions=positions, **settings)  # type: ignore[arg-type]
+
+    def make_brief(self, shape: tuple[int, ...]) -> nn.Module:
+        return self.make(shape, 3, layers=1)
+
+    @pytest.mark.slow
+    def test_onnx_of_two_layers(self) -> None:
+        self.export(lambda shape: self.make(shape, 3))
 
     @pytest.mark.parametrize("positions", ["learned", "sinusoidal"])
     def test_the_order_of_steps_counts(self, positions: str) -> None:
