@@ -76,9 +76,20 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return [path, *(found for key, item in inner for found in places(item, (*path, key)))]
 
 
-@settings(deadline=None, max_examples=150, suppress_health_check=list(HealthCheck))
+@settings(deadline=None, max_examples=40, suppress_health_check=list(HealthCheck))
 @given(st.data())
 def test_a_plan_damaged_anywhere_is_no_traceback(data: st.DataObject) -> None:
+    read_damaged(data)
+
+
+@pytest.mark.slow
+@settings(deadline=None, max_examples=400, suppress_health_check=list(HealthCheck))
+@given(st.data())
+def test_plans_damaged_in_many_places(data: st.DataObject) -> None:
+    read_damaged(data)
+
+
+def read_damaged(data: st.DataObject) -> None:
     damaged = content()
     *above, last = data.draw(st.sampled_from([path for path in places(damaged) if path]))
     inner: Any = damaged
