@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -25,6 +26,7 @@ OPTIONAL_GROUPS = ("sweep", "experiment", "debug")
 SCHEMAS = ".schemas"
 
 
+@functools.cache  # asked for each value of a card that is shown
 def shipped_conf() -> Path:
     """The folder of the shipped groups: inside an installed wheel, else beside ``src/``."""
     package = Path(__file__).resolve().parents[1]
