@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import functools
 import gc
+import gettext
 import json
 import os
 import shutil
@@ -83,6 +84,8 @@ def _import_torch() -> None:
     registry.entry_points = functools.cache(registry.entry_points)  # type: ignore[assignment]
     # Which ONNX operator stands for which of torch's, by the opset's number: torch finds it anew for each export.
     ONNXRegistry.from_torchlib = staticmethod(functools.cache(ONNXRegistry.from_torchlib))  # type: ignore
+    # For each word of each flag of each verb Python looks for the files of a translation, which there is none of.
+    gettext.find = functools.cache(gettext.find)  # type: ignore[assignment]
     _read_yaml_once()
     _read_migrations_once()
 
