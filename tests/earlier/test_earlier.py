@@ -13,6 +13,7 @@ import pytest
 
 import runcard
 from runcard import api
+from runcard.evaluation import plots
 from runcard.files import read_json
 from tests.conftest import Command
 from tests.earlier.kept import KEPT, SUMS, VERSIONS, Kept, copy_kept, same_machine, sums, weights_digest
@@ -74,8 +75,16 @@ def test_nothing_that_is_kept_was_changed(version: str) -> None:
     assert {name: digest for digest, name in (line.split("  ", 1) for line in lines)} == sums(KEPT / version)
 
 
+# Their plots are drawn: of columns and of images. Those of the others, of the same numbers, take as long as the rest.
+DRAWN = ("table", "images")
+
+
 @pytest.mark.parametrize("name", RUNS)
-def test_a_run_is_evaluated_and_answers_as_it_did(name: str, kept: Kept, command: Command) -> None:
+def test_a_run_is_evaluated_and_answers_as_it_did(
+    name: str, kept: Kept, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if name not in DRAWN:
+        monkeypatch.setattr(plots, "svg_text", lambda _: "")
     run = kept.run(name)
     before = read_json(run / "metrics.json")
     rows, _ = api.tested_rows(run)
@@ -86,7 +95,7 @@ def test_a_run_is_evaluated_and_answers_as_it_did(name: str, kept: Kept, command
     found = {key: value for key, value in said.json["metrics"].items() if not key.startswith("baseline/")}
     assert_close(found, before, exactly=same_machine(run))
     assert_answers(run, pl.read_parquet(run / "predictions.parquet"), kept)
-    assert (run / "report.html").stat().st_size > 10_000
+    assert (run / "report.html").stat().st_size > (10_000 if name in DRAWN else 2_000)
 
 
 @pytest.mark.parametrize("name", ["table", "text"])

@@ -16,6 +16,7 @@ from optuna.trial import TrialState
 
 import runcard
 from runcard.studies import StudyFolder
+from runcard.tuning import report
 from runcard.tuning.points import distributions
 from runcard.tuning.report import epochs_saved, render
 from runcard.tuning.summary import Summary, importances
@@ -49,6 +50,12 @@ def summary_of(
         elif end != TrialState.RUNNING:
             study.tell(trial, None, end)
     return made.of(study, seconds=1.0) | {"importance": importances(study)}
+
+
+@pytest.fixture
+def words_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without plots, for tests that read what is said beside them."""
+    monkeypatch.setattr(report, "_pictures", lambda *_: {})
 
 
 def test_a_study_is_told_whole() -> None:
@@ -97,18 +104,21 @@ def test_several_objectives_have_a_front() -> None:
     assert "Pareto front" in parsed(render(summary_of([], metrics=["val/accuracy", "latency_ms"]))).texts
 
 
+@pytest.mark.usefixtures("words_only")
 def test_seeds_have_a_spread() -> None:
     page = parsed(render(summary_of([[0.5], [0.9]], seed_values=[[0.4], [0.6]])))
     assert "± 0.141421" in page.text
     assert "Over its 2 runs: val/accuracy 0.5 ± 0.1" in page.text
 
 
+@pytest.mark.usefixtures("words_only")
 def test_a_grid_is_put_together_over_its_seeds() -> None:
     words = ["data=wine", "sweep=grid", "seed=1,2", "model=linear,mlp"]
     page = parsed(render(summary_of([[0.5], [0.9], [0.7], [0.6]], words)))
     assert "Choices over their seeds" in page.texts
 
 
+@pytest.mark.usefixtures("words_only")
 @pytest.mark.parametrize(
     ("values", "says"),
     [
@@ -141,6 +151,7 @@ def test_what_others_wrote_is_text() -> None:
     text.encode()
 
 
+@pytest.mark.usefixtures("words_only")
 def test_a_run_folder_cannot_be_another_scheme() -> None:
     summary = summary_of([[0.5]])
     summary["study"], summary["trials"][0]["run"] = ".", "javascript:alert(1)"
