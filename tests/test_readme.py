@@ -7,8 +7,10 @@ import json
 import re
 import shlex
 import shutil
+import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NoReturn
 
 import pytest
 
@@ -16,6 +18,9 @@ import runcard
 from runcard.card.compose import group_choices
 from runcard.cli.verbs import VERBS
 from runcard.evaluation.predictor import Run
+from runcard.packaging.bundle import open_bundle
+from runcard.serving.launch import Start
+from runcard.serving.predictor import Predictor
 from tests.conftest import TINY, Command, Made, customers, write_arrays
 from tests.servers import BIN, free_port, starting, wait_until_ready
 
@@ -108,19 +113,43 @@ def given(line: str, ours: Ours, request: pytest.FixtureRequest) -> list[str]:
     return words
 
 
+(SERVE,) = [line for line in COMMANDS if line.startswith("runcard serve")]
+BODY, ANSWER = (json.loads(block) for kind, block in BLOCKS if kind == "json")
+
+
+def test_a_bundle_answers_as_shown(table_made: Made, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the service is started with, and what it answers with, without a process of its own."""
+    started: list[Start] = []
+
+    def become_server(start: Start) -> NoReturn:
+        started.append(start)
+        sys.exit(0)
+
+    monkeypatch.setattr("runcard.serving.launch.become_server", become_server)
+    assert command(*shlex.split(SERVE)[1:], table_made.bundle.tag, "--port", str(free_port())).code == 0
+    (start,) = started
+    predictor = Predictor(open_bundle(start.admitted.path), start.admitted.tag)
+    said = predictor.predict(json.dumps(BODY).encode())
+    assert isinstance(said, dict)
+    check_answer(said)
+
+
+@pytest.mark.slow
 def test_the_service_answers_as_shown(table_made: Made, away: Path) -> None:
-    (line,) = [line for line in COMMANDS if line.startswith("runcard serve")]
     port = free_port()
-    words = [*shlex.split(line)[1:], table_made.bundle.tag, "--port", str(port)]
-    body, answer = (json.loads(block) for kind, block in BLOCKS if kind == "json")
+    words = [*shlex.split(SERVE)[1:], table_made.bundle.tag, "--port", str(port)]
     with starting([str(BIN / "runcard"), *words], away, port) as service:
         wait_until_ready(service)
-        status, said = service.post(body)
+        status, said = service.post(BODY)
     assert status == 200
-    assert list(said) == list(answer)
-    assert list(said["probabilities"]) == list(answer["probabilities"])
+    check_answer(said)
+
+
+def check_answer(said: dict[str, Any]) -> None:
+    assert list(said) == list(ANSWER)
+    assert list(said["probabilities"]) == list(ANSWER["probabilities"])
     assert [warning.partition(" is outside")[0] for warning in said["warnings"]] == [
-        warning.partition(" is outside")[0] for warning in answer["warnings"]
+        warning.partition(" is outside")[0] for warning in ANSWER["warnings"]
     ]
 
 

@@ -237,10 +237,20 @@ def _containers(text: str) -> list[dict[str, Any]]:
     return containers
 
 
-def test_torch_is_not_there(project: Project, bundle: tuple[str, Path], away: Path) -> None:
+def no_torch(away: Path) -> str:
+    """A path for Python on which there is no torch."""
     (away / "sitecustomize.py").write_text("import sys\nsys.modules['torch'] = None\n")
-    path = f"{away}:{os.environ.get('PYTHONPATH', '')}"
-    assert "it is served with torch, and there is no torch here: install runcard" in refused(bundle[0], PYTHONPATH=path)
+    return f"{away}:{os.environ.get('PYTHONPATH', '')}"
+
+
+def test_torch_is_not_there(project: Project, bundle: tuple[str, Path], away: Path) -> None:
+    said = refused(bundle[0], PYTHONPATH=no_torch(away))
+    assert "it is served with torch, and there is no torch here: install runcard" in said
+
+
+@pytest.mark.slow
+def test_torch_is_not_there_for_bentomls_command(project: Project, bundle: tuple[str, Path], away: Path) -> None:
+    path = no_torch(away)
     words = [str(BIN / "bentoml"), "serve", "--port", str(free_port())]
     environment = {**os.environ, "PYTHONPATH": path, "RUNCARD_BUNDLE": bundle[0]}
     done = subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=HANG_S)
