@@ -28,6 +28,7 @@ from runcard.card.groups import shipped_conf
 from runcard.cli import main as cli
 from runcard.errors import Stopped
 from runcard.evaluation.predictor import Run
+from runcard.tuning import report
 from runcard.tuning.trials import Trials
 from tests.conftest import HANG_S, TINY, Command, Said
 from tests.servers import BIN
@@ -66,6 +67,7 @@ def made(factory: pytest.TempPathFactory, *words: str) -> Said:
     out, err = io.StringIO(), io.StringIO()
     with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         patch.chdir(factory.mktemp("made"))
+        patch.setattr(report, "_pictures", lambda *_: {})  # as conftest.py does it for each test
         code = cli.run(words)
     return Said(code, out.getvalue(), err.getvalue())
 
