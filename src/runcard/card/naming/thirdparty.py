@@ -44,9 +44,10 @@ def known(target: str) -> bool:
     return target in _table() and not _table()[target].get("abstract")
 
 
-def names() -> list[str]:
+@cache
+def names() -> tuple[str, ...]:
     """All classes that a card may name."""
-    return [name for name in _table() if known(name)]
+    return tuple(name for name in _table() if known(name))
 
 
 def entry(name: str) -> dict[str, Any]:
