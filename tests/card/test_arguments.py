@@ -426,9 +426,20 @@ def test_functions_and_plain_classes() -> None:
     assert "does not say what it takes" in said(dict, {})["model._target_"]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.data())
 def test_no_misspelt_argument_passes(data: st.DataObject) -> None:
+    misspell(data)
+
+
+@pytest.mark.slow
+@settings(max_examples=1000, deadline=None)
+@given(st.data())
+def test_no_misspelt_argument_passes_of_a_thousand(data: st.DataObject) -> None:
+    misspell(data)
+
+
+def misspell(data: st.DataObject) -> None:
     name = data.draw(st.sampled_from([name for name in NAMES if thirdparty.entry(name)["arguments"]]))
     arguments = thirdparty.entry(name)["arguments"]
     right = data.draw(st.sampled_from(sorted(arguments)))
@@ -445,9 +456,20 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.sampled_from([Net, Describes, Options, *NAMES]), st.data())
 def test_no_value_breaks_the_judge(target: Any, data: st.DataObject) -> None:
+    judge_any(target, data)
+
+
+@pytest.mark.slow
+@settings(max_examples=1000, deadline=None)
+@given(st.sampled_from([Net, Describes, Options, *NAMES]), st.data())
+def test_no_value_of_a_thousand_breaks_the_judge(target: Any, data: st.DataObject) -> None:
+    judge_any(target, data)
+
+
+def judge_any(target: Any, data: st.DataObject) -> None:
     name = data.draw(st.sampled_from(sorted({*accepts(target), "_args_", "_target_"})))
     values = {name: data.draw(VALUES)}
     found = said(target, values)

@@ -252,9 +252,20 @@ def judged(content: Any) -> bool:
     return True
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(data=st.data())
 def test_the_schema_agrees_with_the_judge(data: st.DataObject) -> None:
+    agrees(data)
+
+
+@pytest.mark.slow
+@settings(max_examples=500, deadline=None)
+@given(data=st.data())
+def test_the_schema_agrees_with_the_judge_of_many_cards(data: st.DataObject) -> None:
+    agrees(data)
+
+
+def agrees(data: st.DataObject) -> None:
     content = copy.deepcopy(whole_card(data.draw(st.sampled_from(range(len(CARDS))))))
     *above, leaf = data.draw(st.sampled_from(sorted(flatten(content)))).split(".")
     section = content

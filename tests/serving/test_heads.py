@@ -214,7 +214,7 @@ def agrees(content: bytes, parts: list[bytes]) -> None:
 
 
 @given(wires(), st.integers(1, 60))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_nothing_is_one_request_here_and_two_elsewhere(content: bytes, step: int) -> None:
     agrees(content, [content[place : place + step] for place in range(0, len(content), step)])
 

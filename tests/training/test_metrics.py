@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import sklearn.metrics as reference
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runcard.card.metrics import METRICS, better, metrics_of
@@ -22,9 +22,20 @@ def classified(draw: st.DrawFn) -> tuple[Any, Any]:
     return shares, random.integers(0, classes, rows)
 
 
+@settings(max_examples=30)
 @given(classified())
 def test_classes_are_scored_as_scikit_learn_scores_them(case: tuple[Any, Any]) -> None:
-    answers, truth = case
+    scored_alike(*case)
+
+
+@pytest.mark.slow
+@settings(max_examples=300, deadline=None)
+@given(classified())
+def test_many_classes_are_scored_as_scikit_learn_scores_them(case: tuple[Any, Any]) -> None:
+    scored_alike(*case)
+
+
+def scored_alike(answers: Any, truth: Any) -> None:
     chosen, labels = answers.argmax(axis=1), np.arange(answers.shape[1])
     ours = score(metrics_of("classification"), answers, truth)
     present = np.unique(np.concatenate([truth, chosen]))
