@@ -104,6 +104,7 @@ SERVED |= {"card.sections.parts", "card.sections.serve"}
 SERVED |= {
     "data.tokens",
     "data.reading.frames",
+    "data.reading.jsonlines",
     "data.reading.layout",
     "data.reading.quick",
     "data.reading.careful",

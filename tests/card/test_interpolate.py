@@ -224,6 +224,16 @@ def test_what_is_found_for_auto_of_the_environment_stays(monkeypatch: pytest.Mon
     assert isinstance(card.optimizer.lr, float)
 
 
+def test_a_text_of_the_environment_where_a_number_belongs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RUNCARD_LR", "0.01")
+    with pytest.raises(CardError) as caught:
+        runcard.load_card(["data=wine", "optimizer.lr=${oc.env:RUNCARD_LR}"])
+    hint = "The environment holds texts; ${oc.decode:${oc.env:RUNCARD_LR}} reads one as a value."
+    assert [mistake.hint for mistake in caught.value.mistakes] == [hint]
+    card = runcard.load_card(["data=wine", "optimizer.lr=${oc.decode:${oc.env:RUNCARD_LR}}"])
+    assert card.optimizer.rate == 0.01
+
+
 def test_keys_with_dots_are_not_mistaken_for_others(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KIND", "category")
     words = ["data=table", "data.path=x.csv", "problem.target=y"]

@@ -65,6 +65,14 @@ TYPED = {
     "another problem": (["check", "problem=wine"], 2, "the data set digits has no target 'cultivar'"),
     "too large a model": (["fit", "model.hidden=[999999999,999999999]"], 2, "Make the layers smaller"),
     "a number for a text": (["fit", "problem.target=2"], 2, "Quote a text that looks like a number"),
+    "a number in a list of texts": (["fit", "data=table", "data.null_values=[-9]"], 2, 'within the list: "-9"'),
+    "a tab": (["check", "data=table", "data.path=tabs.txt", "problem.target=y", r"data.separator=\t"], 0, "right"),
+    "blanks in a name": (
+        ["fit", "data=table", "data.path=blanks.csv", "problem.target=y"],
+        2,
+        """'problem.target=" y"'""",
+    ),
+    "blanks in a name, typed": (["check", "data=table", "data.path=blanks.csv", 'problem.target=" y"'], 0, "right"),
     "a rate that diverges": (["fit", "data=diabetes", "optimizer=sgd", "optimizer.lr=1e30"], 2, "Lower optimizer.lr"),
     "odd path": (["fit", "data=table", "data.path=~/my (1)=é.csv", "problem.target=y"], 4, "my (1)=é.csv"),
     "a saved card and a folder": (["fit", "nowhere.yaml", "--config-dir", "folder"], 2, "no groups are looked up"),
@@ -105,6 +113,8 @@ def test_typed(case: str, command: Command, wine_run: object) -> None:
     assert isinstance(wine_run, Run)
     Path("folder").mkdir()
     Path("afile").write_text("")
+    Path("blanks.csv").write_text("x, y\n1,a\n")
+    Path("tabs.txt").write_text("x\ty\n1\ta\n")
     customers(5).write_csv("other.csv")
     rows = pl.DataFrame({feature.name: [1.0] for feature in wine_run.signature.features})
     rows.write_csv("wine.csv")

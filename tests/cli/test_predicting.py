@@ -94,7 +94,7 @@ def test_a_bundle_answers_as_its_run(output: str, table_made: Made, command: Com
         said = command("predict", what, "rows.csv", "-o", output, "--json")
         assert said.code == 0, said.err
         assert said.json["bundle"] == answering
-        found = read_frame(output)
+        found = read_frame(output).cast({"probability_yes": pl.Float64})
         assert found["prediction"].equals(expected["prediction"])
         assert (found["probability_yes"] - expected["probability_yes"]).abs().max() < 1e-5  # type: ignore[operator]
 

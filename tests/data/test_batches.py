@@ -172,7 +172,7 @@ def test_a_text_that_is_no_table(content: bytes, message: str) -> None:
         ("rows.csv", b"", "is empty"),
         ("rows.xls", b"x", "files of rows end in"),
         ("rows.parquet", b"size", "cannot read"),
-        ("rows.ndjson", b"{no}", "cannot read"),
+        ("rows.ndjson", b"{no}", "line 1: it is no JSON"),
         ("rows.ndjson", b"", "is empty"),
     ],
 )

@@ -170,6 +170,20 @@ def test_json_that_is_no_row(body: Any, table: Predictor) -> None:
     assert "an object with the fields of one row" in refused(table, body).message
 
 
+@pytest.mark.parametrize("many", [False, True])
+@pytest.mark.parametrize("name", ["city", "ci\\u0074y"])
+def test_a_name_that_stands_twice_is_refused(name: str, many: bool, table: Predictor) -> None:
+    """Which of the two counts differs from parser to parser."""
+    text = json.dumps(GOOD)[:-1] + f', "{name}": "Bonn"}}'
+    wrong = refused(table, (f"[{json.dumps(GOOD)}, {text}]" if many else text).encode())
+    assert str(wrong) == "field 'city': a name stands twice in one object"
+
+
+def test_colons_within_texts_are_no_names(table: Predictor) -> None:
+    row = GOOD | {"city": 'a: "city": b'}
+    assert ask(table, row)["warnings"] == ["city 'a: \"city\": b' was never seen in training"]
+
+
 def test_nothing_that_was_sent_comes_back(table: Predictor) -> None:
     error = refused(table, GOOD | {"age": "secret"})
     assert "secret" not in json.dumps([error.message, error.mistakes])

@@ -4,9 +4,44 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+
+from pydantic_core import ErrorDetails
 
 from runcard.card.interpolate import literal
+from runcard.card.spelling import suggest
+from runcard.card.wording import near_value
+from runcard.hiding import reference_of
+
+
+def hint_of(detail: ErrorDetails, key: str) -> str:
+    """How to write a value that pydantic refuses, if that can be guessed; else empty.
+
+    Args:
+        detail: What is wrong.
+        key: Of the value.
+    """
+    value = detail["input"]
+    if isinstance(value, str) and (reference := reference_of(value)):
+        return f"The environment holds texts; ${{oc.decode:{reference}}} reads one as a value."
+    return near_value(detail, key)
+
+
+def near_column(wrong: str, names: Iterable[str], key: str) -> str:
+    """A sentence that offers the nearest columns; of one that differs by blanks alone, how it is typed.
+
+    Args:
+        wrong: What was given.
+        names: The columns that there are.
+        key: What takes the column's name.
+    """
+    near = next((name for name in names if name.strip() == wrong.strip()), None)
+    return suggest(wrong, names) if near is None else f"Did you mean {near!r}? It is typed so: {override(key, near)}"
+
+
+def override(key: str, value: str) -> str:
+    """An override that gives a text, as it is typed in a shell."""
+    return shlex.quote(f"{key}={_quoted(literal(value))}")
 
 
 def setting(key: str, name: str, value: str | Sequence[str]) -> str:

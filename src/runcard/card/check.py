@@ -144,7 +144,8 @@ def judge(composed: Composed, outside: Outside | None = None) -> Card:
 
 def _elsewhere(card: Card, mistakes: list[Mistake], outside: Outside | None) -> list[Mistake]:
     """What is wrong outside a card that has mistakes itself, of keys that none of them is about."""
-    said = {mistake.key for mistake in mistakes}
+    # The key of an override that could not be read is all of it, as it was typed.
+    said = {mistake.key.partition("=")[0].lstrip("+~") for mistake in mistakes}
     return [] if outside is None or said & SAY_WHERE else [one for one in outside(card) if one.key not in said]
 
 

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from runcard.card import wording
+from runcard.card.advice import hint_of
 from runcard.card.groups import GROUPS
 from runcard.card.origins import OVERRIDE, Origins, place_of
 from runcard.card.schema import Card
@@ -88,7 +89,7 @@ def _mistake(detail: ErrorDetails, origins: Origins, root: type[BaseModel], auto
         hint = f"A file chooses it in its defaults: '- override /{key}: {detail['input']}'." if chosen else ""
         return Mistake(key, wording.must_be("a section with keys of its own", detail["input"]), where, hint)
     expected = wording.expected(detail) + (" or auto" if auto and isinstance(detail["input"], str) else "")
-    return Mistake(key, wording.must_be(expected, detail["input"]), where, wording.near_value(detail, key))
+    return Mistake(key, wording.must_be(expected, detail["input"]), where, hint_of(detail, key))
 
 
 def _names(loc: tuple[int | str, ...]) -> list[str]:

@@ -10,7 +10,6 @@ from pydantic_core import ErrorDetails
 
 from runcard.card.sections.parts import NAME, PLACE
 from runcard.card.spelling import in_words, nearest
-from runcard.hiding import reference_of
 
 # pydantic's kind of error → what was expected; the context fills the braces.
 EXPECTED = {
@@ -79,8 +78,6 @@ def near_value(detail: ErrorDetails, key: str) -> str:
         if key.rpartition(".")[2].isdecimal():  # an override cannot give one value of a list
             return f'Quote a text that looks like a number, within the list: "{value}".'
         return f"Quote a text that looks like a number: '{key}=\"{value}\"'."
-    if isinstance(value, str) and (reference := reference_of(value)):
-        return f"The environment holds texts; ${{oc.decode:{reference}}} reads one as a value."
     if detail["type"] not in ("literal_error", "enum") or not isinstance(detail["input"], str):
         return ""
     allowed = detail["ctx"]["expected"].replace("'", "").replace(" or ", ", ").split(", ")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import polars as pl
 
+from runcard.card.advice import near_column
 from runcard.card.sections.data import Decimal, MissingTarget, Ragged, RareClasses
 from runcard.card.sections.formats import Spelling
 from runcard.card.spelling import suggest
@@ -197,12 +198,16 @@ def compare_columns(
     wrong += [(f"{key}.{name}", name) for key, columns in (spelled or {}).items() for name in columns]
     mistakes = [Mistake(f"data.kinds.{target}", "this is the target, which is no feature")] * (target in kinds)
     mistakes += [
-        Mistake(key, f"{what} has no column {name!r}", hint=suggest(name, names))
+        Mistake(key, f"{what} has no column {name!r}", hint=_near(name, names, key))
         for key, name in wrong
         if name not in names
     ]
     if mistakes:
         raise CardError(mistakes)
+
+
+def _near(name: str, names: Sequence[str], key: str) -> str:
+    return near_column(name, names, key) if key == "problem.target" else suggest(name, names)
 
 
 def features_of(taken_for: Mapping[str, KindOrIgnore]) -> dict[str, Kind]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from typing import Annotated, Any
 
@@ -94,9 +95,24 @@ class Reader:
         """
         self._weigh(body)
         try:
-            return from_json(body, allow_inf_nan=False)
+            content = from_json(body, allow_inf_nan=False)
         except ValueError as error:
             raise RowsError(f"the body is no JSON: {error}", []) from None
+        rows = content if isinstance(content, list) else [content]
+        # Each name has a colon; where there are more, some stand in texts, or a name was given twice.
+        if body.count(b":") > sum(len(row) for row in rows if isinstance(row, dict)):
+            self._check_doubled(body)
+        return content
+
+    def _check_doubled(self, body: bytes | bytearray) -> None:
+        """Refuse a name that stands twice in an object: its second value would be taken, and elsewhere its first."""
+        try:
+            json.loads(body, object_pairs_hook=_check_pairs)
+        except _DoubledError as error:
+            name = error.args[0] if error.args[0] in self._names else None
+            raise refused([{"row": None, "field": name, "message": "a name stands twice in one object"}], 1) from None
+        except (ValueError, RecursionError):
+            return  # what pydantic reads and Python does not is refused below, by the values' kinds
 
     def _weigh(self, body: bytes | bytearray) -> None:
         """Refuse what would take much more memory as values than it does as text, or long to be read."""
@@ -119,6 +135,16 @@ class Reader:
     def _check_extra(self, read: BaseModel, row: int | None) -> None:
         if read.model_extra:
             raise refused(unknown(read.model_extra, row, self._names), len(read.model_extra))
+
+
+class _DoubledError(Exception):
+    """A name that stands twice in an object."""
+
+
+def _check_pairs(pairs: list[tuple[str, Any]]) -> None:
+    if len(pairs) > len({name for name, _ in pairs}):
+        names = [name for name, _ in pairs]
+        raise _DoubledError(next(name for name in names if names.count(name) > 1))
 
 
 def longest(feature: Feature) -> float:

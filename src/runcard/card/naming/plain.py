@@ -16,6 +16,7 @@ from pydantic import BaseModel, PydanticUserError, RootModel, TypeAdapter, Valid
 from pydantic_core import ErrorDetails
 
 from runcard.card import wording
+from runcard.card.advice import hint_of
 from runcard.card.naming import thirdparty
 from runcard.card.naming.thirdparty import Instance
 
@@ -139,7 +140,7 @@ def _error(place: str, detail: ErrorDetails) -> Wrong:
         return Wrong(f"{place}.{detail['loc'][-1]}", "is missing")
     if expected == detail["msg"]:  # what a validator of the user's says
         return Wrong(place, expected.removeprefix("Value error, ").removeprefix("Assertion failed, "))
-    return Wrong(place, wording.must_be(expected, detail["input"]), wording.near_value(detail, place), expected)
+    return Wrong(place, wording.must_be(expected, detail["input"]), hint_of(detail, place), expected)
 
 
 def _place(key: str, value: Any, loc: tuple[int | str, ...]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Discriminator, Field, StringConstraints, Tag
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, StringConstraints, Tag
 from pydantic_core import PydanticCustomError
 
 from runcard.card.sections.formats import NumberFormat
@@ -37,6 +37,14 @@ def _check_format(example: str) -> str:
 
 
 Format = Annotated[str, AfterValidator(_check_format)]
+
+
+def _as_tab(text: object) -> object:
+    """The two letters that a shell hands over for a tab; no separator has two."""
+    return "\t" if text == r"\t" else text
+
+
+Separator = Annotated[str, StringConstraints(min_length=1, max_length=1), BeforeValidator(_as_tab)]
 Encoding = Annotated[str, AfterValidator(_check_encoding)]
 Ragged = Literal["refuse", "fill"]
 MissingTarget = Literal["refuse", "drop"]
@@ -110,8 +118,8 @@ class TableData(Data):
     """The file: .csv, .tsv, .txt or .parquet; stored absolute."""
     kinds: dict[str, ColumnKind]
     """Column: number, category, boolean, text (for model=pretrained) or ignore; others are guessed."""
-    separator: Annotated[str, StringConstraints(min_length=1, max_length=1)]
-    """Between the fields of a CSV, one character; ignored for Parquet."""
+    separator: Separator
+    """Between the fields of a CSV, one character, \\t for a tab; ignored for Parquet."""
     null_values: tuple[str, ...]
     """Texts of a CSV that mean missing."""
     encoding: Encoding = "auto"

@@ -150,8 +150,9 @@ def look_at_target(column: pl.Series, task: TaskOrAuto, given: Given, decimal: s
         notes=look.notes if number else (),  # labels have notes of their own
     )
     if look.kind == "ignore" and not look.refusal and "dates or times" in look.remark and task == "auto":
-        message = f"the target {column.name!r} holds {look.remark}. problem.task=classification takes each for a class."
-        return Look("ignore", refusal=message), seen
+        classes = column.n_unique() <= len(column) / 2
+        way = " problem.task=classification takes each for a class." if classes else ""
+        return Look("ignore", refusal=f"the target {column.name!r} holds {look.remark}.{way}"), seen
     if look.kind == "number" and look.null_values:
         again = see(column, habits, look.spelling, target=True)
         seen = replace(again, nulled={**seen.nulled, **again.nulled})

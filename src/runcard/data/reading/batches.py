@@ -10,6 +10,7 @@ import polars as pl
 from polars import selectors
 
 from runcard.data.reading.frames import CSV, checked_kind, csv_source, read_frame, readable
+from runcard.data.reading.jsonlines import scan_lines
 from runcard.data.reading.layout import PLAIN, Reading, is_remote
 from runcard.data.reading.tables import table_batches
 from runcard.data.transforms import rows_at_once
@@ -91,10 +92,7 @@ def expected_rows(path: str | Path) -> int | None:
 
 
 def _scanned(path: str | Path, kind: str) -> pl.LazyFrame:
-    if kind == ".parquet":
-        return pl.scan_parquet(path, glob=False)
-    # All rows decide of what type a column is; the batches are then read as that.
-    return pl.scan_ndjson(path, schema=pl.scan_ndjson(path, infer_schema_length=None).collect_schema())
+    return pl.scan_parquet(path, glob=False) if kind == ".parquet" else scan_lines(path)
 
 
 def _even(empty: pl.DataFrame, frames: Iterable[pl.DataFrame], rows: int) -> Iterator[pl.DataFrame]:

@@ -12,6 +12,7 @@ from typing import Any
 
 import polars as pl
 
+from runcard.data.reading.jsonlines import read_json
 from runcard.data.reading.layout import PLAIN, Layout, Reading, Source, find_layout, is_remote, refuse_doubled
 from runcard.data.reading.parquet import UNREADABLE, read_parquet, said_first
 from runcard.data.reading.tables import read_table
@@ -68,10 +69,8 @@ def read_frame(path: str | Path, reading: Reading = PLAIN) -> pl.DataFrame:
         kind = checked_kind(path)
         if kind == ".parquet":
             return read_parquet(path)
-        if kind == ".json":
-            return pl.read_json(path, infer_schema_length=None)
         if kind not in CSV:
-            return pl.read_ndjson(path, infer_schema_length=None)
+            return read_json(path, lines=kind != ".json")
         return _read_csv(path, _of_ending(reading, kind))
 
 
