@@ -100,7 +100,16 @@ def test_a_mistake_is_refused(group: str, change: dict[str, Any]) -> None:
 # What files from before it was there need not say.
 LATER = {
     "serve": {"max_connections", "max_per_address"},
-    "data": {"encoding", "ragged", "decimal", "formats", "null_values_of", "missing_target", "rare_classes", "min_rows"},
+    "data": {
+        "encoding",
+        "ragged",
+        "decimal",
+        "formats",
+        "null_values_of",
+        "missing_target",
+        "rare_classes",
+        "min_rows",
+    },
 }
 
 

@@ -10,12 +10,12 @@ import polars as pl
 
 from runcard.data.arrays import KINDS, LARGEST
 from runcard.data.looking.cautions import cautions
-from runcard.data.looking.features import Chosen, Given, choose
+from runcard.data.looking.features import Given, choose
 from runcard.data.looking.look import KindOrIgnore
 from runcard.data.looking.target import truth_of
 from runcard.data.signature import FORMS, Array, Kind, Rows, TaskOrAuto
 from runcard.data.table import compare_columns, features_of, spellings_of
-from runcard.data.values import values_of, without
+from runcard.data.values import without
 from runcard.errors import DataError
 from runcard.files import sha256
 
@@ -51,7 +51,7 @@ def rows_of(found: Any, target: str, task: TaskOrAuto, kinds: Mapping[str, KindO
         others = ", ".join(column for column in [*chosen, *forms] if column != alone[0])
         raise DataError(f"{name}: {alone[0]!r} is an {forms[alone[0]]}, which is read alone, and there is {others}")
     truth = truth_of(frame[target], task, given)
-    columns = {column: _values(looked, column, kind) for column, kind in chosen.items()} | arrays
+    columns = {column: looked.values(column) for column in chosen} | arrays
     return Rows(
         columns,
         chosen | forms,
@@ -64,10 +64,6 @@ def rows_of(found: Any, target: str, task: TaskOrAuto, kinds: Mapping[str, KindO
         taken_for=looked.kinds,
         spellings=spellings_of(looked, target, truth),
     )
-
-
-def _values(looked: Chosen, column: str, kind: Kind) -> Array:
-    return values_of(looked.columns[column], kind, 0, looked.looks[column].spelling)
 
 
 def _divided(found: Any, name: str) -> tuple[pl.DataFrame, dict[str, Array]]:

@@ -16,11 +16,18 @@ def read_numbers(texts: pl.Series, form: NumberFormat = PLAIN_NUMBERS) -> pl.Ser
         texts: A column of texts.
         form: How they are written. Blanks around a number mean nothing; groups of digits may be left out.
     """
-    if form == PLAIN_NUMBERS:
-        numbers = texts.cast(pl.Float64, strict=False)
-        if numbers.null_count() == texts.null_count():
-            return numbers
-    return read_unified(unified(texts), form).alias(texts.name)
+    if form != PLAIN_NUMBERS:
+        return read_unified(unified(texts), form).alias(texts.name)
+    numbers = texts.cast(pl.Float64, strict=False)
+    if numbers.null_count() == texts.null_count():
+        return numbers
+    # Each other text is looked at once, however many rows have it.
+    wrong = numbers.is_null() & texts.is_not_null()
+    odd = texts.filter(wrong).alias("").unique()
+    meant = read_unified(unified(odd), form)
+    if meant.null_count() == len(odd):
+        return numbers
+    return numbers.scatter(wrong.arg_true(), texts.filter(wrong).replace_strict(odd, meant, return_dtype=pl.Float64))
 
 
 def read_unified(plain: pl.Series, form: NumberFormat) -> pl.Series:

@@ -24,7 +24,7 @@ from runcard.data.reading.frames import CSV, column_names
 from runcard.data.reading.layout import PLAIN, SEPARATOR_LINE, Reading, Source, first_lines, is_remote
 from runcard.data.signature import Array
 from runcard.data.table import read_written, spellings_of
-from runcard.data.values import values_of, without
+from runcard.data.values import without
 from runcard.errors import CardError, DataError
 
 SEPARATORS = (",", ";", "\t", "|")
@@ -144,8 +144,7 @@ def _known(chosen: Chosen, found: TargetValues, target: str) -> pl.DataFrame:
     columns = {}
     for name, look in chosen.looks.items():
         if look.kind != "ignore":
-            values = values_of(chosen.columns[name], look.kind, 0, look.spelling)
-            columns[name] = _series(values[found.kept])
+            columns[name] = _series(chosen.values(name)[found.kept])
     return pl.DataFrame({**columns, target: _series(found.values)})
 
 

@@ -19,7 +19,7 @@ from runcard.data.looking.target import Lacking, TargetValues, truth_of
 from runcard.data.reading.frames import CSV, column_names, read_frame
 from runcard.data.reading.layout import Reading, is_remote
 from runcard.data.signature import Kind, Rows, TaskOrAuto
-from runcard.data.values import values_of, without
+from runcard.data.values import without
 from runcard.errors import CardError, DataError, Mistake
 from runcard.files import sha256
 
@@ -142,8 +142,7 @@ def rows_of_frame(
         )
     decimal = decimal_of(chosen.columns.values()) if any("4,5" in look.format for look in chosen.looks.values()) else ""
     truth = truth_of(frame[target], task, given, lacking, decimal)
-    spellings = {name: look.spelling for name, look in chosen.looks.items()}
-    columns = {name: values_of(chosen.columns[name], kind, 0, spellings[name]) for name, kind in kinds.items()}
+    columns = {name: chosen.values(name) for name in kinds}
     if not truth.kept.all():
         columns = {name: values[truth.kept] for name, values in columns.items()}
     return Rows(

@@ -64,13 +64,16 @@ def without(frame: pl.DataFrame, name: str) -> pl.DataFrame:
     return frame.drop(selectors.by_name(name))
 
 
-def number_values(column: pl.Series, before: int = 0, spelling: Spelling = PLAIN_SPELLING) -> NDArray[np.float64]:
+def number_values(
+    column: pl.Series, before: int = 0, spelling: Spelling = PLAIN_SPELLING, numbers: pl.Series | None = None
+) -> NDArray[np.float64]:
     """``(rows,)`` float64 with NaN for missing.
 
     Args:
         column: The values.
         before: How many rows stand before them.
         spelling: How texts of them are written.
+        numbers: What ``numbers_of`` gives of them, if that is known; else it is looked up.
 
     Raises:
         DataError: If a value is no number, or infinite.
@@ -79,7 +82,7 @@ def number_values(column: pl.Series, before: int = 0, spelling: Spelling = PLAIN
         quoted = _quoted(column)
         shown = f"; {quoted} is none" if quoted else ""
         raise DataError(f"column {column.name!r} must hold numbers, not dates or times{shown}", quoted)
-    numbers = numbers_of(column, spelling)
+    numbers = numbers_of(column, spelling) if numbers is None else numbers
     wrong = wrong_numbers(column, numbers, spelling)
     if wrong.any():
         quoted = _quoted(column.filter(wrong))
@@ -162,7 +165,13 @@ def is_plain(column: pl.Series) -> bool:
     return not (column.dtype.is_nested() or column.dtype in (pl.Binary, pl.Duration, pl.Object))
 
 
-def values_of(column: pl.Series, kind: Kind, before: int = 0, spelling: Spelling = PLAIN_SPELLING) -> Array:
+def values_of(
+    column: pl.Series,
+    kind: Kind,
+    before: int = 0,
+    spelling: Spelling = PLAIN_SPELLING,
+    numbers: pl.Series | None = None,
+) -> Array:
     """A column's values as its kind wants them; see ``Columns`` for the forms.
 
     Args:
@@ -170,6 +179,7 @@ def values_of(column: pl.Series, kind: Kind, before: int = 0, spelling: Spelling
         kind: Of the feature.
         before: How many rows stand before them.
         spelling: How texts of them are written.
+        numbers: As of ``number_values``.
 
     Raises:
         DataError: If a value is of another kind.
@@ -179,7 +189,7 @@ def values_of(column: pl.Series, kind: Kind, before: int = 0, spelling: Spelling
     if column.dtype in (pl.Categorical, pl.Enum):
         return _looked_up(column, kind, before, spelling)
     if kind == "number":
-        return number_values(column, before, spelling)
+        return number_values(column, before, spelling, numbers)
     return boolean_values(column, before, spelling) if kind == "boolean" else text_values(column, spelling)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -12,7 +13,7 @@ from runcard.card.sections.formats import PLAIN_NUMBERS, PLAIN_SPELLING, NumberF
 from runcard.data.looking.dates import are_dates
 from runcard.data.looking.formats import Written, formats_of
 from runcard.data.looking.look import FEW, Look, first_row, gaps_said, rows_said
-from runcard.data.looking.numbers import MARKS, TELLING, are_exact, look_at_numbers
+from runcard.data.looking.numbers import MARKS, TELLING, are_exact, has_leading_zeros, look_at_numbers
 from runcard.data.looking.twins import twins
 from runcard.data.looking.words import look_at_words, shape_of
 from runcard.data.spelling import read_numbers
@@ -76,11 +77,16 @@ def see(column: pl.Series, habits: Habits, spelling: Spelling = PLAIN_SPELLING, 
     form = NumberFormat.of(spelling.format) if spelling.format else PLAIN_NUMBERS
     numbers = read_numbers(column, form)
     nulls = (*habits.null_values, *spelling.null_values)
-    like_numbers = [text for text in nulls if read_numbers(pl.Series([text]), form).is_not_null()[0]]
-    if not (like_numbers or wrong_numbers(column, numbers).any() or numbers.is_nan().any()):
+    if not (_like_numbers(nulls, form) or wrong_numbers(column, numbers).any() or numbers.is_nan().any()):
         return Seen(column, {}, numbers.fill_nan(None), target)
     column, nulled = _missing_set(column, nulls)
     return Seen(column, nulled, read_numbers(column, form).fill_nan(None), target)
+
+
+@functools.cache
+def _like_numbers(texts: tuple[str, ...], form: NumberFormat) -> bool:
+    """Whether one of the texts that mean missing would be a number."""
+    return bool(texts) and read_numbers(pl.Series(texts), form).is_not_null().any()
 
 
 def _missing_set(column: pl.Series, texts: Sequence[str]) -> tuple[pl.Series, dict[str, int]]:
@@ -115,7 +121,7 @@ def look_at(seen: Seen, habits: Habits, spelling: Spelling = PLAIN_SPELLING) -> 
         return look_at_numbers(column.name, known.cast(pl.Float64), gaps)
     if kind == pl.Boolean:
         return Look("boolean", gaps_said(gaps))
-    if not are_exact(known):
+    if not are_exact(known, known):
         return look_at_words(
             column.name, known.cast(pl.String), gaps, "whole numbers of more than 15 digits, as codes are"
         )
@@ -125,14 +131,14 @@ def look_at(seen: Seen, habits: Habits, spelling: Spelling = PLAIN_SPELLING) -> 
 def _look_at_texts(seen: Seen, known: pl.Series, gaps: int, habits: Habits, spelling: Spelling) -> Look:
     assert seen.numbers is not None
     name, numbers = known.name, seen.numbers.drop_nulls()
-    texts = known.unique(maintain_order=True)
-    if (boolean := _boolean(name, texts, gaps)) is not None:
-        return boolean
     if len(numbers) == len(known):
         if spelling.format:
             return look_at_numbers(name, numbers, gaps)
         if habits.decimal != "," or not known.str.contains(".", literal=True).any():
             return _plain_numbers(name, known, numbers, gaps)
+    texts = known.unique(maintain_order=True)
+    if (boolean := _boolean(name, texts, gaps)) is not None:
+        return boolean
     found = look_at_written(seen, texts, habits)
     if found is not None:
         return found
@@ -162,9 +168,9 @@ def _dates(column: pl.Series, sample: pl.Series) -> Look | None:
 
 
 def _plain_numbers(name: str, known: pl.Series, numbers: pl.Series, gaps: int) -> Look:
-    if known.str.contains(r"^\s*-?0\d").any():
+    if has_leading_zeros(known):
         return look_at_words(name, known, gaps, "numbers with leading zeros, as codes have")
-    if not are_exact(known):
+    if not are_exact(known, numbers):
         return look_at_words(name, known, gaps, MANY_DIGITS)
     return look_at_numbers(name, numbers, gaps)
 

@@ -13,7 +13,8 @@ from runcard.data.looking.columns import Habits, Seen, look_at, look_at_written,
 from runcard.data.looking.formats import formats_of
 from runcard.data.looking.look import KindOrIgnore, Look
 from runcard.data.looking.numbers import ONLY_COUNTS
-from runcard.data.values import is_plain
+from runcard.data.signature import Array
+from runcard.data.values import is_plain, values_of
 from runcard.errors import DataError
 
 # So many different texts tell how a file writes its numbers.
@@ -53,11 +54,23 @@ class Chosen:
         looks: Column → what it is taken for.
         columns: The same columns, what means missing being missing.
         guessed: Those of them whose kind was not given.
+        numbers: What was read of the texts of a column of plain numbers.
     """
 
     looks: dict[str, Look]
     columns: dict[str, pl.Series]
     guessed: frozenset[str]
+    numbers: dict[str, pl.Series]
+
+    def values(self, name: str) -> Array:
+        """A feature's values; see ``Columns`` for the forms. What was read of it is then let go.
+
+        Raises:
+            DataError: If one is of another kind.
+        """
+        look, column = self.looks[name], self.columns[name]
+        assert look.kind != "ignore"
+        return values_of(column, look.kind, 0, look.spelling, self.numbers.pop(name, None))
 
     @property
     def kinds(self) -> dict[str, KindOrIgnore]:
@@ -101,7 +114,9 @@ def look_over(columns: Iterable[pl.Series], given: Given) -> Chosen:
         looks = {name: _look(one, habits, given) for name, one in seen.items()}
     guessed = frozenset(looks) - {*given.kinds}
     looks = _something_to_learn_from(looks, guessed)
-    return Chosen(looks, {name: one.column for name, one in seen.items()}, guessed)
+    numbers = {name: one.numbers for name, one in seen.items() if one.numbers is not None}
+    same = {name: read for name, read in numbers.items() if looks[name].format == given.spelling(name).format}
+    return Chosen(looks, {name: one.column for name, one in seen.items()}, guessed, same)
 
 
 def _look(seen: Seen, habits: Habits, given: Given) -> Look:

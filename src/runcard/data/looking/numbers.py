@@ -75,13 +75,23 @@ def are_whole(known: pl.Series) -> bool:
     return known.dtype.is_integer() or bool((known == known.round()).all())
 
 
-def are_exact(column: pl.Series) -> bool:
-    """Whether float64 holds each of the numbers of a column, which may be texts, with all digits."""
-    if column.dtype == pl.String:
-        return not column.str.contains(r"^[-+]?\d{16,}$").any()
-    if not column.dtype.is_integer() or not len(known := column.drop_nulls()):
+def are_exact(known: pl.Series, numbers: pl.Series) -> bool:
+    """Whether float64 holds each whole number of a column with all its digits.
+
+    Args:
+        known: The column, of texts or of numbers, none missing.
+        numbers: What they stand for.
+    """
+    if not numbers.dtype.is_integer() and known.dtype != pl.String:
         return True
-    return max(abs(int(known.min())), abs(int(known.max()))) <= EXACT  # type: ignore[arg-type]
+    if not len(numbers) or not (numbers.abs() >= EXACT).any():
+        return True
+    return known.dtype == pl.String and not known.str.contains(r"^\s*[-+]?\d{16,}\s*$").any()
+
+
+def has_leading_zeros(known: pl.Series) -> bool:
+    """Whether a text begins like 01234, which is a code."""
+    return bool(known.str.contains(r"^\s*[-+]?0\d").any())
 
 
 def _goes_up(known: pl.Series) -> bool:

@@ -15,7 +15,7 @@ from runcard.card.sections.data import MissingTarget, RareClasses
 from runcard.data.looking.columns import Habits, Seen, look_at, notes_of_texts, see
 from runcard.data.looking.features import Given
 from runcard.data.looking.look import Look, rows_said
-from runcard.data.looking.numbers import are_exact, are_whole
+from runcard.data.looking.numbers import are_exact, are_whole, has_leading_zeros
 from runcard.data.signature import Array, TaskName, TaskOrAuto
 from runcard.data.truth import checked_classes, checked_numbers
 from runcard.data.values import is_plain, number_values, numbers_of, text_values, wrong_numbers
@@ -189,9 +189,9 @@ def _as_numbers(column: pl.Series, look: Look) -> NDArray[np.float64] | None:
     known = column.drop_nulls()
     if column.dtype == pl.Boolean or look.kind in ("category", "boolean"):
         return None
-    if column.dtype == pl.String and (not are_exact(known) or known.str.contains(r"^\s*-?0\d").any()):
-        return None
     numbers = numbers_of(known, look.spelling)
+    if column.dtype == pl.String and (has_leading_zeros(known) or not are_exact(known, numbers.drop_nulls())):
+        return None
     return None if wrong_numbers(known, numbers, look.spelling).any() else numbers.drop_nulls().to_numpy()
 
 
