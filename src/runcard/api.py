@@ -270,6 +270,10 @@ def evaluate(path: str | Path) -> Run:
     with opened(run.folder):
         metrics = evaluate_run(run, data, training, report=True)
         log.debug("evaluated again: %s", json.dumps(metrics))
+        # Pictures and series are many numbers each, and one beyond all that were seen tells nothing.
+        if not data.lazy:
+            for line in run.warnings(data.rows.pick(data.indices("test"))):
+                log.warning("of the test rows, %s", line)
     return run
 
 

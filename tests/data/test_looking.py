@@ -455,3 +455,35 @@ def test_a_way_out_is_typed_as_it_stands(name: str) -> None:
     word = shlex.split(setting("data.null_values_of", name, ["?", name]))[0]
     card = runcard.load_card(["data=table", f"data.path={Path('rows.csv').absolute()}", "problem.target=y", word])
     assert card.to_dict()["data"]["null_values_of"] == {name: ["?", name]}
+
+
+def test_what_is_unusual_is_told_alike(command: Command) -> None:
+    """Missing where no training row lacked it, never seen, or out of range: by evaluate and by predict."""
+    lines = [f"{i % 30},{'ab'[i % 2]},{'ab'[i % 3 > 0]}\n" for i in range(90)]
+    Path("rows.csv").write_text("x,c,y\n" + "".join(lines))
+    run = command("fit", "data=table", "data.path=rows.csv", "problem.target=y", *SMALL, "--json").json["run"]
+    Path("new.csv").write_text("x,c\n99,a\n,z\n1,\n")
+    assert command("predict", run, "new.csv", "--json").json["warnings"] == [
+        "x: 1 of 3 rows missing, which no training row lacked",
+        "x: 1 of 3 rows outside 0…29 seen in training",
+        "c: 1 of 3 rows missing, which no training row lacked",
+        "c: 1 of 3 rows not among the categories seen in training",
+    ]
+    chosen = pl.read_parquet(Path(run) / "split.parquet").filter(pl.col("part") == "test")["row"].to_list()
+    # The truth divides the rows: as long as it stays, they stay where they were.
+    for row, cells in zip(chosen, ["99,a", "5,z"], strict=False):
+        lines[row] = f"{cells},{lines[row].rpartition(',')[2]}"
+    Path("rows.csv").write_text("x,c,y\n" + "".join(lines))
+    run = command("fit", "data=table", "data.path=rows.csv", "problem.target=y", *SMALL, "--json").json["run"]
+    said = command("evaluate", run).err
+    assert f"of the test rows, x: 1 of {len(chosen)} rows outside 0…29 seen in training" in said
+    assert f"of the test rows, c: 1 of {len(chosen)} rows not among the categories seen in training" in said
+
+
+def test_the_keys_of_the_documentation_are_keys() -> None:
+    Path("rows.csv").write_text("x,y\n1,a\n2,b\n")
+    text = (Path(runcard.__file__).parents[2] / "docs" / "tables.md").read_text(encoding="utf-8")
+    named = re.findall(r"`(data\.\w+=[^`]+)`", text)
+    assert len(named) > 8
+    for word in named:
+        runcard.load_card(["data=table", "data.path=rows.csv", "problem.target=y", word])

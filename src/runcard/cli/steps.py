@@ -182,9 +182,10 @@ def verify(arguments: argparse.Namespace) -> Result:
 def evaluate(arguments: argparse.Namespace) -> Result:
     """One run in depth."""
     from runcard import api
-    from runcard.cli.text import run_text
+    from runcard.cli.text import run_text, said_to_people
 
-    run = api.evaluate(arguments.run)
+    with said_to_people():
+        run = api.evaluate(arguments.run)
     data = {"run": str(run.path), "metrics": run.metrics, "report": str(run.folder.report)}
     return Result(data, run_text(run))
 
