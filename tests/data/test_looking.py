@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import re
 import shlex
@@ -26,6 +27,7 @@ from runcard.data.looking.look import Look
 from runcard.data.looking.target import Lacking, truth_of
 from runcard.data.reading.layout import NULL_VALUES
 from runcard.data.spelling import read_numbers
+from runcard.data.survey import survey
 from runcard.data.table import Table
 from runcard.data.values import boolean_values, number_values
 from runcard.errors import DataError
@@ -487,3 +489,66 @@ def test_the_keys_of_the_documentation_are_keys() -> None:
     assert len(named) > 8
     for word in named:
         runcard.load_card(["data=table", "data.path=rows.csv", "problem.target=y", word])
+
+
+POOL = [
+    *("1", "2", "3.5", " 4", "1,5", "2,25", "1.234", "1,234", "1.234,5", "$5", "€6", "7 €", "12 %", "5%", "1e5"),
+    *("1E400", "inf", "nan", "NaN", "NAN", "-", "--", "?", "NA", "n/a", "none", "", " ", "true", "False", "yes"),
+    *("no", "y", "0", "00", "01", "+7", "2024-01-31", "31.01.2024", "1/2/2024", "10:20", "Jan 2024", "20240131"),
+    *("2024Q1", "a", "A", "a ", "ä", "\u00a0", "\u200b", "12345678901234567890", "0x10", "1_000", "1'000", "−5"),
+    *("½", "\uff11\uff12", "\u0663", "x" * 300), *("a,b", 'say "x"', "a\nb", "${x}", "\x00", "1.5.2", "192.168.0.1"),
+    "5 kg",
+    *("Q1", "a@b.de", "https://x.y/z", "#REF!", "()", "[1, 2]", '{"a": 1}', "<b>", "=1+1", "\\"),
+]  # fmt: skip
+
+
+def columns_of_cells(least: int, most: int) -> st.SearchStrategy[list[list[str]]]:
+    """A few columns of as many cells each, drawn from few or many of the pool."""
+    column = st.lists(st.sampled_from(POOL), min_size=1, max_size=4).flatmap(
+        lambda some: st.lists(st.sampled_from(some), min_size=most, max_size=most)
+    )
+    return st.integers(least, most).flatmap(
+        lambda rows: st.lists(column.map(lambda cells: cells[:rows]), min_size=2, max_size=4)
+    )
+
+
+def look_over_cells(columns: list[list[str]], task: Any) -> None:
+    """Whatever the cells hold: rows, or one sentence; and a number is one that the cell shows."""
+    frame = pl.DataFrame({f"c{i}": cells for i, cells in enumerate(columns)})
+    frame.write_csv("rows.csv", quote_style="always")
+    source = Table("rows.csv", {}, ",", NULL_VALUES, missing_target="drop", rare_classes="drop")
+    with contextlib.suppress(DataError):
+        survey("rows.csv", "c0")
+    try:
+        rows = source.read("c0", task)
+    except DataError:
+        return
+    kept = iter(range(len(rows)))
+    truths = [None if cell in NULL_VALUES else cell for cell in columns[0]]
+    assert len(rows) <= sum(truth is not None for truth in truths)
+    if len(rows) < frame.height:
+        return
+    for name, kind in rows.kinds.items():
+        spelling = rows.spellings.get(name, Spelling())
+        for place, cell in zip(kept, frame[name], strict=False):
+            value = rows.columns[name][place]
+            missing = cell in NULL_VALUES or cell in spelling.null_values or cell.strip().lower() == "nan"
+            if kind == "category":
+                assert value == (None if cell in (*NULL_VALUES, *spelling.null_values) else cell)
+            elif kind == "number" and not spelling.format:
+                plain = cell.strip().replace("−", "-").replace("\u00a0", "")
+                assert np.isnan(value) if missing else value == float(plain), (cell, value)
+        kept = iter(range(len(rows)))
+
+
+@settings(max_examples=100, deadline=None)
+@given(columns_of_cells(4, 60), st.sampled_from(["auto", "classification", "regression"]))
+def test_whatever_stands_in_the_cells(columns: list[list[str]], task: str) -> None:
+    look_over_cells(columns, task)
+
+
+@pytest.mark.slow
+@settings(max_examples=5_000, deadline=None)
+@given(columns_of_cells(4, 60), st.sampled_from(["auto", "classification", "regression"]))
+def test_whatever_stands_in_the_cells_by_the_thousand(columns: list[list[str]], task: str) -> None:
+    look_over_cells(columns, task)
