@@ -552,3 +552,19 @@ def test_whatever_stands_in_the_cells(columns: list[list[str]], task: str) -> No
 @given(columns_of_cells(4, 60), st.sampled_from(["auto", "classification", "regression"]))
 def test_whatever_stands_in_the_cells_by_the_thousand(columns: list[list[str]], task: str) -> None:
     look_over_cells(columns, task)
+
+
+def test_a_number_that_people_write_for_none_is_doubted_and_named_by_its_value() -> None:
+    values = [-999.0 if i % 9 == 0 else i / 7 for i in range(90)]
+    look = looked([str(value) for value in values])
+    assert look.remark.startswith("-999 in 10 rows, far from the others: if it means missing, say so")
+    assert not looked([str(value) for value in [*range(990, 1010), 999, 1500, -40]]).doubt
+    pl.DataFrame({"x": values, "i": [int(value) for value in values], "y": ["a", "b"] * 45}).write_parquet(
+        "rows.parquet"
+    )
+    pl.read_parquet("rows.parquet").write_csv("rows.csv")
+    for name in ("rows.csv", "rows.parquet"):
+        given = {"x": ["-999"], "i": ["-999"]}
+        rows = Table(name, {}, ",", NULL_VALUES, null_values_of=given).read("y", "auto")
+        assert [int(np.isnan(rows.columns[column]).sum()) for column in ("x", "i")] == [10, 10]
+        assert rows.spellings == {column: Spelling("", ("-999",)) for column in given}

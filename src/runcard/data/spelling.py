@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 import polars as pl
 
@@ -28,6 +29,20 @@ def read_numbers(texts: pl.Series, form: NumberFormat = PLAIN_NUMBERS) -> pl.Ser
     if meant.null_count() == len(odd):
         return numbers
     return numbers.scatter(wrong.arg_true(), texts.filter(wrong).replace_strict(odd, meant, return_dtype=pl.Float64))
+
+
+def without_nulls(numbers: pl.Series, texts: Sequence[str]) -> pl.Series:
+    """Numbers without those that mean missing.
+
+    Args:
+        numbers: Of a column.
+        texts: What means missing in it; those that are numbers count by their value, as -999 in -999.0.
+    """
+    if not texts:
+        return numbers
+    values = read_numbers(pl.Series(texts, dtype=pl.String)).drop_nulls()
+    marks = numbers.cast(pl.Float64).is_in(values.implode()).fill_null(value=False)
+    return numbers.zip_with(~marks, pl.Series([None], dtype=numbers.dtype)) if marks.any() else numbers
 
 
 def read_unified(plain: pl.Series, form: NumberFormat) -> pl.Series:

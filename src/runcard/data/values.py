@@ -13,7 +13,7 @@ from polars import selectors
 from runcard.card.sections.formats import PLAIN_NUMBERS, PLAIN_SPELLING, NumberFormat, Spelling
 from runcard.data.fields import by_value, number_text
 from runcard.data.signature import FORMS, Array, Feature, Kind, Signature
-from runcard.data.spelling import read_numbers, unified
+from runcard.data.spelling import read_numbers, unified, without_nulls
 from runcard.errors import DataError
 
 # What is larger is a slip or a mark for missing, and its square would soon not be a number.
@@ -105,8 +105,9 @@ def number_values(
 def numbers_of(column: pl.Series, spelling: Spelling = PLAIN_SPELLING) -> pl.Series:
     """The numbers of a column, Float64; null where a value is none."""
     if column.dtype != pl.String:
-        return column.cast(pl.Float64, strict=False)
-    return read_numbers(column, NumberFormat.of(spelling.format) if spelling.format else PLAIN_NUMBERS)
+        return without_nulls(column.cast(pl.Float64, strict=False), spelling.null_values)
+    form = NumberFormat.of(spelling.format) if spelling.format else PLAIN_NUMBERS
+    return without_nulls(read_numbers(column, form), spelling.null_values)
 
 
 def wrong_numbers(column: pl.Series, numbers: pl.Series, spelling: Spelling = PLAIN_SPELLING) -> pl.Series:
@@ -118,7 +119,11 @@ def wrong_numbers(column: pl.Series, numbers: pl.Series, spelling: Spelling = PL
         spelling: How they are written.
     """
     wrong = numbers.is_null() & column.is_not_null()
-    if column.dtype != pl.String or not wrong.any():
+    if not wrong.any():
+        return wrong
+    if spelling.null_values:  # what was a number, and means missing
+        wrong &= numbers_of(column, Spelling(spelling.format)).is_null()
+    if column.dtype != pl.String:
         return wrong
     known = unified(column)
     return wrong & ~known.str.to_lowercase().is_in(NOT_A_NUMBER) & ~column.is_in([*spelling.null_values])

@@ -16,7 +16,7 @@ from runcard.data.looking.look import FEW, Look, first_row, gaps_said, rows_said
 from runcard.data.looking.numbers import MARKS, TELLING, are_exact, has_leading_zeros, look_at_numbers
 from runcard.data.looking.twins import twins
 from runcard.data.looking.words import look_at_words, shape_of
-from runcard.data.spelling import read_numbers
+from runcard.data.spelling import read_numbers, without_nulls
 from runcard.data.values import TRUTH, wrong_numbers
 
 # Of so many values in a hundred that are numbers the rest are slips; more than so many different ones are none.
@@ -69,7 +69,9 @@ def see(column: pl.Series, habits: Habits, spelling: Spelling = PLAIN_SPELLING, 
     """
     kind = column.dtype
     if kind.is_float():
-        return Seen(column.fill_nan(None), target=target)
+        column = column.fill_nan(None)
+    if kind.is_numeric():
+        return Seen(without_nulls(column, spelling.null_values), target=target)
     if kind in (pl.Categorical, pl.Enum):
         column = column.cast(pl.String)
     if column.dtype != pl.String:
@@ -80,7 +82,10 @@ def see(column: pl.Series, habits: Habits, spelling: Spelling = PLAIN_SPELLING, 
     if not (_like_numbers(nulls, form) or wrong_numbers(column, numbers).any() or numbers.is_nan().any()):
         return Seen(column, {}, numbers.fill_nan(None), target)
     column, nulled = _missing_set(column, nulls)
-    return Seen(column, nulled, read_numbers(column, form).fill_nan(None), target)
+    numbers = read_numbers(column, form).fill_nan(None)
+    known = without_nulls(numbers, spelling.null_values)
+    column = column.zip_with(known.is_not_null() | numbers.is_null(), pl.Series([None], dtype=pl.String))
+    return Seen(column, nulled, known, target)
 
 
 @functools.cache

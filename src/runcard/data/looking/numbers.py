@@ -6,7 +6,7 @@ import re
 
 import polars as pl
 
-from runcard.data.looking.look import FEW, Look, gaps_said, joined
+from runcard.data.looking.look import FEW, Look, gaps_said, joined, rows_said
 
 # Texts that stand for a missing number, beyond those that are always read so.
 MARKS = {
@@ -32,6 +32,9 @@ MARKS |= {"nan", "<na>", "(null)", "k.a.", "nil", "not available", "#value!", "#
 EXACT = 2**53
 # Of so many values that differ in every row, from a range of so many times their number, none would by chance.
 MANY, DENSE = 30, 10
+# Numbers that people write for none, and how many times farther than the others spread one lies then.
+SENTINELS = {sign * number for number in (99, 999, 9999, 99999, 999999, 888, 8888) for sign in (1, -1)}
+FAR = 3
 # So few different whole numbers may be codes.
 CODES = 10
 # A column of these names that goes up by one from row to row says where a row stood, not what it is.
@@ -61,6 +64,8 @@ def look_at_numbers(name: str, known: pl.Series, gaps: int) -> Look:
         return Look("ignore", COUNTS_ROWS)
     if whole and _is_clock(name, known):
         return Look("ignore", f"dates or times written as numbers: {TELLING}")
+    if doubt := _lone_mark(known):
+        return Look("number", joined(doubt, gaps_said(gaps)), doubt=True)
     if whole and len(known) >= FEW and distinct == len(known):
         return _unique(name, known, gaps)
     if whole and 2 < distinct <= CODES and len(known) >= FEW * distinct:
@@ -68,6 +73,18 @@ def look_at_numbers(name: str, known: pl.Series, gaps: int) -> Look:
             "number", joined(f"{distinct} different whole numbers: category if they are codes", gaps_said(gaps))
         )
     return Look("number", gaps_said(gaps))
+
+
+def _lone_mark(known: pl.Series) -> str:
+    """A doubt where -999 or the like stands far from all other numbers; empty if none does."""
+    for value in (known.min(), known.max()):
+        if value in SENTINELS:
+            others = known.filter(known != value)
+            low, high = float(others.min()), float(others.max())  # type: ignore[arg-type]
+            if max(low - value, value - high) > FAR * max(high - low, abs(high)):  # type: ignore[operator]
+                rows = rows_said(len(known) - len(others))
+                return f"{value:g} in {rows}, far from the others: if it means missing, say so in data.null_values_of"
+    return ""
 
 
 def are_whole(known: pl.Series) -> bool:
