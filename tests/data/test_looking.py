@@ -568,3 +568,12 @@ def test_a_number_that_people_write_for_none_is_doubted_and_named_by_its_value()
         rows = Table(name, {}, ",", NULL_VALUES, null_values_of=given).read("y", "auto")
         assert [int(np.isnan(rows.columns[column]).sum()) for column in ("x", "i")] == [10, 10]
         assert rows.spellings == {column: Spelling("", ("-999",)) for column in given}
+
+
+@pytest.mark.parametrize("dtype", [pl.Int8, pl.UInt8, pl.Int32, pl.UInt64, pl.Int128, pl.Float32, pl.Decimal(10, 2)])
+def test_numbers_of_any_type_are_looked_at_alike(dtype: Any) -> None:
+    values = [5, 3, 9, 3, 7, 100] * 10
+    typed = look_at(see(pl.Series("x", values).cast(dtype), Habits()), Habits())
+    assert (typed.kind, typed.remark) == ("number", "5 different whole numbers: category if they are codes")
+    counter = look_at(see(pl.Series("id", range(100)).cast(dtype), Habits()), Habits())
+    assert (counter.kind, counter.remark) == ("ignore", "it only counts the rows")

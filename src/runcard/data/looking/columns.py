@@ -126,11 +126,11 @@ def look_at(seen: Seen, habits: Habits, spelling: Spelling = PLAIN_SPELLING) -> 
         return look_at_numbers(column.name, known.cast(pl.Float64), gaps)
     if kind == pl.Boolean:
         return Look("boolean", gaps_said(gaps))
-    if not are_exact(known, known):
-        return look_at_words(
-            column.name, known.cast(pl.String), gaps, "whole numbers of more than 15 digits, as codes are"
-        )
-    return look_at_numbers(column.name, known, gaps)
+    # A type of few bits could hold neither the difference of its numbers nor what they are compared with.
+    numbers = known.cast(pl.Int64 if kind.is_integer() else pl.Float64, strict=False)
+    if numbers.null_count() or not are_exact(known, numbers):
+        return look_at_words(column.name, known.cast(pl.String), gaps, MANY_DIGITS)
+    return look_at_numbers(column.name, numbers, gaps)
 
 
 def _look_at_texts(seen: Seen, known: pl.Series, gaps: int, habits: Habits, spelling: Spelling) -> Look:
