@@ -12,8 +12,9 @@ from runcard.card.advice import setting
 from runcard.card.sections.formats import PLAIN_NUMBERS, PLAIN_SPELLING, NumberFormat, Spelling
 from runcard.data.looking.dates import are_dates
 from runcard.data.looking.formats import Written, formats_of
-from runcard.data.looking.look import FEW, Look, first_row, gaps_said, rows_said
+from runcard.data.looking.look import FEW, Look, first_row, gaps_said, joined, rows_said
 from runcard.data.looking.numbers import MARKS, TELLING, are_exact, has_leading_zeros, look_at_numbers
+from runcard.data.looking.resembling import may_be_grouped, resembling
 from runcard.data.looking.twins import twins
 from runcard.data.looking.words import look_at_words, shape_of
 from runcard.data.spelling import read_numbers, without_nulls
@@ -152,7 +153,7 @@ def _look_at_texts(seen: Seen, known: pl.Series, gaps: int, habits: Habits, spel
         return dates
     if shape := shape_of(sample):
         return Look("ignore", f"{shape}, which name a row and do not describe it")
-    doubt = _some_numbers(seen, numbers, known)
+    doubt = _some_numbers(seen, numbers, known) or resembling(name, texts)
     look = look_at_words(name, known, gaps, doubt)
     return (
         look
@@ -177,7 +178,12 @@ def _plain_numbers(name: str, known: pl.Series, numbers: pl.Series, gaps: int) -
         return look_at_words(name, known, gaps, "numbers with leading zeros, as codes have")
     if not are_exact(known, numbers):
         return look_at_words(name, known, gaps, MANY_DIGITS)
-    return look_at_numbers(name, numbers, gaps)
+    look = look_at_numbers(name, numbers, gaps)
+    if look.kind != "number" or not (text := may_be_grouped(known)):
+        return look
+    way = setting("data.formats", name, "1.234,5")
+    doubt = f"{text!r} is read as {float(text):g}; if its point groups thousands, say {way}"
+    return replace(look, remark=joined(doubt, look.remark), doubt=True)
 
 
 def look_at_written(seen: Seen, texts: pl.Series, habits: Habits) -> Look | None:
@@ -315,4 +321,5 @@ def notes_of_texts(seen: Seen, texts: Iterable[str], what: str) -> list[str]:
         "data.null_values"
         for text, rows in seen.nulled.items()
     ]
-    return [*nulled, *twins(name, texts, what)]
+    blank = [f"column {name!r}: a text of blanks alone is one of the {what}" for text in texts if text.isspace()][:1]
+    return [*nulled, *blank, *twins(name, texts, what)]

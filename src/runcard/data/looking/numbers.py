@@ -9,25 +9,9 @@ import polars as pl
 from runcard.data.looking.look import FEW, Look, gaps_said, joined, rows_said
 
 # Texts that stand for a missing number, beyond those that are always read so.
-MARKS = {
-    "?",
-    "-",
-    "--",
-    "---",
-    ".",
-    "..",
-    "*",
-    "na",
-    "n/a",
-    "#n/a",
-    "#na",
-    "n.a.",
-    "none",
-    "null",
-    "unknown",
-    "missing",
-}
-MARKS |= {"nan", "<na>", "(null)", "k.a.", "nil", "not available", "#value!", "#div/0!", "#ref!", "tbd", "n.d.", "nd"}
+MARKS = {"", "?", "-", "--", "---", ".", "..", "*", "na", "n/a", "#n/a", "#na", "n.a.", "none", "null", "unknown"}
+MARKS |= {"missing", "nan", "<na>", "(null)", "k.a.", "nil", "not available", "tbd", "n.d.", "nd"}
+MARKS |= {"#value!", "#div/0!", "#ref!"}
 # Whole numbers of more digits are not held exactly.
 EXACT = 2**53
 # Of so many values that differ in every row, from a range of so many times their number, none would by chance.

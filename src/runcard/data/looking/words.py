@@ -40,9 +40,9 @@ def look_at_words(name: str, known: pl.Series, gaps: int, doubt: str = "") -> Lo
     if rare and float(known.str.strip_chars().str.split(" ").list.len().mean()) >= SENTENCE:  # type: ignore[arg-type]
         return Look("ignore", "free text: model=pretrained reads it as kind text, with every other column on ignore")
     if rare and distinct == count:
-        return Look("ignore", "a different text in every row, as names and identifiers are")
+        return Look("ignore", doubt or "a different text in every row, as names and identifiers are")
     if rare:
-        return Look("ignore", f"{distinct} different texts in {count} rows look like names")
+        return Look("ignore", joined(doubt, f"{distinct} different texts in {count} rows look like names"))
     many = f"{distinct} different values: rare ones teach little" if distinct > MAX_TEXTS else ""
     notes = (f"column {name!r} is taken for a category: {doubt}",) if doubt else ()
     return Look(
