@@ -585,7 +585,7 @@ def test_numbers_of_any_type_are_looked_at_alike(dtype: Any) -> None:
 @pytest.mark.parametrize(
     ("cells", "said"),
     [
-        (["5 kg", "7.5 kg", "12 kg"], """such as '5 kg'; 'data.formats={"x": "1234.5 kg"}' reads them as numbers"""),
+        (["5 kg", "7.5 kg", "12 kg"], """such as '5 kg'; 'data.formats={x: "1234.5 kg"}' reads them as numbers"""),
         (["v1", "v2", "v3"], ""),
         (["ca. 5,5", "ca. 7", "ca. 9,25"], ""),
         (["5'11\"", "6'2\"", "5'9\""], "resemble numbers, such as"),

@@ -182,7 +182,7 @@ def test_the_target_must_be_there() -> None:
         ("b\n1\n", "no column to learn from besides 'b'"),
         ("a,b\n" + "a fine day,1\n" * 20, "'a': the same in every row"),
         ("a,b\n" + "".join(f"the day {i} was fine,{i % 2}\n" for i in range(20)), "'a': free text: model=pretrained"),
-        ("a,b\n" + "".join(f"name{i},{i % 2}\n" for i in range(20)), "'data.kinds={\"a\": category}'"),
+        ("a,b\n" + "".join(f"name{i},{i % 2}\n" for i in range(20)), "'data.kinds={a: category}'"),
         ("a,a,b\n1,2,3\n", "a column twice"),
     ],
 )

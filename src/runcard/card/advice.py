@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from pydantic_core import ErrorDetails
 
@@ -12,6 +12,10 @@ from runcard.card.interpolate import literal
 from runcard.card.spelling import suggest
 from runcard.card.wording import near_value
 from runcard.hiding import reference_of
+
+WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+# Words that Hydra takes for something else.
+VALUES = {"null", "none", "true", "false", "yes", "no", "on", "off", "inf", "nan"}
 
 
 def hint_of(detail: ErrorDetails, key: str) -> str:
@@ -52,14 +56,26 @@ def setting(key: str, name: str, value: str | Sequence[str]) -> str:
         name: Of the entry; any text.
         value: Of the entry.
     """
-    texts = [value] if isinstance(value, str) else value
-    written = ", ".join(_quoted(literal(text)) for text in texts)
+    return settings(key, {name: value})
+
+
+def settings(key: str, entries: Mapping[str, str | Sequence[str]]) -> str:
+    """An override that gives entries of a mapping, as it is typed in a shell."""
     # References are filled in within values, not within names.
-    return shlex.quote(f"{key}={{{_quoted(name)}: {written if isinstance(value, str) else f'[{written}]'}}}")
+    written = ", ".join(f"{_quoted(name)}: {_written(value)}" for name, value in entries.items())
+    return shlex.quote(f"{key}={{{written}}}")
+
+
+def _written(value: str | Sequence[str]) -> str:
+    if isinstance(value, str):
+        return _quoted(literal(value))
+    return f"[{', '.join(_quoted(literal(text)) for text in value)}]"
 
 
 def _quoted(text: str) -> str:
-    """A text in quotes, as Hydra reads it: within them a backslash is itself, but where quotes or ``${`` follow."""
+    """A text as Hydra reads it: a plain word, or in quotes, where a backslash is itself but before a quote or ``${``."""
+    if WORD.fullmatch(text) and text.lower() not in VALUES:
+        return text
     return '"' + re.sub(r'(\\*)("|\$\{|$)', _escaped, text) + '"'
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from runcard.card.advice import settings
 from runcard.card.naming.targets import named
 from runcard.card.schema import Card
 from runcard.card.sections.data import OwnData, TableData
@@ -129,10 +130,9 @@ def _tokenizer(card: Card, rows: Rows) -> Tokenizer | None:
     others = [name for name in rows.kinds if name != texts[0]]
     if others:
         said = {**card.data.kinds, **dict.fromkeys(others, "ignore")}
-        kinds = ", ".join(f"{name}: {kind}" for name, kind in said.items())
         listed = ", ".join(map(repr, others[:5])) + (", …" if len(others) > 5 else "")
         message = f"a text is read alone, and beside {texts[0]!r} there is {listed}"
-        raise CardError([Mistake("data.kinds", message, hint=f"Say 'data.kinds={{{kinds}}}'.")])
+        raise CardError([Mistake("data.kinds", message, hint=f"Say {settings('data.kinds', said)}.")])
     found = named(card.model, "model").tokenizer(**card.model.arguments())
     assert isinstance(found, Tokenizer)
     return found

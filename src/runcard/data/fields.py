@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from runcard.data.signature import FORMS, Array, Columns, Feature, Signature, any_of_row, surprises
 
 Fields = Mapping[str, Any]
+WHOLE = re.compile(r"-?(0|[1-9]\d*)")
 # A code with leading zeros is a text.
 NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][-+]?\d{1,3})?")
 
@@ -110,6 +111,8 @@ def by_value(categories: Sequence[str]) -> dict[str, str]:
 def _plain(text: str) -> str:
     if text.lower() in ("true", "false"):
         return text.lower()
+    if WHOLE.fullmatch(text):  # with all its digits, of which a float holds sixteen
+        return "0" if text == "-0" else text
     return number_text(float(text)) if NUMBER.fullmatch(text) else ""
 
 

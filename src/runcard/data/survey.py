@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import polars as pl
 
+from runcard.card.advice import setting
 from runcard.card.sections.data import Ragged
 from runcard.card.sections.formats import Spelling
 from runcard.card.spelling import nearest
@@ -187,6 +187,6 @@ def _check_columns(path: str, looks: dict[str, Look], target: str) -> None:
     if not looks:
         raise DataError(f"{path} has no column to learn from besides {target!r}")
     seen = "".join(f"\n  {name!r}: {look.remark}" for name, look in looks.items())
-    kinds = f"{json.dumps(next(iter(looks)), ensure_ascii=False)}: category"
-    hint = f"If one of them does tell something, say so: runcard fit data=table ... 'data.kinds={{{kinds}}}'"
+    kinds = setting("data.kinds", next(iter(looks)), "category")
+    hint = f"If one of them does tell something, say so: runcard fit data=table ... {kinds}"
     raise DataError(f"{path} has no column to learn from besides {target!r}:{seen}\n{hint}")

@@ -97,5 +97,5 @@ def annotation(feature: Feature) -> Any:
 def _as_text(value: Any, names: Mapping[str, str]) -> Any:
     if type(value) not in (int, float) or not abs(value) <= LARGEST:
         return value
-    plain = number_text(float(value))
+    plain = str(value) if type(value) is int else number_text(float(value))
     return names.get(plain, plain)
