@@ -17,8 +17,8 @@ from runcard.card.sections.formats import Spelling
 from runcard.card.values import Composed
 from runcard.data import arrays
 from runcard.data.looking import features
-from runcard.data.looking.columns import Habits, Seen
 from runcard.data.looking.look import Look
+from runcard.data.looking.seen import Habits, Seen
 from runcard.errors import DataError
 from runcard.files import read_json, read_yaml
 from runcard.yamltext import construct, dump_yaml, parse_nodes

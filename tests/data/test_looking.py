@@ -20,10 +20,11 @@ import runcard
 from runcard.card.advice import setting
 from runcard.card.sections.formats import NumberFormat, Spelling
 from runcard.data.looking.cautions import cautions
-from runcard.data.looking.columns import Habits, look_at, see
+from runcard.data.looking.columns import look_at
 from runcard.data.looking.dates import are_dates
 from runcard.data.looking.features import Given, choose
 from runcard.data.looking.look import Look
+from runcard.data.looking.seen import Habits, see
 from runcard.data.looking.target import Lacking, truth_of
 from runcard.data.reading.layout import NULL_VALUES
 from runcard.data.spelling import read_numbers

@@ -12,9 +12,9 @@ import polars as pl
 import pytest
 
 from runcard.card.sections.formats import Spelling
-from runcard.data.looking.columns import Habits, see
 from runcard.data.looking.columns import look_at as look_at_seen
 from runcard.data.looking.look import Look
+from runcard.data.looking.seen import Habits, see
 from runcard.data.survey import guess_separator, survey
 from runcard.errors import CardError, DataError
 from tests.conftest import customers

@@ -18,8 +18,9 @@ from hypothesis import strategies as st
 
 import runcard
 from runcard.data.dataset import load_dataset, restore
-from runcard.data.looking.columns import Habits, look_at, see
+from runcard.data.looking.columns import look_at
 from runcard.data.looking.look import KindOrIgnore
+from runcard.data.looking.seen import Habits, see
 from runcard.data.output import writing_frames
 from runcard.data.reading.frames import column_names, read_frame
 from runcard.data.reading.layout import NULL_VALUES

@@ -73,7 +73,7 @@ def _written(value: str | Sequence[str]) -> str:
 
 
 def _quoted(text: str) -> str:
-    """A text as Hydra reads it: a plain word, or in quotes; there a backslash is itself but before a quote or ``${``."""
+    """A text as Hydra reads it: a plain word, or in quotes, where a backslash counts before a quote or ``${`` only."""
     if WORD.fullmatch(text) and text.lower() not in VALUES:
         return text
     return '"' + re.sub(r'(\\*)("|\$\{|$)', _escaped, text) + '"'

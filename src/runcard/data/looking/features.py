@@ -9,10 +9,12 @@ from typing import Any
 import polars as pl
 
 from runcard.card.sections.formats import Spelling
-from runcard.data.looking.columns import Habits, Seen, look_at, look_at_written, notes_of_texts, see
+from runcard.data.looking.columns import look_at, notes_of_texts
 from runcard.data.looking.formats import formats_of
 from runcard.data.looking.look import KindOrIgnore, Look
 from runcard.data.looking.numbers import ONLY_COUNTS
+from runcard.data.looking.seen import Habits, Seen, see
+from runcard.data.looking.written import look_at_written
 from runcard.data.signature import Array
 from runcard.data.values import is_plain, values_of
 from runcard.errors import DataError

@@ -13,6 +13,8 @@ from runcard.card.sections.formats import Spelling
 KindOrIgnore = Literal["number", "boolean", "category", "text", "ignore"]
 # Fewer values repeat or do not by chance.
 FEW = 10
+# Of so many values in a hundred that are alike the rest are slips; more than so many different ones are none.
+NEARLY, SLIPS = 0.9, 5
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,11 @@ import polars as pl
 from numpy.typing import NDArray
 
 from runcard.card.sections.data import MissingTarget, RareClasses
-from runcard.data.looking.columns import Habits, Seen, look_at, notes_of_texts, see
+from runcard.data.looking.columns import look_at, notes_of_texts
 from runcard.data.looking.features import Given
 from runcard.data.looking.look import Look, rows_said
 from runcard.data.looking.numbers import are_exact, are_whole, has_leading_zeros
+from runcard.data.looking.seen import Habits, Seen, see
 from runcard.data.signature import Array, TaskName, TaskOrAuto
 from runcard.data.truth import checked_classes, checked_numbers
 from runcard.data.values import is_plain, number_values, numbers_of, text_values, wrong_numbers
