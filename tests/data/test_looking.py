@@ -23,9 +23,10 @@ from runcard.data.looking.cautions import cautions
 from runcard.data.looking.columns import look_at
 from runcard.data.looking.dates import are_dates
 from runcard.data.looking.features import Given, choose
+from runcard.data.looking.lacking import Lacking
 from runcard.data.looking.look import Look
 from runcard.data.looking.seen import Habits, see
-from runcard.data.looking.target import Lacking, truth_of
+from runcard.data.looking.target import truth_of
 from runcard.data.reading.layout import NULL_VALUES
 from runcard.data.spelling import read_numbers
 from runcard.data.survey import survey

@@ -18,8 +18,9 @@ from runcard.card.spelling import nearest
 from runcard.data.leaks import give_away
 from runcard.data.looking.cautions import cautions
 from runcard.data.looking.features import Chosen, Given, decimal_of, look_over
+from runcard.data.looking.lacking import ALL_NEEDED, Lacking
 from runcard.data.looking.look import Look
-from runcard.data.looking.target import ALL_NEEDED, Lacking, TargetValues, truth_of
+from runcard.data.looking.target import TargetValues, truth_of
 from runcard.data.reading.frames import CSV, column_names
 from runcard.data.reading.layout import PLAIN, SEPARATOR_LINE, Reading, Source, first_lines, is_remote
 from runcard.data.signature import Array

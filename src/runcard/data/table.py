@@ -14,8 +14,9 @@ from runcard.card.sections.formats import Spelling
 from runcard.card.spelling import suggest
 from runcard.data.looking.cautions import cautions
 from runcard.data.looking.features import Chosen, Given, choose, decimal_of
+from runcard.data.looking.lacking import Lacking
 from runcard.data.looking.look import KindOrIgnore
-from runcard.data.looking.target import Lacking, TargetValues, truth_of
+from runcard.data.looking.target import TargetValues, truth_of
 from runcard.data.reading.frames import CSV, column_names, read_frame
 from runcard.data.reading.layout import Reading, is_remote
 from runcard.data.signature import Kind, Rows, TaskOrAuto

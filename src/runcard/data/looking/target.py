@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from runcard.card.sections.data import MissingTarget, RareClasses
 from runcard.data.looking.columns import look_at, notes_of_texts
 from runcard.data.looking.features import Given
+from runcard.data.looking.lacking import ALL_NEEDED, LISTED, Lacking, listed, without_rare
 from runcard.data.looking.look import Look, rows_said
 from runcard.data.looking.numbers import are_exact, are_whole, has_leading_zeros
 from runcard.data.looking.seen import Habits, Seen, see
@@ -24,28 +22,9 @@ from runcard.errors import DataError
 
 # A whole-number target with at most so many values names classes; with more it is a quantity.
 MAX_INTEGER_CLASSES = 20
-# What rare classes are merged into.
-MERGED = "other"
-# So many classes or rows are named in a message.
-LISTED = 5
 
 
-@dataclass(frozen=True)
-class Lacking:
-    """What becomes of rows that lack the truth, or whose class hardly any row has.
-
-    Attributes:
-        missing: Rows without the truth are refused, or left out.
-        rare: Classes of fewer rows are refused, their rows left out, or merged into one class.
-        min_rows: Of a class, 2 or more.
-    """
-
-    missing: MissingTarget = "refuse"
-    rare: RareClasses = "refuse"
-    min_rows: int = 2
-
-
-NOTHING_GIVEN, ALL_NEEDED = Given(), Lacking()
+NOTHING_GIVEN = Given()
 
 
 @dataclass(frozen=True)
@@ -102,21 +81,10 @@ def truth_of(
         return TargetValues(values, settled, (), known, look, _counted(dropped), tuple(notes))
     labels = labels_of(column, look)
     notes += notes_of_texts(seen, [label for label in dict.fromkeys(labels) if label is not None], "classes")
-    rare = _rare(column.name, labels[known], lacking)
-    if lacking.rare == "merge":
-        labels = np.array([MERGED if label in rare else label for label in labels], dtype=object)
-        _check_merged(column.name, labels, rare, lacking)
-    left_out = known & np.isin(labels, [*rare]) if rare and lacking.rare == "drop" else np.zeros(len(known), bool)
-    if rare:
-        dropped["rare_classes"] = int(left_out.sum())
-        merged = f"merged into {MERGED!r}"
-        what = merged if lacking.rare == "merge" else f"left out: {rows_said(dropped['rare_classes'])}"
-        notes.append(f"classes of fewer than {lacking.min_rows} rows, {what} (data.rare_classes): {_listed(rare)}")
-    kept = known & ~left_out
-    values = labels[kept]
-    _check_left(column.name, set(values), rare, lacking)
-    classes = checked_classes(column.name, set(values), len(values))
-    return TargetValues(values, settled, classes, kept, look, _counted(dropped), tuple(notes))
+    labels, kept, said = without_rare(column.name, labels, known, lacking)
+    dropped["rare_classes"] = int((known & ~kept).sum())
+    classes = checked_classes(column.name, set(labels[kept]), int(kept.sum()))
+    return TargetValues(labels[kept], settled, classes, kept, look, _counted(dropped), (*notes, *said))
 
 
 def look_at_target(column: pl.Series, task: TaskOrAuto, given: Given, decimal: str = "") -> tuple[Look, Seen]:
@@ -202,6 +170,10 @@ def _numbers(column: pl.Series, known: NDArray[np.bool_], look: Look) -> NDArray
         values = number_values(column, 0, look.spelling)[known]
     except DataError as error:
         raise DataError(_not_numbers(column, error)) from None
+    if np.isnan(values).any():
+        raise DataError(
+            f"the target {name!r} is no number in row {int(np.flatnonzero(known)[np.isnan(values)][0]) + 1}"
+        )
     return checked_numbers(name, values)
 
 
@@ -226,48 +198,12 @@ def _check_gaps(name: str, known: NDArray[np.bool_], nulled: dict[str, int], loo
         return
     where = ", ".join(str(row + 1) for row in gaps[:LISTED]) + (", …" if len(gaps) > LISTED else "")
     texts = [*nulled, *look.null_values]
-    read = f" {_listed(texts)} is read as missing there (data.null_values)." if texts else ""
+    read = f" {listed(texts)} is read as missing there (data.null_values)." if texts else ""
     raise DataError(
         f"the target {name!r} is missing in {len(gaps)} of {len(known)} rows (row {where}).{read} "
         "A row without the truth teaches nothing: fill it in, or leave such rows out with data.missing_target=drop."
     )
 
 
-def _rare(name: str, labels: Array, lacking: Lacking) -> list[str]:
-    counts = Counter(labels.tolist())
-    rare = sorted(label for label, count in counts.items() if count < lacking.min_rows)
-    if rare:
-        checked_classes(name, set(counts), len(labels))  # where hardly any class has two rows, these are no classes
-    if not rare or lacking.rare != "refuse":
-        return rare
-    few = "a single row" if lacking.min_rows == 2 else f"fewer than {lacking.min_rows} rows"
-    raise DataError(
-        f"the target {name!r} has classes with {few}: {_listed(rare)}. "
-        "Such a class cannot be both learned and tested: add rows, or say data.rare_classes=drop, which leaves its "
-        "rows out, or data.rare_classes=merge, which makes one class of all such."
-    )
-
-
-def _check_left(name: str, classes: Collection[str], rare: Collection[str], lacking: Lacking) -> None:
-    if rare and len(classes) < 2:
-        raise DataError(
-            f"the target {name!r} has {len(classes)} classes of {lacking.min_rows} rows or more, and two are needed: "
-            "add rows, or lower data.min_rows."
-        )
-
-
-def _check_merged(name: str, labels: Array, rare: Collection[str], lacking: Lacking) -> None:
-    count = int((labels == MERGED).sum())
-    if rare and count < lacking.min_rows:
-        raise DataError(
-            f"the target {name!r} has the rare class {_listed([*rare])}, and merged with no other it stays rare: "
-            f"{rows_said(count)}, and {lacking.min_rows} are needed. Say data.rare_classes=drop."
-        )
-
-
 def _counted(dropped: dict[str, int]) -> dict[str, int]:
     return {why: count for why, count in dropped.items() if count}
-
-
-def _listed(names: list[str]) -> str:
-    return ", ".join(map(repr, names[:LISTED])) + (f" and {len(names) - LISTED} more" if len(names) > LISTED else "")
