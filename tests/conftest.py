@@ -31,12 +31,17 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import settings
 from omegaconf import OmegaConf
 
 import runcard
 from runcard import hiding
 from runcard.cli import main as cli
 from runcard.garbage import look_seldom
+
+# How long an example takes says how busy the machine is, and nothing of the code.
+settings.register_profile("runcard", deadline=None)
+settings.load_profile("runcard")
 
 if TYPE_CHECKING:
     from runcard.evaluation.predictor import Run
