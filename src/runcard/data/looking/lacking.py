@@ -90,8 +90,8 @@ def _rare_classes(name: str, labels: Array, lacking: Lacking) -> list[str]:
 def _check_left(name: str, classes: Collection[str], rare: Collection[str], lacking: Lacking) -> None:
     if rare and len(classes) < 2:
         raise DataError(
-            f"the target {name!r} has {'one class' if classes else 'no class'} of {lacking.min_rows} rows or more, and two "
-            "are needed: add rows."
+            f"the target {name!r} has {'one class' if classes else 'no class'} of {lacking.min_rows} rows or more, and "
+            "two are needed: add rows."
         )
 
 
