@@ -587,7 +587,10 @@ def test_numbers_of_any_type_are_looked_at_alike(dtype: Any) -> None:
 @pytest.mark.parametrize(
     ("cells", "said"),
     [
-        (["5 kg", "7.5 kg", "12 kg"], """such as '5 kg'; 'data.formats={x: "1234.5 kg"}' reads them as numbers"""),
+        (
+            ["5 kg", "7.5 kg", "12 kg"],
+            """such as '5 kg'; 'data.formats={x: "1234.5 kg"}' 'data.kinds={x: number}' reads them so""",
+        ),
         (["v1", "v2", "v3"], ""),
         (["ca. 5,5", "ca. 7", "ca. 9,25"], ""),
         (["5'11\"", "6'2\"", "5'9\""], "resemble numbers, such as"),
@@ -604,7 +607,7 @@ def test_what_resembles_numbers_is_said(cells: list[str], said: str) -> None:
         assert look.kind in ("category", "ignore")
         assert bool(said) == ("resemble" in look.remark), look
     assert said in looked(cells * 20).remark
-    word = re.search(r"'(data\.formats=.*?)' reads", said)
+    word = "reads them so" in said
     if word:
         text = "x,y\n" + "".join(f"{cell},{'ab'[i % 2]}\n" for i, cell in enumerate(cells * 20))
         read = table(text, formats={"x": "1234.5 kg"}).read("y", "auto")
@@ -618,3 +621,16 @@ def test_points_that_may_group_thousands_are_said() -> None:
     assert look.remark.startswith("'1.234' is read as 1.234; if its point groups thousands, say 'data.formats=")
     for cells in (["1.234", "0.123", "5"], ["1.234", "12.34"], ["1.2", "2.5"], ["1", "2"]):
         assert not looked(cells * 20).doubt or "codes" in looked(cells * 20).remark
+
+
+def test_a_format_of_what_is_no_number_is_refused(command: Command) -> None:
+    """A project names each kind: what its owner is told to type must count there too."""
+    Path("rows.csv").write_text("w,x,y\n" + "".join(f"{i % 9} kg,{i % 7},{'ab'[i % 2]}\n" for i in range(60)))
+    made = command("init", "mine", "--data", "rows.csv", "--target", "y")
+    (line,) = [line for line in made.out.splitlines() if "resemble" in line]
+    typed = [shlex.split(one)[0] for one in re.findall(r"'data\.[^']*'", line)]
+    refused = command("fit", "--config-dir", "mine/conf", "experiment=mine", typed[0], *SMALL)
+    assert (refused.code, "data.formats.w: says how the column writes numbers" in refused.err) == (2, True)
+    said = command("fit", "--config-dir", "mine/conf", "experiment=mine", *typed, *SMALL, "--json")
+    assert said.code == 0, said.err
+    assert read_yaml(Path(said.json["run"]) / "card.yaml")["data"]["kinds"]["w"] == "number"

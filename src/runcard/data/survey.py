@@ -130,7 +130,8 @@ def survey(path: str, target: str | None, *, encoding: str = "auto", ragged: Rag
 
 def _told(look: Look) -> Look:
     """A look for a file: what is in doubt is left out there, with what settles it."""
-    return replace(look, remark=look.refusal, doubt=True) if look.refusal else look
+    remark = f"{look.refusal} Its kind is then no longer ignore."
+    return replace(look, remark=remark, doubt=True) if look.refusal else look
 
 
 def _lacking(dropped: Mapping[str, int]) -> Lacking:

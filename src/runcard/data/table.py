@@ -8,7 +8,7 @@ from pathlib import Path
 
 import polars as pl
 
-from runcard.card.advice import near_column
+from runcard.card.advice import near_column, setting
 from runcard.card.sections.data import Decimal, MissingTarget, Ragged, RareClasses
 from runcard.card.sections.formats import Spelling
 from runcard.card.spelling import suggest
@@ -76,6 +76,9 @@ class Table:
         """
         spelled = {"data.formats": self.given.formats, "data.null_values_of": self.given.null_values_of}
         compare_columns(column_names(self.path, self.reading), target, self.kinds, self.path, spelled)
+        unread = {name: self.kinds[name] for name in self.given.formats if self.kinds.get(name, "number") != "number"}
+        if unread:
+            raise CardError([_unread(name, kind) for name, kind in unread.items()])
 
     def read(self, target: str, task: TaskOrAuto) -> Rows:
         """All rows with a truth.
@@ -204,6 +207,11 @@ def compare_columns(
     ]
     if mistakes:
         raise CardError(mistakes)
+
+
+def _unread(name: str, kind: str) -> Mistake:
+    message = f"says how the column writes numbers, and data.kinds takes it for {kind}"
+    return Mistake(f"data.formats.{name}", message, hint=f"Say {setting('data.kinds', name, 'number')}.")
 
 
 def _near(name: str, names: Sequence[str], key: str) -> str:

@@ -32,8 +32,10 @@ def resembling(name: str, texts: pl.Series) -> str:
     if len(texts) < LEAST or float(texts.str.contains(BEGINS).mean()) < MOST:  # type: ignore[arg-type]
         return ""
     form = _dressed(texts)
-    way = f"; {setting('data.formats', name, str(form))} reads them as numbers" if form else ""
-    return f"its texts resemble numbers, such as {texts[0]!r}{way}"
+    if form is None:
+        return f"its texts resemble numbers, such as {texts[0]!r}"
+    ways = setting("data.formats", name, str(form)), setting("data.kinds", name, "number")
+    return f"its texts resemble numbers, such as {texts[0]!r}; {' '.join(ways)} reads them so"
 
 
 def _dressed(texts: pl.Series) -> NumberFormat | None:
