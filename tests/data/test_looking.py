@@ -285,6 +285,9 @@ def test_what_is_left_out_is_counted_in_the_run(command: Command) -> None:
     places = [i for i in range(80) if i % 20 and i != 7]
     assert rows.columns["place"].tolist() == [i + 0.5 for i in places]
     assert rows.target.tolist() == ["ab"[i % 2] for i in places]
+    answers = pl.read_parquet(run / "predictions.parquet")
+    assert answers["row_of_file"].to_list() == [places[row] for row in answers["row"]]
+    assert answers["truth"].to_list() == ["ab"[row % 2] for row in answers["row_of_file"]]
 
 
 def test_how_columns_are_written_stands_in_the_run_and_counts_when_answering(command: Command) -> None:

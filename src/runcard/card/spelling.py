@@ -22,8 +22,9 @@ def in_words(names: Iterable[str]) -> str:
 
 
 def visible_name(name: str) -> str:
-    """A name, in quotes where it has blanks that would not be seen."""
-    return repr(name) if name != name.strip() or "  " in name or not name.isprintable() or not name else name
+    """A name, in quotes where it has blanks that would not be seen, or nothing but signs."""
+    plain = name == name.strip() and "  " not in name and name.isprintable() and any(map(str.isalnum, name))
+    return name if plain else repr(name)
 
 
 def nearest(wrong: str, right: Iterable[str], count: int = 3) -> list[str]:

@@ -126,6 +126,7 @@ class Rows:
             the kinds follow from the data alone.
         spellings: Each column of a table, the target too, that writes its values not plainly → how.
         dropped: Why rows were left out → how many.
+        places: Where each row stood among all that were read, from 0; None: none was left out.
     """
 
     columns: dict[str, Array]
@@ -140,6 +141,7 @@ class Rows:
     taken_for: Mapping[str, str] = field(default_factory=dict)
     spellings: Mapping[str, Spelling] = field(default_factory=dict)
     dropped: Mapping[str, int] = field(default_factory=dict)
+    places: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.target)

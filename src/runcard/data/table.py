@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 
 from runcard.card.advice import near_column, setting
@@ -161,6 +162,7 @@ def rows_of_frame(
         taken_for=chosen.kinds,
         spellings=spellings_of(chosen, target, truth),
         dropped=truth.dropped,
+        places=None if truth.kept.all() else np.flatnonzero(truth.kept),
     )
 
 

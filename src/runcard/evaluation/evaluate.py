@@ -66,5 +66,8 @@ def _predictions(run: Run, data: Dataset, answers: NDArray[np.float64]) -> bytes
     rows = pl.Series("row", data.indices("test"))
     truth = pl.Series("truth", data.truth("test").tolist())
     buffer = io.BytesIO()
-    run.table(answers).insert_column(0, rows).insert_column(1, truth).write_parquet(buffer)
+    frame = run.table(answers).insert_column(0, rows).insert_column(1, truth)
+    if data.rows.places is not None:  # the run counts the rows that are kept, and people those of their file
+        frame.insert_column(1, pl.Series("row_of_file", data.rows.places[data.indices("test")]))
+    frame.write_parquet(buffer)
     return buffer.getvalue()
