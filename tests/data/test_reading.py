@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 import runcard
 from runcard.data.reading import layout, tables
 from runcard.data.reading.batches import read_batches
-from runcard.data.reading.frames import read_csv_text, read_frame
+from runcard.data.reading.frames import column_names, read_csv_text, read_frame
 from runcard.data.reading.layout import PLAIN, Reading, Source
 from runcard.data.survey import survey
 from runcard.errors import DataError
@@ -309,3 +309,16 @@ def test_a_comment_before_the_header_is_named(away: Path, command: Command) -> N
     assert said.code == 2
     assert "rows.csv begins with '# exported 2026-01-01'" in said.err
     assert "If its first line is a comment, remove it." in said.err
+
+
+@pytest.mark.parametrize("header", [b"gr\xf6\xdfe,y\n", b'"a\nb\xf6",y\n', b"\n\ngr\xf6\xdfe,y\n"])
+def test_a_header_that_is_not_utf8_is_refused_though_the_rows_are(header: bytes, away: Path) -> None:
+    (away / "rows.csv").write_bytes(header + b"1,2\n3,4\n")
+    for read in (read_frame, column_names):
+        with pytest.raises(DataError, match="it is not UTF-8"):
+            read("rows.csv")
+    with pytest.raises(DataError, match="it is not UTF-8"):
+        read_csv_text(header + b"1,2\n")
+    assert read_frame("rows.csv", Reading(encoding="cp1252")).columns[0] in ("größe", "a\nbö")
+    (away / "rows.csv").write_text("\ufffd,y\n1,2\n", encoding="utf-8")
+    assert read_frame("rows.csv").columns == ["\ufffd", "y"]

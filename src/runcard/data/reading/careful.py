@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import csv
 import itertools
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 import polars as pl
 
-from runcard.data.reading.layout import Layout, Reading, Source, lines_of, settled_encoding
+from runcard.data.reading.layout import Layout, Reading, Source, find_layout, lines_of, settled_encoding
 from runcard.errors import DataError
 
 # Rows that become a table at once.
@@ -21,8 +22,26 @@ ROWS = 20_000
 # First cells of a line that a message shows, and letters of each.
 SHOWN, LETTERS = 3, 40
 QUOTES = "A field that holds a quote is written in quotes, and the quote within it twice."
+# Stands for what could not be decoded; a name may hold it itself.
+REPLACED = "\ufffd"
 # What a byte that is not UTF-8 most often is.
 LIKELY = ("cp1252", "cp1250", "cp1251")
+
+
+def checked_layout(source: Source, reading: Reading) -> Layout:
+    """How a CSV is written, as ``find_layout`` finds it, and a header that is in that encoding.
+
+    Raises:
+        DataError: As of ``find_layout``, and if a name in the header is not.
+    """
+    layout = find_layout(source, reading)
+    if any(REPLACED in name for name in layout.names):
+        lines = 1 + layout.skipped + sum(name.count("\n") for name in layout.names)
+        try:
+            deque(itertools.islice(lines_of(source, layout.encoding), lines), maxlen=0)
+        except UnicodeDecodeError:
+            raise not_decoded(source, layout.encoding, layout, reading) from None
+    return layout
 
 
 def read_carefully(source: Source, layout: Layout, reading: Reading) -> pl.DataFrame:

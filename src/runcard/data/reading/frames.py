@@ -12,8 +12,9 @@ from typing import Any
 
 import polars as pl
 
+from runcard.data.reading.careful import checked_layout
 from runcard.data.reading.jsonlines import read_json
-from runcard.data.reading.layout import PLAIN, Layout, Reading, Source, find_layout, is_remote, refuse_doubled
+from runcard.data.reading.layout import PLAIN, Layout, Reading, Source, is_remote, refuse_doubled
 from runcard.data.reading.parquet import UNREADABLE, read_parquet, said_first
 from runcard.data.reading.tables import read_table
 from runcard.errors import DataError
@@ -52,7 +53,7 @@ def _names(path: str | Path, kind: str, reading: Reading) -> list[str]:
         return read_frame(path).columns
     if is_remote(path):
         return _remote_names(path, _of_ending(reading, kind))
-    return list(find_layout(Source(Path(path), str(path)), _of_ending(reading, kind)).names)
+    return list(checked_layout(Source(Path(path), str(path)), _of_ending(reading, kind)).names)
 
 
 def read_frame(path: str | Path, reading: Reading = PLAIN) -> pl.DataFrame:
@@ -89,7 +90,7 @@ def read_csv_text(content: bytes, reading: Reading = PLAIN) -> pl.DataFrame:
 def csv_source(path: str | Path, reading: Reading, kind: str) -> tuple[Source, Layout, Reading]:
     """A CSV on this machine, how it is written, and how it is to be read."""
     source, reading = Source(Path(path), str(path)), _of_ending(reading, kind)
-    return source, find_layout(source, reading), reading
+    return source, checked_layout(source, reading), reading
 
 
 def _is_text(path: str) -> bool:

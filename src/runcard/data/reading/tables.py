@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import polars as pl
 
-from runcard.data.reading.careful import frames_of, not_decoded, read_carefully
-from runcard.data.reading.layout import UTF8, Layout, Reading, Source, blocks_of, find_layout, settled_encoding
+from runcard.data.reading.careful import checked_layout, frames_of, not_decoded, read_carefully
+from runcard.data.reading.layout import UTF8, Layout, Reading, Source, blocks_of, settled_encoding
 from runcard.data.reading.quick import DoubtError, read_quickly
 
 # Line ends that are tried as the end of a piece, before it is read line by line: others lie within quotes.
@@ -30,7 +30,7 @@ def read_table(source: Source, reading: Reading) -> pl.DataFrame:
             the encoding is not certain.
         OSError: If it cannot be read.
     """
-    layout = find_layout(source, reading)
+    layout = checked_layout(source, reading)
     frame = _whole(source, layout, reading)
     if len(layout.nameless) < 2:
         return frame
