@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, StringConstraints, Tag
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, StringConstraints, Tag, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from runcard.card.sections.formats import NumberFormat
@@ -36,7 +36,9 @@ def _check_format(example: str) -> str:
     return example
 
 
-Format = Annotated[str, AfterValidator(_check_format)]
+# For editors, what the two checks say: the thousands of a number are not parted by its decimal mark.
+FORMAT = r"^[^0-9+-]*1(?!([.,])234\1)[,. '_\u00a0\u202f\u2009\u2019]?234[.,]5[^0-9+-]*$"
+Format = Annotated[str, AfterValidator(_check_format), WithJsonSchema({"type": "string", "pattern": FORMAT})]
 
 
 def _as_tab(text: object) -> object:
@@ -44,7 +46,8 @@ def _as_tab(text: object) -> object:
     return "\t" if text == r"\t" else text
 
 
-Separator = Annotated[str, StringConstraints(min_length=1, max_length=1), BeforeValidator(_as_tab)]
+ONE = {"anyOf": [{"type": "string", "minLength": 1, "maxLength": 1}, {"const": r"\t"}]}
+Separator = Annotated[str, StringConstraints(min_length=1, max_length=1), BeforeValidator(_as_tab), WithJsonSchema(ONE)]
 Encoding = Annotated[str, AfterValidator(_check_encoding)]
 Ragged = Literal["refuse", "fill"]
 MissingTarget = Literal["refuse", "drop"]
