@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import polars as pl
 
 from runcard.card.sections.formats import Spelling
 from runcard.data.looking.columns import look_at, notes_of_texts
 from runcard.data.looking.formats import formats_of
-from runcard.data.looking.look import KindOrIgnore, Look
+from runcard.data.looking.look import KindOrIgnore, Look, listed
 from runcard.data.looking.numbers import ONLY_COUNTS
 from runcard.data.looking.seen import Habits, Seen, see
 from runcard.data.looking.written import look_at_written
@@ -21,8 +20,8 @@ from runcard.errors import DataError
 
 # So many different texts tell how a file writes its numbers.
 SAMPLE = 1000
-# So many names fit into a sentence.
-LISTED = 8
+# So many columns are named in a sentence.
+NAMED = 8
 
 
 @dataclass(frozen=True)
@@ -182,10 +181,5 @@ def _summary(looks: Mapping[str, Look], guessed: frozenset[str]) -> str:
     for name, look in looks.items():
         if name in guessed:
             by_kind.setdefault("left out" if look.kind == "ignore" else look.kind, []).append(name)
-    parts = [f"{kind}: {_listed(names)}" for kind, names in by_kind.items()]
+    parts = [f"{kind}: {listed(names, NAMED)}" for kind, names in by_kind.items()]
     return f"kinds guessed from the values (data.kinds says otherwise): {'; '.join(parts)}"
-
-
-def _listed(names: Sequence[Any]) -> str:
-    shown = ", ".join(map(repr, names[:LISTED]))
-    return shown if len(names) <= LISTED else f"{shown} and {len(names) - LISTED} more"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import polars as pl
@@ -58,9 +59,18 @@ def formats_of(texts: pl.Series) -> Written:
     if any(len(dress) != 1 for dress in dresses):  # none, or several
         return Written(numbers, ())
     (before,), (after,) = dresses
+    fitting = fitting_formats({form: values.filter(numbers) for form, values in read.items()})
+    return Written(numbers, tuple(replace(form, before=before, after=after) for form in fitting))
+
+
+def fitting_formats(read: Mapping[NumberFormat, pl.Series]) -> list[NumberFormat]:
+    """The formats that read every text; of those that read the same numbers the first.
+
+    Args:
+        read: Format → the numbers that it reads, null where a text is not written so.
+    """
     distinct: dict[NumberFormat, pl.Series] = {}
     for form, values in read.items():
-        values = values.filter(numbers)
         if not values.null_count() and not any(values.equals(other) for other in distinct.values()):
             distinct[form] = values
-    return Written(numbers, tuple(replace(form, before=before, after=after) for form in distinct))
+    return [*distinct]

@@ -10,15 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runcard.card.sections.data import MissingTarget, RareClasses
-from runcard.data.looking.look import rows_said
+from runcard.data.looking.look import listed, rows_said
 from runcard.data.signature import Array
 from runcard.data.truth import checked_classes
 from runcard.errors import DataError
 
 # What rare classes are merged into.
 MERGED = "other"
-# So many classes or rows are named in a message.
-LISTED = 5
 
 
 @dataclass(frozen=True)
@@ -102,8 +100,3 @@ def _check_merged(name: str, labels: Array, rare: Collection[str], lacking: Lack
             f"the target {name!r} has the rare class {listed([*rare])}, and merged with no other it stays rare: "
             f"{rows_said(count)}, and {lacking.min_rows} are needed. Say data.rare_classes=drop."
         )
-
-
-def listed(names: Sequence[str]) -> str:
-    """The first few names."""
-    return ", ".join(map(repr, names[:LISTED])) + (f" and {len(names) - LISTED} more" if len(names) > LISTED else "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,6 +16,8 @@ KindOrIgnore = Literal["number", "boolean", "category", "text", "ignore"]
 FEW = 10
 # Of so many values in a hundred that are alike the rest are slips; more than so many different ones are none.
 NEARLY, SLIPS = 0.9, 5
+# So many classes or rows are named in a message.
+LISTED = 5
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,12 @@ class Look:
     def spelling(self) -> Spelling:
         """How the column writes its values."""
         return Spelling(self.format, self.null_values)
+
+
+def listed(names: Sequence[str], most: int = LISTED) -> str:
+    """So many names, and how many more there are."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(map(repr, names[:most])) + more
 
 
 def first_row(marks: pl.Series) -> int:

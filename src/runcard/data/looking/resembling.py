@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import polars as pl
 
 from runcard.card.advice import setting
 from runcard.card.sections.formats import NumberFormat
-from runcard.data.looking.formats import CORES
-from runcard.data.spelling import read_numbers, unified
+from runcard.data.looking.formats import CORES, fitting_formats
+from runcard.data.spelling import read_unified, unified
 
 # Of so many texts in a hundred that begin like numbers the column might mean some.
 MOST = 0.9
@@ -45,17 +46,11 @@ def _dressed(texts: pl.Series) -> NumberFormat | None:
     if any(len(dress) != 1 for dress in dresses) or not plain.str.contains(AROUND).all():
         return None
     (before,), (after,) = dresses
-    found: dict[NumberFormat, pl.Series] = {}
-    for core in CORES:
-        form = NumberFormat(core.decimal, core.thousands, before, after)
-        values = read_numbers(plain, form)
-        if not values.null_count() and not any(values.equals(other) for other in found.values()):
-            found[form] = values
-    return next(iter(found)) if len(found) == 1 and _can_be_said(before, after) else None
-
-
-def _can_be_said(before: str, after: str) -> bool:
-    return not re.search(r"[\d+-]", before + after)
+    if re.search(r"[\d+-]", before + after):  # no format can say that
+        return None
+    forms = [replace(core, before=before, after=after) for core in CORES]
+    fitting = fitting_formats({form: read_unified(plain, form) for form in forms})
+    return fitting[0] if len(fitting) == 1 else None
 
 
 def may_be_grouped(known: pl.Series) -> str:

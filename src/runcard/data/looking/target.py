@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from runcard.data.looking.columns import look_at, notes_of_texts
 from runcard.data.looking.features import Given
-from runcard.data.looking.lacking import ALL_NEEDED, LISTED, Lacking, listed, without_rare
-from runcard.data.looking.look import Look, rows_said
+from runcard.data.looking.lacking import ALL_NEEDED, Lacking, without_rare
+from runcard.data.looking.look import LISTED, Look, listed, rows_said
 from runcard.data.looking.numbers import are_exact, are_whole, has_leading_zeros
 from runcard.data.looking.seen import Habits, Seen, see
 from runcard.data.signature import Array, TaskName, TaskOrAuto
