@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 
 import runcard
+from runcard.data.fields import DoubledNameError, check_pairs
 from runcard.data.signature import Feature, Signature, Target
 from runcard.packaging.bundle import open_bundle
 from runcard.serving.http import RefusedError
@@ -177,6 +178,13 @@ def test_a_name_that_stands_twice_is_refused(name: str, many: bool, table: Predi
     text = json.dumps(GOOD)[:-1] + f', "{name}": "Bonn"}}'
     wrong = refused(table, (f"[{json.dumps(GOOD)}, {text}]" if many else text).encode())
     assert str(wrong) == "field 'city': a name stands twice in one object"
+
+
+def test_a_name_that_stands_twice_among_very_many_is_soon_found() -> None:
+    """Each name is looked at once: to count it among all the others took minutes."""
+    pairs = [(f"n{i}", 1) for i in range(200_000)]
+    with pytest.raises(DoubledNameError, match="n199999"):
+        check_pairs([*pairs, pairs[-1]])
 
 
 def test_colons_within_texts_are_no_names(table: Predictor) -> None:

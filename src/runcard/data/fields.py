@@ -17,6 +17,26 @@ WHOLE = re.compile(r"-?(0|[1-9]\d*)")
 NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][-+]?\d{1,3})?")
 
 
+class DoubledNameError(Exception):
+    """A name stands twice in an object of JSON; it is the argument."""
+
+
+def check_pairs(pairs: Sequence[tuple[str, Any]]) -> None:
+    """Refuse an object of JSON in which a name stands twice: parsers take one or the other of its values.
+
+    Args:
+        pairs: The object's names and values, as ``json`` hands them to an ``object_pairs_hook``.
+
+    Raises:
+        DoubledNameError: If one does.
+    """
+    seen: set[str] = set()
+    for name, _ in pairs:
+        if name in seen:
+            raise DoubledNameError(name)
+        seen.add(name)
+
+
 def to_fields(signature: Signature, columns: Columns) -> list[dict[str, Any]]:
     """One mapping a row: numbers, true or false, texts, lists for vectors, nested ones for sequences and images.
 

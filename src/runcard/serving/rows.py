@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, FailFast, TypeAdapter, ValidationError
 from pydantic_core import from_json
 
-from runcard.data.fields import Fields, columns_of_lists
+from runcard.data.fields import DoubledNameError, Fields, check_pairs, columns_of_lists
 from runcard.data.signature import Array, Feature, Signature
 from runcard.serving.counting import WINDOW, by_window
 from runcard.serving.fields import columns_model, row_model
@@ -107,8 +107,8 @@ class Reader:
     def _check_doubled(self, body: bytes | bytearray) -> None:
         """Refuse a name that stands twice in an object: its second value would be taken, and elsewhere its first."""
         try:
-            json.loads(body, object_pairs_hook=_check_pairs)
-        except _DoubledError as error:
+            json.loads(body, object_pairs_hook=check_pairs)
+        except DoubledNameError as error:
             name = error.args[0] if error.args[0] in self._names else None
             raise refused([{"row": None, "field": name, "message": "a name stands twice in one object"}], 1) from None
         except (ValueError, RecursionError):
@@ -135,16 +135,6 @@ class Reader:
     def _check_extra(self, read: BaseModel, row: int | None) -> None:
         if read.model_extra:
             raise refused(unknown(read.model_extra, row, self._names), len(read.model_extra))
-
-
-class _DoubledError(Exception):
-    """A name that stands twice in an object."""
-
-
-def _check_pairs(pairs: list[tuple[str, Any]]) -> None:
-    if len(pairs) > len({name for name, _ in pairs}):
-        names = [name for name, _ in pairs]
-        raise _DoubledError(next(name for name in names if names.count(name) > 1))
 
 
 def longest(feature: Feature) -> float:

@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 
 import polars as pl
 
+from runcard.data.fields import DoubledNameError, check_pairs
 from runcard.data.reading.layout import is_remote
 from runcard.data.reading.parquet import UNREADABLE
 from runcard.errors import DataError
@@ -36,7 +37,8 @@ def read_json(path: str | Path, *, lines: bool) -> pl.DataFrame:
     except UNREADABLE:
         check_json(path, lines=lines)
         raise
-    if may_be_doubled(path, [frame], frame.height, frame.width):
+    gaps = frame.null_count().sum_horizontal().sum()
+    if gaps or _has_other_colons(path, frame.height * frame.width):
         check_json(path, lines=lines)
     return frame
 
@@ -59,26 +61,17 @@ def scan_lines(path: str | Path) -> pl.LazyFrame:
     table = pl.scan_ndjson(path, schema=schema)
     counts = table.select(pl.len(), pl.all().null_count().name.prefix("gaps of ")).collect()
     rows, gaps = int(counts.item(0, 0)), sum(counts.row(0)[1:])
-    if gaps or may_be_doubled(path, [], rows, len(schema)):
+    if gaps or _has_other_colons(path, rows * len(schema)):
         check_json(path, lines=True)
     return table
 
 
-def may_be_doubled(path: str | Path, frames: list[pl.DataFrame], rows: int, width: int) -> bool:
-    """Whether a name may stand twice in a row: it does not where each row has each name, and there are no more colons.
-
-    Args:
-        path: The file.
-        frames: Its rows, or some.
-        rows: How many there are.
-        width: How many columns.
-    """
+def _has_other_colons(path: str | Path, names: int) -> bool:
+    """Whether a file has more or fewer colons than names; as many mean, where no row lacks one, that none is twice."""
     if is_remote(path):
         return False
-    if any(frame.null_count().sum_horizontal().sum() for frame in frames):
-        return True
     with open_regular(Path(path)) as file:
-        return sum(block.count(b":") for block in iter(lambda: file.read(BLOCK), b"")) != rows * width
+        return sum(block.count(b":") for block in iter(lambda: file.read(BLOCK), b"")) != names
 
 
 def check_json(path: str | Path, *, lines: bool) -> None:
@@ -103,7 +96,7 @@ def check_json(path: str | Path, *, lines: bool) -> None:
 def _parse(text: bytes, where: str) -> Any:
     try:
         return json.loads(text, object_pairs_hook=_unique, parse_constant=_no_number)
-    except _DoubledError as error:
+    except DoubledNameError as error:
         raise DataError(f"{where}: it has the name {error.args[0]!r} twice") from None
     except _NoNumberError as error:
         raise DataError(f"{where}: {error.args[0]} is no value of JSON; write null where a number is missing") from None
@@ -115,10 +108,6 @@ def _parse(text: bytes, where: str) -> Any:
         raise DataError(f"{where}: it is no JSON: {error.msg} at letter {error.colno}") from None
 
 
-class _DoubledError(Exception):
-    """A name that stands twice in an object."""
-
-
 class _NoNumberError(Exception):
     """NaN or infinity."""
 
@@ -128,11 +117,8 @@ def _no_number(name: str) -> NoReturn:
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        raise _DoubledError(next(name for name in names if names.count(name) > 1))
-    return found
+    check_pairs(pairs)
+    return dict(pairs)
 
 
 def _is_marked(path: str | Path) -> bool:
