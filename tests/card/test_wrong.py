@@ -824,11 +824,16 @@ def test_many_slips_in_copied_files(path: Path, data: st.DataObject) -> None:
     slip_in_a_file(path, data)
 
 
-def slip_in_a_file(path: Path, data: st.DataObject) -> None:
-    text = path.read_text()
+def with_a_slip(text: str, data: st.DataObject) -> str:
+    """A file of YAML with one slip in one of its keys."""
     start, end = data.draw(st.sampled_from(keys_in(text)))
     slip = data.draw(st.tuples(st.integers(0, 3), st.integers(0, 40), st.sampled_from(SLIPS)))
-    wrong = text[:start] + spoilt(text[start:end], *slip) + text[end:]
+    return text[:start] + spoilt(text[start:end], *slip) + text[end:]
+
+
+def slip_in_a_file(path: Path, data: st.DataObject) -> None:
+    text = path.read_text()
+    wrong = with_a_slip(text, data)
     try:
         card = copied(path, wrong)
     except CardError:
@@ -854,8 +859,7 @@ def test_many_slips_in_copied_sweeps(path: Path, data: st.DataObject) -> None:
 
 def slip_in_a_sweep(path: Path, data: st.DataObject) -> None:
     text = path.read_text()
-    start, end = data.draw(st.sampled_from(keys_in(text)))
-    slip = data.draw(st.tuples(st.integers(0, 3), st.integers(0, 40), st.sampled_from(SLIPS)))
+    wrong = with_a_slip(text, data)
     Path("conf/sweep").mkdir(parents=True, exist_ok=True)
     own = Path("conf/sweep/copied.yaml")
 
@@ -865,7 +869,7 @@ def slip_in_a_sweep(path: Path, data: st.DataObject) -> None:
         return plan.settings, plan.written_space, plan.trials
 
     try:
-        found = plan(text[:start] + spoilt(text[start:end], *slip) + text[end:])
+        found = plan(wrong)
     except CardError:
         return
     assert found == plan(text)

@@ -110,13 +110,25 @@ def meter() -> Meter:
     return Meter("in-the-tests", "1")
 
 
+def guarded(made: Made, meter: Meter, **chosen: Any) -> Guard:
+    """A bundle's routes behind the guard, as the service puts them together.
+
+    Args:
+        made: The bundle.
+        meter: Counts what is asked.
+        chosen: Values of ``serve`` other than the default.
+    """
+    settings = Serve.model_validate({**DEFAULTS, **chosen})
+    predictor = Predictor(open_bundle(made.bundle.path), made.bundle.tag)
+    guard = Guard(unused)
+    guard.open(App(predictor, settings, meter, 0.0, token=False).routes(), settings, Access(Token(None, {})), meter)
+    return guard
+
+
 def test_what_takes_too_long_is_given_up(digits_made: Made, meter: Meter) -> None:
     """Within this process: the guard, the routes and the model as the service puts them together."""
     row = runcard.tested_rows(digits_made.run.path)[0][0]
-    settings = Serve.model_validate({**DEFAULTS, "timeout_s": 0.001})
-    predictor = Predictor(open_bundle(digits_made.bundle.path), digits_made.bundle.tag)
-    guard = Guard(unused)
-    guard.open(App(predictor, settings, meter, 0.0, token=False).routes(), settings, Access(Token(None, {})), meter)
+    guard = guarded(digits_made, meter, timeout_s=0.001)
     status, said = asyncio.run(answered(guard, "/explain", row))
     assert (status, "took longer than 0.001 s" in said["error"]) == (503, True)
     assert asyncio.run(answered(guard, "/predict", row))[0] == 200
@@ -125,10 +137,7 @@ def test_what_takes_too_long_is_given_up(digits_made: Made, meter: Meter) -> Non
 def test_of_many_at_once_some_are_sent_away(digits_made: Made, meter: Meter) -> None:
     """Within this process, likewise."""
     row = runcard.tested_rows(digits_made.run.path)[0][0]
-    settings = Serve.model_validate({**DEFAULTS, "max_concurrency": 2})
-    predictor = Predictor(open_bundle(digits_made.bundle.path), digits_made.bundle.tag)
-    guard = Guard(unused)
-    guard.open(App(predictor, settings, meter, 0.0, token=False).routes(), settings, Access(Token(None, {})), meter)
+    guard = guarded(digits_made, meter, max_concurrency=2)
 
     async def ask_all() -> tuple[Counter[int], int]:
         statuses = Counter(
