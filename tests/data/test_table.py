@@ -236,7 +236,7 @@ def test_changed_data_is_noticed(table_path: Path) -> None:
         (
             "1,a\n2,b\n" * 9,
             ["problem.task=regression", "problem.metric=r2"],
-            "problem.task is regression, and column 'y' must hold numbers; 'a', 'b' is none",
+            "problem.task is regression, and the target 'y' must hold numbers; 'a', 'b' is none",
         ),
         ("1,5.5\n2,5.5\n" * 9, ["problem.task=regression", "problem.metric=r2"], "is 5.5 in every row"),
     ],

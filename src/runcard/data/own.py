@@ -50,7 +50,7 @@ def rows_of(found: Any, target: str, task: TaskOrAuto, kinds: Mapping[str, KindO
     if alone and len(chosen) + len(forms) > 1:
         others = ", ".join(column for column in [*chosen, *forms] if column != alone[0])
         raise DataError(f"{name}: {alone[0]!r} is an {forms[alone[0]]}, which is read alone, and there is {others}")
-    truth = truth_of(frame[target], task, given)
+    truth = truth_of(frame[target], task, given, others=looked)
     columns = {column: looked.values(column) for column in chosen} | arrays
     return Rows(
         columns,

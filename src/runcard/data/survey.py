@@ -17,7 +17,7 @@ from runcard.card.sections.formats import Spelling
 from runcard.card.spelling import nearest
 from runcard.data.leaks import give_away
 from runcard.data.looking.cautions import cautions
-from runcard.data.looking.features import Chosen, Given, decimal_of, look_over
+from runcard.data.looking.features import Chosen, Given, look_over
 from runcard.data.looking.lacking import ALL_NEEDED, Lacking
 from runcard.data.looking.look import Look
 from runcard.data.looking.target import TargetValues, truth_of
@@ -110,7 +110,7 @@ def survey(path: str, target: str | None, *, encoding: str = "auto", ragged: Rag
     chosen = look_over(without(frame, target), given)
     looks = {name: _told(look) for name, look in chosen.looks.items()}
     _check_columns(path, looks, target)
-    found = truth_of(frame[target], "auto", given, KEPT, decimal_of(chosen.columns.values()))
+    found = truth_of(frame[target], "auto", given, KEPT, chosen)
     notes = [note for look in chosen.looks.values() for note in look.notes if look.kind != "ignore"]
     return Survey(
         path,

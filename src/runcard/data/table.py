@@ -14,7 +14,7 @@ from runcard.card.sections.data import Decimal, MissingTarget, Ragged, RareClass
 from runcard.card.sections.formats import Spelling
 from runcard.card.spelling import suggest
 from runcard.data.looking.cautions import cautions
-from runcard.data.looking.features import Chosen, Given, choose, decimal_of
+from runcard.data.looking.features import Chosen, Given, choose
 from runcard.data.looking.lacking import Lacking
 from runcard.data.looking.look import KindOrIgnore
 from runcard.data.looking.target import TargetValues, truth_of
@@ -145,8 +145,7 @@ def rows_of_frame(
         raise DataError(
             f"{what} has no column to learn from besides {target!r}" + "".join(f"; {note}" for note in notes)
         )
-    decimal = decimal_of(chosen.columns.values()) if any("4,5" in look.format for look in chosen.looks.values()) else ""
-    truth = truth_of(frame[target], task, given, lacking, decimal)
+    truth = truth_of(frame[target], task, given, lacking, chosen)
     columns = {name: chosen.values(name) for name in kinds}
     if not truth.kept.all():
         columns = {name: values[truth.kept] for name, values in columns.items()}

@@ -22,6 +22,19 @@ TRUTH = {**dict.fromkeys(("true", "yes", "t", "y", "on"), "1"), **dict.fromkeys(
 NOT_A_NUMBER = ["nan", "+nan", "-nan"]
 
 
+class NumberError(DataError):
+    """A value of a column is no number, or too large to be computed with.
+
+    Attributes:
+        reason: What of the column is wrong, without its name.
+        is_large: Whether the value is a number.
+    """
+
+    def __init__(self, column: str, reason: str, advice: str = "", *quoted: str, is_large: bool = False) -> None:
+        self.reason, self.is_large = reason, is_large
+        super().__init__(f"column {column!r} {reason}{advice}", *quoted)
+
+
 def as_written(signature: Signature) -> list[str]:
     """The columns to leave as they are written in a CSV of rows to answer: all that the model knows.
 
@@ -81,24 +94,23 @@ def number_values(
     if column.dtype.is_temporal():
         quoted = _quoted(column)
         shown = f"; {quoted} is none" if quoted else ""
-        raise DataError(f"column {column.name!r} must hold numbers, not dates or times{shown}", quoted)
+        raise NumberError(column.name, f"must hold numbers, not dates or times{shown}", "", quoted)
     numbers = numbers_of(column, spelling) if numbers is None else numbers
     wrong = wrong_numbers(column, numbers, spelling)
     if wrong.any():
         quoted = _quoted(column.filter(wrong))
         written = f" that are written like {spelling.format!r}" if spelling.format else ""
-        raise DataError(
-            f"column {column.name!r} must hold numbers{written}; {quoted} is none "
-            f"(row {before + wrong.to_list().index(True) + 1}). "
-            "Mend the rows; before training, data.kinds can name another kind for the column.",
-            quoted,
-        )
+        row = before + wrong.to_list().index(True) + 1
+        reason = f"must hold numbers{written}; {quoted} is none (row {row})"
+        advice = ". Mend the rows; before training, data.kinds can name another kind for the column."
+        raise NumberError(column.name, reason, advice, quoted)
     values = numbers.fill_null(float("nan")).to_numpy()
     large = np.flatnonzero(np.abs(values) > LARGEST)
     if len(large):
         row = large[0]
         text = "is infinite" if np.isinf(values[row]) else f"holds {values[row]:g}, more than can be computed with,"
-        raise DataError(f"column {column.name!r} {text} in row {before + row + 1}; leave it empty if it is unknown")
+        reason = f"{text} in row {before + row + 1}"
+        raise NumberError(column.name, reason, "; leave it empty if it is unknown", is_large=True)
     return values
 
 

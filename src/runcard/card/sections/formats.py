@@ -60,6 +60,11 @@ class Spelling:
     format: str = ""
     null_values: tuple[str, ...] = ()
 
+    @property
+    def decimal(self) -> str:
+        """What stands before a fraction, ``.`` or ``,``."""
+        return NumberFormat.of(self.format).decimal if self.format else "."
+
 
 PLAIN_NUMBERS, PLAIN_SPELLING = NumberFormat(), Spelling()
 

@@ -22,7 +22,7 @@ GROUPS = "a random split puts rows of one on both sides, and the test rows then 
 
 def cautions(chosen: Chosen) -> Iterator[str]:
     """A sentence on dates, and one on each column that names something that several rows belong to."""
-    dated = [name for name, look in chosen.looks.items() if "dates or times" in look.remark]
+    dated = [name for name, look in chosen.looks.items() if look.is_temporal]
     if dated:
         yield (
             f"rows have dates ({dated[0]!r}) and are split at random: what happens later helps to predict what came "

@@ -38,7 +38,7 @@ def look_at(seen: Seen, habits: Habits, spelling: Spelling = PLAIN_SPELLING) -> 
     if not len(known):
         return Look("ignore", "it is empty")
     if kind.is_temporal():
-        return Look("ignore", f"dates or times: {TELLING}")
+        return Look("ignore", f"dates or times: {TELLING}", is_temporal=True)
     if kind == pl.String:
         return _look_at_texts(seen, known, gaps, habits, spelling)
     if not (kind.is_numeric() or kind == pl.Boolean):
@@ -87,10 +87,11 @@ def _dates(column: pl.Series, sample: pl.Series) -> Look | None:
     odd = sample.filter(~dates)
     others = int(column.is_in(odd.implode()).sum()) if dates.any() and len(odd) <= SLIPS else len(column)
     if not len(odd):
-        return Look("ignore", f"dates or times: {TELLING}")
+        return Look("ignore", f"dates or times: {TELLING}", is_temporal=True)
     if others > (1 - NEARLY) * len(column):
         return None
-    return Look("ignore", f"dates or times, but not {odd[0]!r} (row {first_row(column == odd[0])}): {TELLING}")
+    remark = f"dates or times, but not {odd[0]!r} (row {first_row(column == odd[0])}): {TELLING}"
+    return Look("ignore", remark, is_temporal=True)
 
 
 def _plain_numbers(name: str, known: pl.Series, numbers: pl.Series, gaps: int) -> Look:

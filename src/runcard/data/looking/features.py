@@ -42,6 +42,12 @@ class Given:
     null_values: tuple[str, ...] = ()
     decimal: str = "auto"
 
+    @property
+    def habits(self) -> Habits:
+        """What is given of all columns."""
+        decided = self.decimal != "auto"
+        return Habits(self.decimal if decided else "", decided, self.null_values)
+
     def spelling(self, name: str) -> Spelling:
         """How a column is said to write its values."""
         return Spelling(self.formats.get(name, ""), tuple(self.null_values_of.get(name, ())))
@@ -56,12 +62,19 @@ class Chosen:
         columns: The same columns, what means missing being missing.
         guessed: Those of them whose kind was not given.
         numbers: What was read of the texts of a column of plain numbers.
+        habits: Of the table, as far as they had to be known.
     """
 
     looks: dict[str, Look]
     columns: dict[str, pl.Series]
     guessed: frozenset[str]
     numbers: dict[str, pl.Series]
+    habits: Habits
+
+    def settle(self) -> Habits:
+        """The table's habits with the decimal mark that its columns agree on, where it was not known."""
+        known = self.habits.decided or self.habits.decimal
+        return self.habits if known else replace(self.habits, decimal=decimal_of(self.columns.values()))
 
     def values(self, name: str) -> Array:
         """A feature's values; see ``Columns`` for the forms. What was read of it is then let go.
@@ -106,10 +119,10 @@ def choose(columns: Iterable[pl.Series], given: Given) -> Chosen:
 
 def look_over(columns: Iterable[pl.Series], given: Given) -> Chosen:
     """As ``choose``, and what is in doubt is left out, with what settles it in its look."""
-    habits = Habits("" if given.decimal == "auto" else given.decimal, given.decimal != "auto", given.null_values)
+    habits = given.habits
     seen = {column.name: see(column, habits, given.spelling(column.name)) for column in columns}
     looks = {name: _look(one, habits, given) for name, one in seen.items()}
-    if given.decimal == "auto" and any(look.refusal or "," in look.format for look in looks.values()):
+    if not habits.decided and any(look.depends_on_decimal for look in looks.values()):
         # What one column leaves in doubt others may settle: a file has one decimal mark.
         habits = replace(habits, decimal=decimal_of(one.column for one in seen.values()))
         looks = {name: _look(one, habits, given) for name, one in seen.items()}
@@ -117,7 +130,7 @@ def look_over(columns: Iterable[pl.Series], given: Given) -> Chosen:
     looks = _something_to_learn_from(looks, guessed)
     numbers = {name: one.numbers for name, one in seen.items() if one.numbers is not None}
     same = {name: read for name, read in numbers.items() if looks[name].format == given.spelling(name).format}
-    return Chosen(looks, {name: one.column for name, one in seen.items()}, guessed, same)
+    return Chosen(looks, {name: one.column for name, one in seen.items()}, guessed, same, habits)
 
 
 def _look(seen: Seen, habits: Habits, given: Given) -> Look:

@@ -32,6 +32,7 @@ class Look:
         null_values: Texts that mean missing in it, beside those that do in every column.
         notes: What was read as something else than stands there, each a sentence about the column.
         refusal: What must be settled before the column can be learned from, and the keys that settle it.
+        is_temporal: Whether it holds dates or times.
     """
 
     kind: KindOrIgnore
@@ -41,11 +42,17 @@ class Look:
     null_values: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     refusal: str = ""
+    is_temporal: bool = False
 
     @property
     def spelling(self) -> Spelling:
         """How the column writes its values."""
         return Spelling(self.format, self.null_values)
+
+    @property
+    def depends_on_decimal(self) -> bool:
+        """Whether the decimal mark of the table's other columns may change it."""
+        return bool(self.refusal) or self.spelling.decimal == ","
 
 
 def listed(names: Sequence[str], most: int = LISTED) -> str:

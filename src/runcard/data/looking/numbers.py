@@ -47,7 +47,7 @@ def look_at_numbers(name: str, known: pl.Series, gaps: int) -> Look:
     if whole and not gaps and name.strip().lower() in ROW_NUMBER_NAMES and _goes_up(known):
         return Look("ignore", COUNTS_ROWS)
     if whole and _is_clock(name, known):
-        return Look("ignore", f"dates or times written as numbers: {TELLING}")
+        return Look("ignore", f"dates or times written as numbers: {TELLING}", is_temporal=True)
     if doubt := _lone_mark(known):
         return Look("number", joined(doubt, gaps_said(gaps)), doubt=True)
     if whole and len(known) >= FEW and distinct == len(known):

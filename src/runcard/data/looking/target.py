@@ -10,14 +10,14 @@ import polars as pl
 from numpy.typing import NDArray
 
 from runcard.data.looking.columns import look_at, notes_of_texts
-from runcard.data.looking.features import Given
+from runcard.data.looking.features import Chosen, Given
 from runcard.data.looking.lacking import ALL_NEEDED, Lacking, without_rare
 from runcard.data.looking.look import LISTED, Look, listed, rows_said
 from runcard.data.looking.numbers import are_exact, are_whole, has_leading_zeros
-from runcard.data.looking.seen import Habits, Seen, see
+from runcard.data.looking.seen import Seen, see
 from runcard.data.signature import Array, TaskName, TaskOrAuto
 from runcard.data.truth import checked_classes, checked_numbers
-from runcard.data.values import is_plain, number_values, numbers_of, text_values, wrong_numbers
+from runcard.data.values import NumberError, is_plain, number_values, numbers_of, text_values, wrong_numbers
 from runcard.errors import DataError
 
 # A whole-number target with at most so many values names classes; with more it is a quantity.
@@ -51,7 +51,11 @@ class TargetValues:
 
 
 def truth_of(
-    column: pl.Series, task: TaskOrAuto, given: Given = NOTHING_GIVEN, lacking: Lacking = ALL_NEEDED, decimal: str = ""
+    column: pl.Series,
+    task: TaskOrAuto,
+    given: Given = NOTHING_GIVEN,
+    lacking: Lacking = ALL_NEEDED,
+    others: Chosen | None = None,
 ) -> TargetValues:
     """The target's values, the task that they are for, and the classes.
 
@@ -60,12 +64,12 @@ def truth_of(
         task: What to predict; ``auto``: whole numbers of at most 20 values, texts and booleans are classes.
         given: What is given of the columns.
         lacking: What becomes of rows without a truth.
-        decimal: Before the fraction of a number, where the other columns tell; else empty.
+        others: The table's other columns; they may tell how it writes numbers.
 
     Raises:
         DataError: If a value is missing and may not be, or cannot be one.
     """
-    look, seen = look_at_target(column, task, given, decimal)
+    look, seen = look_at_target(column, task, given, others)
     if look.refusal:
         raise DataError(look.refusal)
     column = seen.column
@@ -87,19 +91,21 @@ def truth_of(
     return TargetValues(labels[kept], settled, classes, kept, look, _counted(dropped), (*notes, *said))
 
 
-def look_at_target(column: pl.Series, task: TaskOrAuto, given: Given, decimal: str = "") -> tuple[Look, Seen]:
+def look_at_target(
+    column: pl.Series, task: TaskOrAuto, given: Given, others: Chosen | None = None
+) -> tuple[Look, Seen]:
     """What the target is, and its values; what means missing in it is missing.
 
     Args:
         column: The target.
         task: What to predict.
         given: What is given of the columns.
-        decimal: As of ``truth_of``.
+        others: As of ``truth_of``.
 
     Raises:
         DataError: If it holds what is neither classes nor numbers.
     """
-    habits = Habits(decimal if given.decimal == "auto" else given.decimal, given.decimal != "auto", given.null_values)
+    habits = others.habits if others else given.habits
     spelled = given.spelling(column.name)
     seen = see(column, habits, spelled, target=True)
     column = seen.column
@@ -111,6 +117,9 @@ def look_at_target(column: pl.Series, task: TaskOrAuto, given: Given, decimal: s
     if task == "classification" or column.null_count() == len(column):
         return Look("category"), seen
     look = look_at(seen, habits, spelled)
+    if others and look.depends_on_decimal:
+        habits = others.settle()
+        look = look_at(seen, habits, spelled)
     number = look.kind == "number"
     look = replace(
         look,
@@ -118,7 +127,7 @@ def look_at_target(column: pl.Series, task: TaskOrAuto, given: Given, decimal: s
         null_values=(*spelled.null_values, *look.null_values),
         notes=look.notes if number else (),  # labels have notes of their own
     )
-    if look.kind == "ignore" and not look.refusal and "dates or times" in look.remark and task == "auto":
+    if look.kind == "ignore" and not look.refusal and look.is_temporal and task == "auto":
         classes = column.n_unique() <= len(column) / 2
         way = " problem.task=classification takes each for a class." if classes else ""
         return Look("ignore", refusal=f"the target {column.name!r} holds {look.remark}.{way}"), seen
@@ -136,7 +145,7 @@ def labels_of(column: pl.Series, look: Look) -> Array:
     """
     if column.dtype != pl.String:
         return text_values(column)
-    point = "," if "4,5" in look.format else "."
+    point = look.spelling.decimal
     fraction = rf"^[-+]?\d+{re.escape(point)}0+$"
     known = column.drop_nulls()
     if len(known) and known.str.contains(fraction).all():
@@ -168,7 +177,7 @@ def _numbers(column: pl.Series, known: NDArray[np.bool_], look: Look) -> NDArray
     name = column.name
     try:
         values = number_values(column, 0, look.spelling)[known]
-    except DataError as error:
+    except NumberError as error:
         raise DataError(_not_numbers(column, error)) from None
     if np.isnan(values).any():
         raise DataError(
@@ -177,15 +186,14 @@ def _numbers(column: pl.Series, known: NDArray[np.bool_], look: Look) -> NDArray
     return checked_numbers(name, values)
 
 
-def _not_numbers(column: pl.Series, error: DataError) -> str:
+def _not_numbers(column: pl.Series, error: NumberError) -> str:
     """Why a target is not one of numbers, and what would go."""
-    distinct = column.drop_nulls().n_unique()
-    if str(error).find("infinite") >= 0 or str(error).find("more than can be computed with") >= 0:
-        reason = str(error).partition(";")[0].replace("column", "the target", 1)
+    reason = f"the target {column.name!r} {error.reason}"
+    if error.is_large:
         return f"{reason}. Leave the row out; or leave the value empty and say data.missing_target=drop."
+    distinct = column.drop_nulls().n_unique()
     classes = " Choose problem.task=classification." if distinct <= len(column) / 2 else ""
-    reason = str(error).partition(" Mend the rows")[0].partition("; before training")[0]
-    return f"problem.task is regression, and {reason.rstrip('.')}.{classes}"
+    return f"problem.task is regression, and {reason}.{classes}"
 
 
 def _check_gaps(name: str, known: NDArray[np.bool_], nulled: dict[str, int], look: Look, lacking: Lacking) -> None:
