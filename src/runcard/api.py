@@ -262,6 +262,7 @@ def evaluate(path: str | Path) -> Run:
         RunError: If there is no such run, or a file of it is damaged.
     """
     from runcard.evaluation.evaluate import evaluate as evaluate_run
+    from runcard.evaluation.evaluate import warn_of_test_rows
     from runcard.fitting import opened
 
     run = load_run(path)
@@ -270,10 +271,7 @@ def evaluate(path: str | Path) -> Run:
     with opened(run.folder):
         metrics = evaluate_run(run, data, training, report=True)
         log.debug("evaluated again: %s", json.dumps(metrics))
-        # Pictures and series are many numbers each, and one beyond all that were seen tells nothing.
-        if not data.lazy:
-            for line in run.warnings(data.rows.pick(data.indices("test"))):
-                log.warning("of the test rows, %s", line)
+        warn_of_test_rows(run, data)
     return run
 
 

@@ -18,7 +18,7 @@ from runcard.card.schema import Card
 from runcard.data.dataset import Dataset, restore
 from runcard.data.split import labels_to_parquet
 from runcard.errors import Pruned, RunError, Stopped
-from runcard.evaluation.evaluate import evaluate
+from runcard.evaluation.evaluate import evaluate, warn_of_test_rows
 from runcard.evaluation.predictor import Run, open_trained
 from runcard.hiding import Hiding, hidden
 from runcard.runs import RunFolder
@@ -182,6 +182,8 @@ def _go_on(
         folder.pruned.unlink(missing_ok=True)
         run = open_trained(folder)
         metrics = evaluate(run, data, training, report=card.report)
+        if progress:
+            warn_of_test_rows(run, data)
         for logger in loggers:
             logger.log_metrics({name: value for name, value in metrics.items() if not name.startswith("val/")})
     log.debug("finished: %s", json.dumps(metrics))

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 import runcard
 from runcard.card.advice import setting
 from runcard.card.sections.formats import NumberFormat, Spelling
+from runcard.data.dataset import load_dataset
 from runcard.data.looking.cautions import cautions
 from runcard.data.looking.columns import look_at
 from runcard.data.looking.dates import are_dates
@@ -131,6 +132,15 @@ def test_what_may_be_two_numbers_is_settled_by_other_columns_or_by_a_key() -> No
     assert choose(columns[:1], Given()).looks["x"].format == ""
     with pytest.raises(DataError, match=r"data\.decimal is ',', and column 'z' writes '1\.5' \(row 1\)"):
         choose([pl.Series("z", ["1.5", "7"] * 15)], Given(decimal=","))
+
+
+@pytest.mark.parametrize(("other", "truth"), [("0,5", 1.0), ("0.5", 1000.0)])
+def test_a_target_that_may_be_two_numbers_is_settled_alike_by_fit_and_init(other: str, truth: float) -> None:
+    rows = "".join(f"{i}{other[1:]};{i % 9 + 1},{i % 9:03}\n" for i in range(60))
+    Path("rows.csv").write_text("x;y\n" + rows)
+    read = Table("rows.csv", {}, ";", NULL_VALUES).read("y", "regression")
+    assert read.target[0] == truth
+    assert survey("rows.csv", "y").spellings["y"] == read.spellings["y"]
 
 
 def test_numbers_written_in_two_ways_are_refused() -> None:
@@ -484,10 +494,24 @@ def test_what_is_unusual_is_told_alike(command: Command) -> None:
     for row, cells in zip(chosen, ["99,a", "5,z"], strict=False):
         lines[row] = f"{cells},{lines[row].rpartition(',')[2]}"
     Path("rows.csv").write_text("x,c,y\n" + "".join(lines))
-    run = command("fit", "data=table", "data.path=rows.csv", "problem.target=y", *SMALL, "--json").json["run"]
-    said = command("evaluate", run).err
-    assert f"of the test rows, x: 1 of {len(chosen)} rows outside 0…29 seen in training" in said
-    assert f"of the test rows, c: 1 of {len(chosen)} rows not among the categories seen in training" in said
+    again = command("fit", "data=table", "data.path=rows.csv", "problem.target=y", *SMALL)
+    (run,) = {*Path("runs/table-linear").absolute().iterdir()} - {Path(run)}
+    for said in (again.err, command("evaluate", str(run)).err):
+        assert f"of the test rows, x: 1 of {len(chosen)} rows outside 0…29 seen in training" in said
+        assert f"of the test rows, c: 1 of {len(chosen)} rows not among the categories seen in training" in said
+
+
+def test_of_many_unusual_features_the_first_are_named(command: Command) -> None:
+    names = [f"x{i}" for i in range(9)]
+    lines = [",".join([str(i % 7)] * 9 + ["ab"[i % 2]]) + "\n" for i in range(90)]
+    words = ["data=table", "data.path=rows.csv", "problem.target=y", *SMALL]
+    Path("rows.csv").write_text(",".join([*names, "y\n"]) + "".join(lines))
+    row = load_dataset(runcard.load_card(words)).indices("test")[0]
+    lines[row] = ",".join(["99"] * 9 + lines[row].split(",")[-1:])
+    Path("rows.csv").write_text(",".join([*names, "y\n"]) + "".join(lines))
+    said = command("fit", *words).err
+    assert said.count("rows outside 0…6 seen in training") == 5
+    assert "of the test rows, 4 more features are unlike the training rows" in said
 
 
 def test_the_keys_of_the_documentation_are_keys() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 
 import numpy as np
 import polars as pl
@@ -14,6 +15,11 @@ from runcard.errors import RunError
 from runcard.evaluation.predictor import Run
 from runcard.evaluation.scores import score_test_rows
 from runcard.files import write_bytes, write_json, write_text
+
+log = logging.getLogger("runcard")
+
+# So many features are named whose test rows are unlike the training rows.
+WARNED = 5
 
 
 def evaluate(run: Run, data: Dataset, training: dict[str, float], *, report: bool) -> dict[str, float]:
@@ -38,6 +44,23 @@ def evaluate(run: Run, data: Dataset, training: dict[str, float], *, report: boo
 
         write_text(run.folder.report, render(run, data, scores, metrics))
     return metrics
+
+
+def warn_of_test_rows(run: Run, data: Dataset) -> None:
+    """Say which features of the test rows are missing, unseen or out of range, where training rows never were.
+
+    Args:
+        run: The trained run.
+        data: Its rows, with its split.
+    """
+    # Pictures and series are many numbers each, and one beyond all that were seen tells nothing.
+    if data.lazy:
+        return
+    lines = run.warnings(data.rows.pick(data.indices("test")))
+    for line in lines[:WARNED]:
+        log.warning("of the test rows, %s", line)
+    if len(lines) > WARNED:
+        log.warning("of the test rows, %d more features are unlike the training rows", len(lines) - WARNED)
 
 
 def read_predictions(run: Run, rows: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
