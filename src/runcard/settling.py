@@ -12,16 +12,18 @@ from torch import nn
 from runcard import environment
 from runcard.card import check as judge
 from runcard.card.kinds import can_be_named
-from runcard.card.metrics import DEFAULT_METRIC
+from runcard.card.metrics import DEFAULT_METRIC, METRICS
 from runcard.card.naming.trust import said
 from runcard.card.schema import Card
 from runcard.card.sections.data import TableData
 from runcard.card.sections.learning import OwnScheduler
 from runcard.card.sections.networks import OwnNetwork
 from runcard.data.dataset import Dataset
+from runcard.data.loader import minibatch_sizes
 from runcard.environment import usable_cores
 from runcard.errors import CardError
-from runcard.models.make import make_model, settle_model, try_network
+from runcard.models.make import make_model, settle_model
+from runcard.models.trial import ROWS, Trial, lent_randomness
 from runcard.training import finders, rules
 from runcard.training.schedules import make_schedule
 
@@ -45,9 +47,9 @@ def settle(card: Card, data: Dataset) -> Card:
     shape = data.transforms.input_shape(data.signature)
     card = judge.replaced(card, "model", settle_model(card))
     model = _laid_out(card, data)
-    if isinstance(card.model, OwnNetwork) and data.transforms.text is None:  # texts' networks look at values
-        try_network(model, card.model.target_class, shape, data.transforms)
     _check_memory(model)
+    trial = _tried(card, data) if isinstance(card.model, OwnNetwork) else None
+    model = model if trial is None else trial.model
     card = judge.settled(card, "trainer", precision=rules.precision(gpu))
     if card.trainer.channels_last is True and len(shape) != 3:
         raise CardError("trainer.channels_last: only images have channels. Set trainer.channels_last=auto.")
@@ -55,6 +57,8 @@ def settle(card: Card, data: Dataset) -> Card:
     card = judge.settled(card, "trainer", channels_last=layout)
     if card.data.batch_size == "auto":
         card = judge.settled(card, "data", batch_size=finders.batch_size(card, data))
+    if trial is not None:
+        _try_least_minibatch(trial, card, data)
     flops = _work(model, card.data.batch_rows, data)
     card = judge.settled(card, "trainer", threads=rules.threads(flops, usable_cores()))
     steps = rules.steps_per_execution(flops, threads=card.trainer.thread_count, gpu=gpu)
@@ -97,12 +101,45 @@ def work(card: Card, data: Dataset) -> float:
         card: A card; its model is one that can be made without its ready-made parts.
         data: Its rows.
     """
-    return _work(_laid_out(card, data), 1, data)
+    model = _on_cpu(card, data) if isinstance(card.model, OwnNetwork) else _laid_out(card, data)
+    return _work(model, 1, data)
 
 
 def _laid_out(card: Card, data: Dataset) -> nn.Module:
-    with torch.device("meta"):  # shapes only: no memory, no random numbers
+    """The network for its shapes; one of the user's own that needs more than shapes to be made, on the CPU."""
+    try:
+        with torch.device("meta"):  # no memory, no random numbers
+            return make_model(card, data.signature, data.transforms, fresh=False)
+    except CardError:
+        if not isinstance(card.model, OwnNetwork):
+            raise
+        return _on_cpu(card, data)
+
+
+def _on_cpu(card: Card, data: Dataset) -> nn.Module:
+    with lent_randomness():
         return make_model(card, data.signature, data.transforms, fresh=False)
+
+
+def _tried(card: Card, data: Dataset) -> Trial:
+    """A network of the user's own, after it has answered rows."""
+    assert isinstance(card.model, OwnNetwork)
+    rows = torch.from_numpy(data.take(data.indices("train")[:ROWS]))
+    trial = Trial(_on_cpu(card, data), card.model.target_class, rows, data.transforms.target.outputs)
+    trial.run()
+    return trial
+
+
+def _try_least_minibatch(trial: Trial, card: Card, data: Dataset) -> None:
+    """Where a minibatch has one row, let the network learn from one."""
+    rows, size = len(data.indices("train")), card.data.batch_rows
+    few = card.trainer.overfit_rows
+    sizes = minibatch_sizes(rows if few is None else min(rows, few), size, drop=card.data.drops_last)
+    least = min(sizes[: card.trainer.limit_batches]) // card.trainer.devices
+    if least > 1:
+        return
+    last = f"{rows} rows in minibatches of {size} leave one for the last. Set data.last_batch=drop."
+    trial.learn_one(last if len(sizes) > 1 and sizes[0] > 1 else "Set data.batch_size=2 or more.")
 
 
 def _work(model: nn.Module, rows: int, data: Dataset) -> float:
@@ -111,11 +148,13 @@ def _work(model: nn.Module, rows: int, data: Dataset) -> float:
 
 
 def found(asked: Card, card: Card) -> Iterator[str]:
-    """What was found for ``auto`` by more than a glance, with its reason."""
+    """What was found for ``auto`` by more than a glance, with its reason, and how an own monitor is read."""
     if asked.data.batch_size == "auto":
         yield f"data.batch_size=auto: {card.data.batch_rows}, by the number of rows" + (
             " and the room on the GPU" if card.trainer.accelerator == "gpu" else ""
         )
+    if card.trainer.monitor.removeprefix("val/") not in (*METRICS, "loss"):
+        yield f"trainer.monitor={card.trainer.monitor}: as a callback logs it each epoch; less is better"
     if asked.optimizer.lr == "auto":
         yield f"optimizer.lr=auto: {card.optimizer.rate:g}, where the loss fell fastest in a range test"
 

@@ -101,6 +101,7 @@ def test_a_mistake_is_refused(group: str, change: dict[str, Any]) -> None:
 LATER = {
     "serve": {"max_connections", "max_per_address"},
     "data": {
+        "last_batch",
         "encoding",
         "ragged",
         "decimal",

@@ -52,7 +52,7 @@ def test_every_value_has_a_place_that_names_it(choice: str) -> None:
 def test_a_mapping_laid_over_another_sets_what_it_names_and_no_more() -> None:
     origins = runcard.load_card([*WINE, "data.split={test: 0.3}"]).origins
     assert origins["data.split.test"] == "override data.split={test: 0.3}"
-    assert origins["data.split.seed"].endswith("data/wine.yaml:10")
+    assert origins["data.split.seed"].endswith("data/wine.yaml:11")
 
 
 def test_a_group_keeps_its_file_when_a_mapping_is_laid_over_it() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import signal
 import subprocess
@@ -15,6 +16,7 @@ import numpy as np
 import psutil
 import pytest
 from numpy.typing import NDArray
+from torch import Tensor, nn
 
 import runcard
 from runcard.data.signature import Columns
@@ -104,6 +106,25 @@ def test_one_row_at_a_time_is_answered_as_many_are(
     change_answers(monkeypatch, lambda answers, columns: np.full(len(answers), 1e-4 * ((len(answers) == 1) == alone)))
     with pytest.raises(ParityError, match=r"answers up to 0\.0001 apart"):
         compare()
+
+
+class OtherAlone(nn.Module):
+    """A network that answers a row otherwise when no other stands beside it."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        outputs: Tensor = self.model(inputs)
+        return outputs * 1.01 if len(inputs) == 1 else outputs
+
+
+def test_the_run_is_asked_one_by_one_too(table_made: Made) -> None:
+    run, data = table_made.run, runcard.api._restored(table_made.run)
+    looking = dataclasses.replace(run, model=OtherAlone(run.model))
+    with pytest.raises(ParityError, match="answers a row otherwise alone than beside others: answers up to"):
+        parity.compare(open_bundle(table_made.bundle.path), looking, data)
 
 
 def change_answers(

@@ -155,7 +155,7 @@ class Datasets:
         problem = card.problem
         # Texts are cut up as the network wants them.
         network = card.model.model_dump(mode="json") if card.data.texts else None
-        read = card.data.model_dump(mode="json", exclude={"batch_size", "workers"})
+        read = card.data.model_dump(mode="json", exclude={"batch_size", "last_batch", "workers"})
         return json.dumps([read, problem.target, problem.task, network])
 
     def of(self, card: Card) -> Dataset:

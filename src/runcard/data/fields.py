@@ -16,6 +16,9 @@ WHOLE = re.compile(r"-?(0|[1-9]\d*)")
 # A code with leading zeros is a text.
 NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][-+]?\d{1,3})?")
 
+# How a row may be unusual, beside what ``surprises`` finds.
+MISSING, NEVER_MISSING = "missing", "missing, which no training row lacked"
+
 
 class DoubledNameError(Exception):
     """A name stands twice in an object of JSON; it is the argument."""
@@ -87,9 +90,7 @@ def oddities(signature: Signature, columns: Columns) -> dict[str, list[tuple[NDA
     unseen = surprises(signature, columns)
     for feature in signature.features:
         gaps = missing(columns[feature.name])
-        kinds = (
-            [(gaps, "missing" if feature.missing else "missing, which no training row lacked")] if gaps.any() else []
-        )
+        kinds = [(gaps, MISSING if feature.missing else NEVER_MISSING)] if gaps.any() else []
         kinds += [unseen[feature.name]] if feature.name in unseen else []
         if kinds:
             found[feature.name] = kinds

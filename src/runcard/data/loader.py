@@ -80,7 +80,7 @@ class InMemory(Part):
 class Chunk:
     """Minibatches that are handed over as one Lightning batch; may be empty.
 
-    No sequence and no tuple, for Lightning would look into it and move what it finds.
+    Nothing that can be iterated over, for Lightning would look into it, use it up and move what it finds.
 
     Args:
         minibatches: What to iterate over, once.
@@ -88,9 +88,6 @@ class Chunk:
 
     def __init__(self, minibatches: Iterator[Batch]) -> None:
         self.minibatches = minibatches
-
-    def __iter__(self) -> Iterator[Batch]:
-        return self.minibatches
 
 
 class Chunks:
@@ -171,6 +168,7 @@ class Loading(LightningDataModule):
         seed: The order of rows is a pure function of it and the epoch.
         limit: Minibatches an epoch at most, 1 or more; None: all.
         steps: Minibatches a chunk, 1 or more.
+        drop: Whether a last minibatch of fewer rows is left out.
         workers: Processes that gather rows ahead; 0: none.
         pinned: Whether minibatches are copied into pinned memory.
         share: Which of how many processes takes its share of each minibatch.
@@ -186,6 +184,7 @@ class Loading(LightningDataModule):
         seed: int,
         limit: int | None = None,
         steps: int = 1,
+        drop: bool = False,
         workers: int = 0,
         pinned: bool = False,
         share: tuple[int, int] = (0, 1),
@@ -198,6 +197,7 @@ class Loading(LightningDataModule):
         self.seed = seed
         self.limit = limit
         self.steps = steps
+        self.drop = drop
         self.workers = workers
         self.pinned = pinned
         self.share = share
@@ -206,13 +206,13 @@ class Loading(LightningDataModule):
     @property
     def sizes(self) -> list[int]:
         """Rows of each minibatch of an epoch."""
-        rows, size = len(self.train), self.batch_size
-        return [min(size, rows - start) for start in range(0, rows, size)][: self.limit]
+        return minibatch_sizes(len(self.train), self.batch_size, drop=self.drop)[: self.limit]
 
     def orders(self) -> list[RowNumbers]:
         """The row numbers of each minibatch that is still to be done in this epoch."""
         epoch, done = self.place()
-        whole = minibatches(len(self.train), self.batch_size, seed=self.seed, epoch=epoch)[done : self.limit]
+        rows, size = len(self.train), self.batch_size
+        whole = minibatches(rows, size, seed=self.seed, epoch=epoch, drop=self.drop)[done : self.limit]
         number, processes = self.share
         if processes == 1:
             return whole
@@ -256,7 +256,19 @@ class Batches:
             yield self.part.span(start, start + self.size)
 
 
-def minibatches(rows: int, size: int, *, seed: int, epoch: int) -> list[RowNumbers]:
+def minibatch_sizes(rows: int, size: int, *, drop: bool = False) -> list[int]:
+    """Rows of each minibatch of an epoch.
+
+    Args:
+        rows: Rows to learn from, 1 or more.
+        size: Rows a minibatch, 1 or more.
+        drop: Whether a last minibatch of fewer rows is left out; never the only one.
+    """
+    whole, rest = divmod(rows, size)
+    return [size] * whole + ([rest] if rest and not (drop and whole) else [])
+
+
+def minibatches(rows: int, size: int, *, seed: int, epoch: int, drop: bool = False) -> list[RowNumbers]:
     """The row numbers of each minibatch of an epoch: a pure function of seed and epoch.
 
     Args:
@@ -264,6 +276,8 @@ def minibatches(rows: int, size: int, *, seed: int, epoch: int) -> list[RowNumbe
         size: Rows a minibatch, 1 or more; the last one has what is left.
         seed: The card's.
         epoch: From 0.
+        drop: Whether a last minibatch of fewer rows is left out; other rows are, each epoch.
     """
     order = np.random.default_rng([seed, epoch]).permutation(rows)
-    return [order[start : start + size] for start in range(0, rows, size)]
+    count = len(minibatch_sizes(rows, size, drop=drop))
+    return [order[start : start + size] for start in range(0, count * size, size)]

@@ -10,12 +10,12 @@ import torch
 from torch import nn
 
 from runcard.card.naming.targets import build, named
-from runcard.card.naming.trust import said
+from runcard.card.naming.uncalled import find_uncalled
 from runcard.card.schema import Card
 from runcard.card.sections.networks import Network
 from runcard.data.signature import Signature
 from runcard.data.transforms import Transforms
-from runcard.errors import CardError
+from runcard.errors import CardError, Mistake
 
 
 def make_model(card: Card, signature: Signature, transforms: Transforms, *, fresh: bool = True) -> nn.Module:
@@ -43,41 +43,17 @@ def make_network(section: Network, signature: Signature, transforms: Transforms,
     model = build(part, section="model", input_shape=shape, outputs=transforms.target.outputs, **more)
     if not isinstance(model, nn.Module):
         raise CardError(f"model: {part.target_class} gives a {type(model).__name__}, and no torch.nn.Module")
-    return model
-
-
-def try_network(model: nn.Module, name: str, shape: tuple[int, ...], transforms: Transforms) -> None:
-    """Ask a network of the user's own for two answers, so that it does not fail in the midst of training.
-
-    Args:
-        model: The network, on the device that holds shapes only.
-        name: Of its class.
-        shape: Of an input.
-        transforms: How rows become its inputs.
-
-    Raises:
-        CardError: If it cannot take the rows, answers in another form, has nothing to learn, or keeps more than
-            tensors.
-    """
-    outputs = transforms.target.outputs
-    rows = torch.zeros(2, *shape, device="meta")
-    wanted = f"(batch, {', '.join(map(str, shape))}) and answers (batch, {outputs})"
-    try:
-        with torch.no_grad():
-            answer = model(rows)
-    except Exception as error:  # it is the user's code, which may fail in any way
-        raise CardError(f"model: {name} takes rows {wanted}, and failed: {said(error)}") from error
-    if not isinstance(answer, torch.Tensor) or tuple(answer.shape) != (2, outputs):
-        form = tuple(answer.shape) if isinstance(answer, torch.Tensor) else f"a {type(answer).__name__}"
-        raise CardError(f"model: {name} takes rows {wanted}; to 2 rows it answered {form}")
-    if not any(weight.requires_grad for weight in model.parameters()):
-        raise CardError(f"model: {name} has no weights to learn")
-    beside = [key for key, value in model.state_dict().items() if not isinstance(value, torch.Tensor)]
-    if beside:
+    if uncalled := find_uncalled(type(model), "model"):  # a function's name does not say what it makes
         raise CardError(
-            f"model: {name} keeps {beside[0]}, which is no tensor, and neither a checkpoint nor a bundle could hold it "
-            "without a pickle; keep it in buffers, or make it in the constructor"
+            [
+                Mistake(
+                    "model",
+                    f"{part.target_class} gives a {type(model).__name__}, which {uncalled[0]}",
+                    hint=uncalled[1],
+                )
+            ]
         )
+    return model
 
 
 def settle_model(card: Card) -> dict[str, Any]:

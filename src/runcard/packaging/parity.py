@@ -57,14 +57,15 @@ def compare(bundle: Bundle, run: Run, data: Dataset) -> Compared:
     """Compare a bundle with its run.
 
     Raises:
-        ParityError: If an answer differs by more than ``TOLERANCE``, or is another class.
+        ParityError: If an answer differs by more than ``TOLERANCE``, or is another class; or if the run itself answers
+            a row otherwise alone than beside others.
         RunError: If the run's stored predictions are damaged.
     """
     width = math.prod(run.transforms.input_shape(run.signature))
     few = min(REFERENCE_ROWS, max(2, REFERENCE_NUMBERS // width))
     weights = sum(weight.numel() for weight in run.model.parameters())
     again = max(few, min(ROWS, AGAIN_NUMBERS // width, AGAIN_WEIGHTS // max(1, weights)))
-    one, other = (_part(bundle, batches, few, again) for batches in (_ordinary(run, data), _odd(run, data)))
+    one, other = (_part(bundle, run, batches, few, again) for batches in (_ordinary(run, data), _odd(run, data)))
     apart = max(one.deviation, other.deviation)
     if apart > TOLERANCE:
         raise ParityError(
@@ -85,12 +86,17 @@ def differs(apart: float) -> str:
     return "another class, or an answer that is no number" if math.isinf(apart) else further
 
 
-def _part(bundle: Bundle, batches: Iterable[Batch], few: int, again: int) -> Compared:
-    """Compare rows of one sort, the first of them one at a time too."""
+def _part(bundle: Bundle, run: Run, batches: Iterable[Batch], few: int, again: int) -> Compared:
+    """Compare rows of one sort, the first of them one at a time too.
+
+    Raises:
+        ParityError: If the run answers a row otherwise alone.
+    """
     count, apart = 0, 0.0
     rows: list[dict[str, Any]] = []
     answers: list[NDArray[np.float64]] = []
     for columns, expected in batches:
+        _check_alone(bundle, run, _first(columns, few - len(rows)), expected)
         given = bundle.answer(columns)
         some = to_fields(bundle.signature, _first(columns, again - len(rows)))
         # As requests come.
@@ -104,6 +110,24 @@ def _part(bundle: Bundle, batches: Iterable[Batch], few: int, again: int) -> Com
         answers.append(expected[: len(some)])
     known = np.concatenate(answers)
     return Compared(count, apart, rows, known, {"rows": rows[:few], "answers": known[:few].tolist()})
+
+
+def _check_alone(bundle: Bundle, run: Run, columns: Columns, together: NDArray[np.float64]) -> None:
+    """Let the run answer rows one at a time: a network may look at the rows beside one.
+
+    Raises:
+        ParityError: If an answer is another than it was beside others.
+    """
+    count = len(next(iter(columns.values())))
+    if not count:
+        return
+    one_by_one = [run.answer({name: values[row : row + 1] for name, values in columns.items()}) for row in range(count)]
+    apart = bundle.deviation(np.concatenate(one_by_one), together[:count])
+    if apart > TOLERANCE:
+        raise ParityError(
+            f"the run {run.path} answers a row otherwise alone than beside others: {differs(apart)}. A service answers "
+            "rows in any company, so its network may not look at the batch. Nothing was packaged."
+        )
 
 
 def _ordinary(run: Run, data: Dataset) -> Iterator[Batch]:
@@ -144,4 +168,4 @@ def _filled(values: Array, value: Any) -> Any:
 
 
 def _first(columns: Columns, count: int) -> dict[str, Array]:
-    return {name: values[:count] for name, values in columns.items()}
+    return {name: values[: max(0, count)] for name, values in columns.items()}

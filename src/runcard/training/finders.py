@@ -117,7 +117,9 @@ def range_test(card: Card, data: Dataset) -> list[float]:
 def _batches(rows: Part, card: Card) -> Iterator[Batch]:
     """The run's first minibatches, epoch after epoch."""
     for epoch in itertools.count():
-        for numbers in minibatches(len(rows), card.data.batch_rows, seed=card.seed, epoch=epoch):
+        for numbers in minibatches(
+            len(rows), card.data.batch_rows, seed=card.seed, epoch=epoch, drop=card.data.drops_last
+        ):
             yield rows[numbers]
 
 

@@ -27,7 +27,7 @@ def work(model: nn.Module, input_shape: tuple[int, ...], batch_size: int, *, ids
     """Multiplications and additions of a step: forward, and twice that backward.
 
     Args:
-        model: On the meta device, so that nothing is computed.
+        model: On the meta device, so that nothing is computed; one that needs values, on the CPU.
         input_shape: Of one row.
         batch_size: Rows of a step.
         ids: Whether rows are token ids. These networks look at values, which the meta device does not have, so each
@@ -37,7 +37,8 @@ def work(model: nn.Module, input_shape: tuple[int, ...], batch_size: int, *, ids
         looked_up = sum(module.weight.numel() for module in model.modules() if isinstance(module, nn.Embedding))
         weights = sum(weight.numel() for weight in model.parameters()) - looked_up
         return 6.0 * weights * input_shape[0] * batch_size
-    rows = torch.empty((2, *input_shape), device="meta")
+    device = next((weight.device for weight in model.parameters()), torch.device("meta"))
+    rows = torch.zeros((2, *input_shape), device=device)
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         model.eval()(rows)
     return 3.0 * float(counter.get_total_flops()) / len(rows) * batch_size

@@ -21,8 +21,8 @@ GIVEN = {
     "scheduler": {"optimizer", "last_epoch"},
 }
 # Section → the keys that are Runcard's own, beside the arguments.
-FILLED: dict[str, dict[str, Any]] = {"data": {"kinds": {}}, "scheduler": {"interval": "epoch"}}
-KEPT = {"data": {"batch_size", "workers", "split", "kinds"}, "scheduler": {"interval"}}
+FILLED: dict[str, dict[str, Any]] = {"data": {"kinds": {}, "last_batch": "keep"}, "scheduler": {"interval": "epoch"}}
+KEPT = {"data": {"batch_size", "last_batch", "workers", "split", "kinds"}, "scheduler": {"interval"}}
 
 
 def judge_targets(values: dict[str, Any], origins: Origins) -> list[Mistake]:

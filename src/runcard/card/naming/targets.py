@@ -14,6 +14,7 @@ from typing import Any
 from runcard.card.naming import thirdparty, trust
 from runcard.card.naming.arguments import accepts, converted
 from runcard.card.naming.trust import RefusedError
+from runcard.card.naming.uncalled import find_uncalled
 from runcard.card.pyproject import passed_over
 from runcard.card.schema import section_targets
 from runcard.card.sections.parts import OwnPart, Part, shipped_targets
@@ -149,6 +150,8 @@ def _check_made(found: Any, target: str, section: str) -> None:
     bases = {f"{base.__module__}.{base.__qualname__}" for base in found.__mro__}
     if section in BASES and BASES[section] not in bases:
         raise RefusedError(f"{target!r} is no {BASES[section]}")
+    if uncalled := find_uncalled(found, section):
+        raise RefusedError(f"{target!r} {uncalled[0]}", uncalled[1])
     # Not hasattr: every class can be called, to make an object.
     if section in METHODS and not any(METHODS[section] in vars(base) for base in found.__mro__):
         raise RefusedError(f"{target!r} has no method {METHODS[section]!r}")

@@ -72,6 +72,8 @@ class Data(Part):
 
     batch_size: Positive | Literal["auto"]
     """Rows a step, 1 or more; larger is faster an epoch; auto: by the number of rows and GPU memory."""
+    last_batch: Literal["keep", "drop"] = "keep"
+    """A last minibatch of fewer rows: keep, or drop, for networks that cannot learn from one row, as with BatchNorm."""
     workers: Annotated[int, Field(ge=0, le=1024)]
     """Processes that gather rows ahead, 0 to 1024; 0 is fastest for data in memory; bits are equal."""
     split: Split
@@ -82,6 +84,11 @@ class Data(Part):
         """``batch_size`` of a settled card."""
         assert isinstance(self.batch_size, int)
         return self.batch_size
+
+    @property
+    def drops_last(self) -> bool:
+        """Whether a last minibatch of fewer rows is left out."""
+        return self.last_batch == "drop"
 
     @property
     def has_images(self) -> bool:
@@ -95,9 +102,8 @@ class Data(Part):
 
     def arguments(self) -> dict[str, Any]:
         """The keyword arguments for the source, which neither divides its rows nor cuts batches."""
-        return {
-            name: value for name, value in super().arguments().items() if name not in ("batch_size", "workers", "split")
-        }
+        kept = ("batch_size", "last_batch", "workers", "split")
+        return {name: value for name, value in super().arguments().items() if name not in kept}
 
 
 class BuiltinData(Data):
