@@ -25,7 +25,8 @@ def test_the_tables_name_arguments_that_there_are() -> None:
         ("gradient_clip_val: 1.0", "Set it with trainer.gradient_clip_norm."),
         ("num_nodes: 0", "must be a whole number of 1 or more, not 0"),
         ("num_nodes: true", "must be a whole number of 1 or more, not True"),
-        ("profiler: fast", "must be 'simple' or 'advanced', not 'fast'"),
+        ("profiler: simple", "Set it with debug=profile."),
+        ("benchmark: fast", "must be true or false, not 'fast'"),
         ("callbacks: []", "is not an argument that can be passed on"),
     ],
 )
@@ -36,5 +37,5 @@ def test_what_cannot_be_passed_on_is_refused(value: str, said: str) -> None:
 
 
 def test_what_is_passed_on_arrives(command: Command) -> None:
-    words = ["fit", "data=wine", "trainer.max_epochs=1", "report=false", "trainer.lightning={profiler: simple}"]
+    words = ["fit", "data=wine", "trainer.max_epochs=1", "report=false", "trainer.lightning={detect_anomaly: true}"]
     assert command(*words).code == 0

@@ -29,7 +29,7 @@ def taken(count: int) -> Part:
 def rows_of(loading: Loading) -> list[list[int]]:
     found = []
     for chunk in loading.train_dataloader():
-        for inputs, targets in chunk:
+        for inputs, targets in chunk.minibatches:
             assert torch.equal(inputs[:, 0], targets), "inputs and targets stay together"
             found.append([int(row) for row in targets])
     return found
@@ -60,7 +60,7 @@ def test_any_place_of_any_epoch(
 def test_an_epoch_that_is_only_to_be_validated_has_one_empty_chunk() -> None:
     part = numbered(10)
     loading = Loading(part, part, lambda: (0, 3), batch_size=4, seed=0)
-    assert [list(chunk) for chunk in loading.train_dataloader()] == [[]]
+    assert [list(chunk.minibatches) for chunk in loading.train_dataloader()] == [[]]
 
 
 def test_the_order_is_of_seed_and_epoch() -> None:

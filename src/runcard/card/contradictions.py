@@ -70,7 +70,7 @@ def _metric_contradictions(card: Card) -> Iterator[tuple[str, str, str]]:
         if value is not None and ((low is not None and value < low) or (high is not None and value > high)):
             yield f"problem.{name}", f"{value:g} is no {metric}, which is {METRICS[metric].meaning}", ""
     logged = [f"val/{name}" for name in ["loss", *(METRICS if task == "auto" else metrics_of(task))]]
-    if monitor not in logged:
+    if monitor not in logged and not card.trainer.callbacks:  # whose numbers nobody knows before they are logged
         yield "trainer.monitor", f"nobody logs {monitor!r}", suggest(monitor, logged)
 
 

@@ -14,7 +14,6 @@ PASSED: dict[str, tuple[Any, ...]] = {
     "enable_model_summary": (bool,),
     "inference_mode": (bool,),
     "num_nodes": (int,),
-    "profiler": ("simple", "advanced"),
     "sync_batchnorm": (bool,),
 }
 # Argument → the key that says the same here.
@@ -33,6 +32,7 @@ ELSEWHERE = {
     "overfit_batches": "debug=overfit",
     "default_root_dir": "runs_dir",
     "enable_checkpointing": "checkpoint.every_s",
+    "profiler": "debug=profile",
 }
 
 

@@ -14,6 +14,7 @@ from runcard.data.reading.parquet import read_kept, said_first
 from runcard.errors import RunError
 from runcard.evaluation.predictor import Run
 from runcard.evaluation.scores import score_test_rows
+from runcard.evaluation.testing import call_test_hooks
 from runcard.files import write_bytes, write_json, write_text
 
 log = logging.getLogger("runcard")
@@ -32,10 +33,11 @@ def evaluate(run: Run, data: Dataset, training: dict[str, float], *, report: boo
         report: Whether to fit the baselines and write ``report.html``.
 
     Returns:
-        All the run's numbers: those of training, ``test/metric``, ``baseline/name/metric``.
+        All the run's numbers: those of training, ``test/metric``, ``baseline/name/metric``, and what the card's own
+        callbacks log of the test rows.
     """
     scores = score_test_rows(run, data, baselines=report)
-    metrics = training | scores.metrics
+    metrics = training | scores.metrics | call_test_hooks(run, data, scores.metrics)
     write_bytes(run.folder.predictions, _predictions(run, data, scores.answers))
     write_json(run.folder.metrics, metrics)
     if report:
@@ -47,7 +49,7 @@ def evaluate(run: Run, data: Dataset, training: dict[str, float], *, report: boo
 
 
 def warn_of_test_rows(run: Run, data: Dataset) -> None:
-    """Say which features of the test rows are missing, unseen or out of range, where training rows never were.
+    """Say which features of the test rows are missing or unseen, or further out of range than chance puts them.
 
     Args:
         run: The trained run.
@@ -56,7 +58,7 @@ def warn_of_test_rows(run: Run, data: Dataset) -> None:
     # Pictures and series are many numbers each, and one beyond all that were seen tells nothing.
     if data.lazy:
         return
-    lines = run.warnings(data.rows.pick(data.indices("test")))
+    lines = run.warnings(data.rows.pick(data.indices("test")), len(data.indices("train")))
     for line in lines[:WARNED]:
         log.warning("of the test rows, %s", line)
     if len(lines) > WARNED:

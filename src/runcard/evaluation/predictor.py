@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import math
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +28,10 @@ from runcard.errors import DataError, RunError
 from runcard.files import read_json
 from runcard.models.make import make_model, threads
 from runcard.runs import RunFolder
+from runcard.training.checkpoint import is_card_changed
 from runcard.training.checkpoint import load as load_checkpoint
+
+log = logging.getLogger("runcard")
 
 
 @dataclass(frozen=True)
@@ -104,11 +109,11 @@ class Run:
         """Answers under the names that files of answers use."""
         return answers_frame(self.signature.target, answers)
 
-    def warnings(self, columns: Columns) -> list[str]:
-        """What is unusual about rows, a line a feature."""
+    def warnings(self, columns: Columns, seen: int | None = None) -> list[str]:
+        """What is unusual about rows, a line a feature; ``seen`` is as of ``Unusual.lines``."""
         unusual = Unusual(self.signature)
         unusual.add(columns)
-        return unusual.lines()
+        return unusual.lines(seen)
 
 
 def open_trained(folder: RunFolder) -> Run:
@@ -136,9 +141,14 @@ def open_trained(folder: RunFolder) -> Run:
             model = make_model(card, signature, transforms, fresh=False)
     except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
         raise RunError(f"{folder.data} is damaged: {error!r}") from error
-    weights = load_checkpoint(folder.best)["state_dict"]
+    best = load_checkpoint(folder.best)
+    if is_card_changed(folder, best):
+        way = f"runcard fit {shlex.quote(str(folder.card))}"
+        log.warning(
+            "%s was changed since the run was trained, and the run is as it was: `%s` trains it", folder.card, way
+        )
     try:
-        model.load_state_dict(weights)
+        model.load_state_dict(best["state_dict"])
     except (RuntimeError, AttributeError, TypeError) as error:
         raise RunError(f"{folder.best} does not fit the run's card: {str(error).splitlines()[0]}") from error
     return Run(folder, card, signature, transforms, model.eval())

@@ -47,6 +47,11 @@ class CsvLogger(Logger):
         """The run's id."""
         return self.path.parent.name
 
+    @property
+    def save_dir(self) -> str:
+        """The run folder."""
+        return str(self.path.parent)
+
     def log_hyperparams(self, params: dict[str, Any] | Namespace, *args: Any, **kwargs: Any) -> None:
         """Nothing: the card lies beside the file."""
 

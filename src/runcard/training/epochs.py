@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.loggers.logger import Logger
 from torch import Tensor, nn
 
-from runcard.card.metrics import better, maximizes
+from runcard.card.metrics import METRICS, better, maximizes
 from runcard.errors import TrainingError
 from runcard.training.sharding import whole
-from runcard.training.state import Numbers
+from runcard.training.shared import EpochNumbers
 from runcard.training.task import Task
 
 
@@ -23,7 +22,7 @@ class EpochEnd(Callback):
 
     Args:
         monitor: What chooses the best epoch, such as ``val/loss``.
-        rows: Rows of each minibatch of an epoch.
+        numbers: The numbers of an epoch; stands before the own callbacks, and this behind them.
         patience: Epochs without a better monitor before training stops; None: never.
         min_delta: What counts as better for stopping, in the monitor's unit, 0 or more.
         loggers: Who is told of each epoch.
@@ -32,14 +31,14 @@ class EpochEnd(Callback):
     def __init__(
         self,
         monitor: str,
-        rows: list[int],
+        numbers: EpochNumbers,
         *,
         patience: int | None,
         min_delta: float,
         loggers: Sequence[Logger] = (),
     ) -> None:
         self.monitor = monitor
-        self.rows = np.array(rows, dtype=np.float64)
+        self.numbers = numbers
         self.patience = patience
         self.min_delta = min_delta
         self.loggers = loggers
@@ -48,34 +47,34 @@ class EpochEnd(Callback):
         """Close the epoch.
 
         Raises:
-            TrainingError: If these validation rows do not define the monitor.
+            TrainingError: If these validation rows do not define the monitor, or no callback logged it.
         """
         assert isinstance(pl_module, Task)
         state = pl_module.state
-        numbers = self._numbers(pl_module)
+        logged = self.numbers.take(trainer, pl_module)
+        numbers = self.numbers.numbers | logged
+        if self.monitor not in numbers:
+            raise TrainingError(self._unknown(pl_module))
         state.history.append(numbers)
         value = numbers[self.monitor]
         if not state.best_numbers or better(self.monitor, value, state.best_numbers[self.monitor]):
-            state.best_epoch, state.best_numbers = state.epoch, dict(pl_module.validated)
+            state.best_epoch, state.best_numbers = state.epoch, pl_module.validated | logged
             state.best_weights = weights(pl_module.judged)
         state.stopped = self._patience_ends(pl_module, value) or state.epoch + 1 == trainer.max_epochs
-        trainer.should_stop = state.stopped
+        trainer.should_stop = state.stopped = state.stopped or trainer.should_stop
         state.epoch, state.minibatch = state.epoch + 1, 0
         for logger in self.loggers:
             logger.log_metrics(numbers, step=state.epoch - 1)
 
-    def _numbers(self, task: Task) -> Numbers:
-        if self.monitor not in task.validated:
-            raise TrainingError(
+    def _unknown(self, task: Task) -> str:
+        if self.monitor.removeprefix("val/") in (*METRICS, "loss"):
+            return (
                 f"{self.monitor} cannot be computed on the validation rows: they are too few or of one class. "
                 "Choose trainer.monitor=val/loss, or a larger data.split.validation."
             )
-        losses = np.array(task.state.losses[-len(self.rows) :], dtype=np.float64)
-        known = np.isfinite(losses)
-        if not known.any():
-            raise TrainingError(f"no loss of epoch {task.state.epoch} was a number: nothing was learned in it.")
-        loss = float(np.average(losses[known], weights=self.rows[known]))
-        return {"epoch": task.state.epoch, "lr": task.state.rate, "train/loss": loss, **task.validated}
+        return (
+            f"trainer.monitor: no callback logged {self.monitor!r} in epoch {task.state.epoch}, and it must each epoch"
+        )
 
     def _patience_ends(self, task: Task, value: float) -> bool:
         """Count as Lightning's ``EarlyStopping`` does: better is better by more than ``min_delta``."""

@@ -24,7 +24,7 @@ from runcard.models.make import make_model, threads
 from runcard.runs import RunFolder
 from runcard.training import overfit
 from runcard.training.averages import Averaged
-from runcard.training.checkpoint import save
+from runcard.training.checkpoint import card_digest, save
 from runcard.training.epochs import EpochEnd
 from runcard.training.profiling import Profile
 from runcard.training.progress import ShowProgress
@@ -33,6 +33,7 @@ from runcard.training.ranks import Rank
 from runcard.training.saving import Saving
 from runcard.training.schedules import make_schedule
 from runcard.training.sharding import Sharded
+from runcard.training.shared import EpochNumbers, SharedLogger
 from runcard.training.state import State
 from runcard.training.stepper import Stepper
 from runcard.training.surroundings import as_it_was, plain_failures, without_hints
@@ -79,6 +80,7 @@ def train(
         TrainingError: If the loss is no longer a number, or memory is short.
     """
     state = State.from_dict(resumed["state"]) if resumed is not None else State()
+    digest = card_digest(run)
     if not state.stopped:
         with as_it_was(), without_hints(), plain_failures(run), threads(card.trainer.thread_count):
             seed_everything(card.seed, workers=True, verbose=False)
@@ -87,7 +89,7 @@ def train(
             raise Pruned(state.epoch)
     if rank is not None and not rank.first:
         return {}
-    facts = {"monitor": card.trainer.monitor, "best_value": state.best_numbers[card.trainer.monitor]}
+    facts = {"card": digest, "monitor": card.trainer.monitor, "best_value": state.best_numbers[card.trainer.monitor]}
     save(run.best, {"state_dict": state.best_weights, "epoch": state.best_epoch, **facts})
     numbers = {"best_epoch": state.best_epoch, "epochs": state.epoch, **state.best_numbers}
     return numbers if card.trainer.overfit_rows is None else numbers | _overfit_numbers(card, data, state)
@@ -124,15 +126,16 @@ def _train(
     if card.trainer.compile:
         task.model.compile()
     stopping = card.trainer.early_stopping
+    numbers = EpochNumbers(rows.sizes, SharedLogger(loggers) if loggers else None)
     ending = EpochEnd(
-        card.trainer.monitor, rows.sizes, patience=stopping.patience, min_delta=stopping.min_delta, loggers=loggers
+        card.trainer.monitor, numbers, patience=stopping.patience, min_delta=stopping.min_delta, loggers=loggers
     )
     pruning = Pruning(report, run)
     shown = [ShowProgress(card.trainer.monitor)] if progress else []
     learned: list[Callback] = [overfit.StopWhenKnown()] if card.trainer.overfit_rows is not None else []
-    callbacks: list[Callback] = [ending, WarnOfWorsening(), *learned, *own.values(), pruning, saving, *shown]
+    callbacks: list[Callback] = [numbers, *own.values(), ending, WarnOfWorsening(), *learned, pruning, saving, *shown]
     timing = Profile(run, rows, callbacks) if card.trainer.profile else None
-    trainer = make_trainer(card, run, [*callbacks, *([timing] if timing else [])], rank)
+    trainer = make_trainer(card, run, [*callbacks, *([timing] if timing else [])], rank, numbers.logger)
     begin_at(trainer, state.epoch)
     # It would add a handler of its own for each fit, keep this one's memory by it, and meet the other processes in it.
     trainer._signal_connector.register_signal_handlers = lambda: None  # type: ignore[method-assign]
@@ -177,6 +180,7 @@ def make_loading(card: Card, data: Dataset, place: Callable[[], tuple[int, int]]
         seed=card.seed,
         limit=card.trainer.limit_batches,
         steps=int(card.trainer.steps_per_execution),
+        drop=card.data.drops_last,
         workers=card.data.workers,
         pinned=gpu and not (isinstance(train, InMemory) and train.inputs.is_cuda),
         share=(rank.number, rank.world),
@@ -249,7 +253,9 @@ def make_average(card: Card, model: nn.Module) -> Averaged | None:
     return Averaged(model, average.method, decay=average.decay, start_epoch=start)
 
 
-def make_trainer(card: Card, run: RunFolder, callbacks: Sequence[Callback], rank: Rank) -> Trainer:
+def make_trainer(
+    card: Card, run: RunFolder, callbacks: Sequence[Callback], rank: Rank, logger: SharedLogger | None = None
+) -> Trainer:
     """Lightning's Trainer as the card wants it; what it would do a step at a time, the stepper does."""
     settings = card.trainer
     return Trainer(
@@ -261,7 +267,8 @@ def make_trainer(card: Card, run: RunFolder, callbacks: Sequence[Callback], rank
         max_epochs=settings.max_epochs,
         deterministic=settings.deterministic,
         callbacks=list(callbacks),
-        logger=False,  # it would tell each logger of each epoch twice, and end it before the final numbers are there
+        # For callbacks alone: it would tell each logger of each epoch twice, and end it before the final numbers.
+        logger=logger or False,
         num_sanity_val_steps=0,
         enable_checkpointing=False,
         enable_progress_bar=False,

@@ -127,7 +127,7 @@ class Profile(Callback):
         original = task.training_step
 
         def training_step(chunk: Chunk, *index: int) -> None:
-            original(Chunk(self._fetched(iter(chunk))), *index)
+            original(Chunk(self._fetched(chunk.minibatches)), *index)
 
         name = "training_step"
         setattr(task, name, training_step)

@@ -13,11 +13,16 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from runcard.errors import TrainingError
 from runcard.interrupts import HeldBack
 from runcard.runs import RunFolder
-from runcard.training.checkpoint import loadable, save
+from runcard.training.checkpoint import card_digest, loadable, save
 from runcard.training.epochs import weights
 from runcard.training.sharding import is_sharded, shares
 from runcard.training.state import random_states, set_random_states
 from runcard.training.task import NotANumberError, Task
+
+UNLOADABLE = (
+    "what cannot be loaded safely, and no run could go on from a checkpoint. Keep numbers, texts, lists, mappings and "
+    "tensors."
+)
 
 
 class Saving(Callback):
@@ -48,6 +53,7 @@ class Saving(Callback):
         self.every_s = every_s
         self.signals = signals
         self.resumed = resumed
+        self._card = card_digest(run)  # as it is now: a change while training goes on is one too
         self._written = time.monotonic()
         self._task: Task | None = None
 
@@ -60,16 +66,16 @@ class Saving(Callback):
         for name, state in (self.resumed or {}).get("callbacks", {}).items():
             if name in self.callbacks:
                 self.callbacks[name].load_state_dict(state)
+        if self.resumed is not None:
+            for callback in self.callbacks.values():
+                callback.on_load_checkpoint(trainer, pl_module, self.resumed)
         self._kept()
 
     def _kept(self) -> dict[str, Any]:
         kept = {name: callback.state_dict() for name, callback in self.callbacks.items()}
         for name, state in kept.items():
             if not loadable(state):
-                raise TrainingError(
-                    f"trainer.callbacks.{name}: its state_dict holds what cannot be loaded safely, and no run could "
-                    "go on from a checkpoint. Keep numbers, texts, lists, mappings and tensors."
-                )
+                raise TrainingError(f"trainer.callbacks.{name}: its state_dict holds {UNLOADABLE}")
         return kept
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -135,10 +141,27 @@ class Saving(Callback):
                 f"a weight became infinite or no number by step {task.stepper.step}: the last checkpoint is kept. "
                 "Lower optimizer.lr, or set trainer.gradient_clip_norm=1.0."
             )
-        made = content(task) | {"callbacks": self._kept()}
+        made = content(task) | {"callbacks": self._kept(), "card": self._card}
+        self._add_own(made, task)
         if self.writes:
             save(self.run.last, made, keep=self.run.last_before)
             self._written = time.monotonic()
+
+    def _add_own(self, made: dict[str, Any], task: Task) -> None:
+        """Let the card's own callbacks add to a checkpoint.
+
+        Raises:
+            TrainingError: If one changes what is there, or adds what no checkpoint can hold.
+        """
+        before = dict(made)
+        for name, callback in self.callbacks.items():
+            callback.on_save_checkpoint(task.trainer, task, made)
+            if any(made.get(key) is not value for key, value in before.items()):
+                raise TrainingError(
+                    f"trainer.callbacks.{name}: its on_save_checkpoint changes what training goes on from"
+                )
+            if not loadable({key: value for key, value in made.items() if key not in before}):
+                raise TrainingError(f"trainer.callbacks.{name}: its on_save_checkpoint adds {UNLOADABLE}")
 
 
 def content(task: Task) -> dict[str, Any]:

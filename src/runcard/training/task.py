@@ -118,7 +118,7 @@ class Task(LightningModule):
         Raises:
             TrainingError: If a loss is no number.
         """
-        for inputs, targets in chunk:
+        for inputs, targets in chunk.minibatches:
             reseed(self.seed, len(self.state.losses) + len(self._waiting), self.global_rank)
             self._learn(inputs, targets)
             self.state.minibatch += 1

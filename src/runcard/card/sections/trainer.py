@@ -49,7 +49,7 @@ class Trainer(Section):
     limit_batches: Positive | None
     """At most so many steps an epoch, 1 or more, for a quick look; null: all."""
     monitor: Text
-    """What chooses the best epoch: val/loss, or val/ and a metric of the task."""
+    """What chooses the best epoch: val/loss, val/ and a metric of the task, or what a callback logs: less is better."""
     early_stopping: EarlyStopping
     """When to give up waiting for a better epoch."""
     gradient_clip_norm: Annotated[float, Field(gt=0)] | None
@@ -73,7 +73,7 @@ class Trainer(Section):
     channels_last: bool | Literal["auto"]
     """Images pixel by pixel; auto: for convolutions in half precision on a GPU."""
     lightning: dict[str, Any]
-    """More of Lightning's Trainer, such as benchmark, detect_anomaly or profiler."""
+    """More of Lightning's Trainer: benchmark, detect_anomaly, enable_model_summary, num_nodes, sync_batchnorm."""
     callbacks: dict[Word, OwnCallback]
     """Name: a callback of Lightning, or of a package that you trust, with its arguments."""
     overfit_rows: Positive | None
