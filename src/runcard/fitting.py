@@ -23,7 +23,7 @@ from runcard.evaluation.predictor import Run, open_trained
 from runcard.hiding import Hiding, hidden
 from runcard.runs import RunFolder
 from runcard.settling import check_devices, found, settle
-from runcard.training.checkpoint import load, load_last
+from runcard.training.checkpoint import is_card_changed, load, load_last
 from runcard.training.fit import train
 from runcard.training.loggers import told
 from runcard.training.pruning import Report, note_pruned
@@ -120,6 +120,8 @@ def resume_run(
         newest = load_last(folder)
         where = "its beginning" if newest is None else f"epoch {newest['epoch']}, step {newest['stepper']['step']}"
         log.log(logging.INFO if progress else logging.DEBUG, "run %s: going on from %s", folder.path, where)
+        if newest is not None and is_card_changed(folder, newest):
+            log.warning("%s was changed since the last checkpoint: from here on the run trains as it says", folder.card)
         return _go_on(card, data, folder, newest, progress, report)
 
 

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 import runcard
 from runcard.card.advice import setting
 from runcard.card.sections.formats import NumberFormat, Spelling
+from runcard.data.answers import chance_beyond
 from runcard.data.dataset import load_dataset
 from runcard.data.looking.cautions import cautions
 from runcard.data.looking.columns import look_at
@@ -491,13 +492,13 @@ def test_what_is_unusual_is_told_alike(command: Command) -> None:
     ]
     chosen = pl.read_parquet(Path(run) / "split.parquet").filter(pl.col("part") == "test")["row"].to_list()
     # The truth divides the rows: as long as it stays, they stay where they were.
-    for row, cells in zip(chosen, ["99,a", "5,z"], strict=False):
+    for row, cells in zip(chosen, [*["99,a"] * 6, "5,z"], strict=False):
         lines[row] = f"{cells},{lines[row].rpartition(',')[2]}"
     Path("rows.csv").write_text("x,c,y\n" + "".join(lines))
     again = command("fit", "data=table", "data.path=rows.csv", "problem.target=y", *SMALL)
     (run,) = {*Path("runs/table-linear").absolute().iterdir()} - {Path(run)}
     for said in (again.err, command("evaluate", str(run)).err):
-        assert f"of the test rows, x: 1 of {len(chosen)} rows outside 0…29 seen in training" in said
+        assert f"of the test rows, x: 6 of {len(chosen)} rows outside 0…29 seen in training" in said
         assert f"of the test rows, c: 1 of {len(chosen)} rows not among the categories seen in training" in said
 
 
@@ -506,12 +507,24 @@ def test_of_many_unusual_features_the_first_are_named(command: Command) -> None:
     lines = [",".join([str(i % 7)] * 9 + ["ab"[i % 2]]) + "\n" for i in range(90)]
     words = ["data=table", "data.path=rows.csv", "problem.target=y", *SMALL]
     Path("rows.csv").write_text(",".join([*names, "y\n"]) + "".join(lines))
-    row = load_dataset(runcard.load_card(words)).indices("test")[0]
-    lines[row] = ",".join(["99"] * 9 + lines[row].split(",")[-1:])
+    for row in load_dataset(runcard.load_card(words)).indices("test")[:6]:
+        lines[row] = ",".join(["99"] * 9 + lines[row].split(",")[-1:])
     Path("rows.csv").write_text(",".join([*names, "y\n"]) + "".join(lines))
     said = command("fit", *words).err
     assert said.count("rows outside 0…6 seen in training") == 5
     assert "of the test rows, 4 more features are unlike the training rows" in said
+
+
+def test_rows_beyond_the_range_by_chance_are_left_out_a_thousand_times_to_one() -> None:
+    random, rows, seen, tries = np.random.default_rng(0), 36, 120, 20_000
+    training, test = random.normal(size=(tries, seen)), random.normal(size=(tries, rows))
+    outside = (test < training.min(1, keepdims=True)) | (test > training.max(1, keepdims=True))
+    counts = outside.sum(1)
+    for count in (1, 2, 3, 5):
+        share = float((counts >= count).mean())
+        assert share == pytest.approx(chance_beyond(count, rows, seen), rel=0.25, abs=1e-3)
+    alarms = np.mean([chance_beyond(int(count), rows, seen) < 1e-3 for count in counts])
+    assert alarms < 2e-3
 
 
 def test_the_keys_of_the_documentation_are_keys() -> None:

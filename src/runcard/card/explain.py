@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import typing
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -20,7 +21,8 @@ MEANT, NO_KEY, MISSING = "Did you mean ", "there is no such key", "is missing"
 # What pydantic calls the choice of this word beside a number.
 AUTO = "literal['auto']"
 
-NO_SECTION = ("dict_type", "model_type", "model_attributes_type")
+NO_MODEL = ("model_type", "model_attributes_type")
+NO_SECTION = ("dict_type", *NO_MODEL)
 
 # How a hint ends about a key that is right with another class.
 OF_ANOTHER = " (another choice of the group has it)."
@@ -89,7 +91,17 @@ def _mistake(detail: ErrorDetails, origins: Origins, root: type[BaseModel], auto
         hint = f"A file chooses it in its defaults: '- override /{key}: {detail['input']}'." if chosen else ""
         return Mistake(key, wording.must_be("a section with keys of its own", detail["input"]), where, hint)
     expected = wording.expected(detail) + (" or auto" if auto and isinstance(detail["input"], str) else "")
-    return Mistake(key, wording.must_be(expected, detail["input"]), where, hint_of(detail, key))
+    hint = _keys_within(detail, key, root) if kind in NO_MODEL else hint_of(detail, key)
+    return Mistake(key, wording.must_be(expected, detail["input"]), where, hint)
+
+
+def _keys_within(detail: ErrorDetails, key: str, root: type[BaseModel]) -> str:
+    """What to set in place of a section; where that was null, a key of it that may be."""
+    fields = _section_at(detail["loc"], root).model_fields
+    empty = [name for name, field in fields.items() if type(None) in typing.get_args(field.annotation)]
+    if detail["input"] is None and empty:
+        return f"Set {key}.{empty[0]}=null."
+    return f"Its keys are set one by one: {', '.join(f'{key}.{name}' for name in fields)}."
 
 
 def _names(loc: tuple[int | str, ...]) -> list[str]:

@@ -25,11 +25,42 @@ exit codes: 0 done; 1 a fault of ours; 2 the card or the command line is wrong; 
 """
 
 
+class StoreOnce(argparse.Action):
+    """Keeps the value of an option that is given once; of two, argparse would drop the first without a word."""
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option: str | None = None
+    ) -> None:
+        """Keep it.
+
+        Raises:
+            CardError: If there is one already.
+        """
+        assert isinstance(parser, Parser)
+        if option and self.dest in parser.given:
+            before = getattr(namespace, self.dest)
+            parser.error(f"{option} is given twice, as {before!r} and as {values!r}: leave one of them out")
+        parser.given.add(self.dest)
+        setattr(namespace, self.dest, values)
+
+
 class Parser(argparse.ArgumentParser):
-    """Says a mistake as any other is said, also as JSON."""
+    """Says a mistake as any other is said, also as JSON.
+
+    Attributes:
+        given: What was set by the line that is being parsed.
+    """
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False, **settings)
+        self.given: set[str] = set()
+        for name in (None, "store"):
+            self.register("action", name, StoreOnce)
+
+    def parse_known_args(self, *words: Any, **more: Any) -> Any:
+        """As argparse does, from a clean slate."""
+        self.given = set()
+        return super().parse_known_args(*words, **more)
 
     def error(self, message: str) -> NoReturn:
         """Give the mistake to who called.
