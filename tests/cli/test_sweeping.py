@@ -58,8 +58,11 @@ def test_one_that_is_not_complete() -> None:
 @pytest.mark.parametrize(
     ("second", "says"),
     [
-        ([0.90, 0.91, 0.92], "not sure: lr=0.2 lies within one standard error"),
-        ([0.1, 0.2, 0.3], "ahead of lr=0.2 by 0.7133"),
+        (
+            [0.90, 0.91, 0.92],
+            "note    The next choice is lr=0.2: val/accuracy 0.9100, standard deviation 0.01 over",
+        ),
+        ([0.1, 0.2, 0.3], "note    Over its 3 runs of other seeds: val/accuracy 0.9133, standard deviation 0.015."),
     ],
 )
 def test_how_sure_it_is_with_several_seeds(second: list[float], says: str) -> None:

@@ -108,7 +108,7 @@ def test_several_objectives_have_a_front() -> None:
 def test_seeds_have_a_spread() -> None:
     page = parsed(render(summary_of([[0.5], [0.9]], seed_values=[[0.4], [0.6]])))
     assert "± 0.141421" in page.text
-    assert "Over its 2 runs: val/accuracy 0.5 ± 0.1" in page.text
+    assert "Over its 2 runs of other seeds: val/accuracy 0.5000, standard deviation 0.14." in page.text
 
 
 @pytest.mark.usefixtures("words_only")
@@ -122,12 +122,11 @@ def test_a_grid_is_put_together_over_its_seeds() -> None:
 @pytest.mark.parametrize(
     ("values", "says"),
     [
-        ([0.5, 0.6, 0.9, 1.0], "0.95 ± 0.05 (standard error). The runner-up is worse by"),
-        (
-            [0.9, 1.0, 0.93, 0.95],
-            "0.95 ± 0.05 (standard error). The runner-up lies within",
-        ),
-        ([0.2, 1.0, 0.8, 0.9], "Over all seeds another choice is better: model=mlp: val/accuracy 0.85 ± 0.05"),
+        ([0.5, 0.6, 0.9, 1.0], "Over its 2 runs of other seeds: val/accuracy 0.9500, standard deviation 0.071."),
+        ([0.5, 0.6, 0.9, 1.0], "The next choice is model=linear: val/accuracy 0.5500, standard deviation 0.071 over 2"),
+        ([0.5, 0.6, 0.9, 1.0], "It is the best of 2 choices, and such a value flatters"),
+        ([0.9, 1.0, 1.0, 0.95], "2 of 4 finished trials have the winner's value; the earliest of them is taken."),
+        ([0.2, 1.0, 0.8, 0.9], "On the average over seeds another choice is better: model=mlp: val/accuracy 0.8500"),
     ],
 )
 def test_how_sure_it_is(values: list[float], says: str) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import runcard
 from runcard.studies import StudyFolder
 from runcard.tuning.points import distributions, encoded
-from runcard.tuning.ranking import front, grouped, sureness
+from runcard.tuning.ranking import SPLIT, front, grouped, winners
 from runcard.tuning.summary import Summary, importances
 
 VALUES = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), max_size=12)
@@ -36,9 +36,20 @@ def test_seeds_are_put_together() -> None:
         ({"model": "cnn"}, 0.95, 2, True),
         ({"model": "mlp"}, 0.85, 2, False),
     ]
-    sure = sureness(rows)
-    assert sure is not None
-    assert (round(sure["error"], 6), sure["runner_up"], sure["within"]) == (0.05, {"model": "mlp"}, False)
+
+
+def test_trials_on_other_splits_are_no_contest() -> None:
+    """The luckiest split of the worse choice is above all; a choice that lacks the hard split is not compared."""
+    found = {"linear": [0.8, 0.7, 0.9], "mlp": [0.95, 0.5, 0.6], "cnn": [0.99]}
+    points = [(model, split, value) for model, values in found.items() for split, value in enumerate(values)]
+    trials = [
+        {"number": n, "state": "COMPLETE", "value": v, "values": [v], "params": {"model": m, SPLIT: s}}
+        for n, (m, s, v) in enumerate(points)
+    ]
+    assert [trial["number"] for trial in front(trials, ["maximize"])] == [6]
+    assert [trial["number"] for trial in winners(trials, ["maximize"])] == [0]
+    assert [trial["number"] for trial in winners(trials[3:6], ["minimize"])] == [3]
+    assert winners([], ["maximize"]) == []
 
 
 def test_what_a_summary_holds() -> None:

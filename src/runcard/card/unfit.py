@@ -146,6 +146,10 @@ def _in_space(settings: Sweep, space: Sequence[Dimension]) -> Iterator[Wrong]:
             hint = "List values, as choice(1,2) or range(1,9,2), or choose sweep=tpe."
             who = "a grid" if settings.sampler == "grid" else settings.sampler
             yield dimension.key, f"an interval has no end of values, and {who} tries them all", hint
+        is_contest = settings.sampler in ENUMERATING and len(settings.metrics or ()) < 2
+        if dimension.key == "data.split.seed" and not is_contest:
+            hint = "Choose sweep=grid and one metric: each choice is then judged by its mean over the splits."
+            yield dimension.key, "is varied: trials on other rows are no contest, the luckiest would win", hint
         if dimension.key == "seed" and settings.seeds > 1:
             hint = "Take seed out of the space, or leave sweep.seeds at 1."
             yield "seed", f"is varied, and sweep.seeds={settings.seeds} runs every trial with so many seeds", hint

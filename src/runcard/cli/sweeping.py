@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from runcard.cli.terminal import Row, table_text
 from runcard.cli.text import shown_path
 from runcard.leaves import shown
-from runcard.tuning.ranking import SEED, grouped, number_text, sureness
+from runcard.tuning.doubts import find_doubts
+from runcard.tuning.ranking import SEED, SPLIT, grouped, number_text
 
 if TYPE_CHECKING:
     from runcard.tuning.sweep import Study
@@ -45,7 +46,7 @@ def study_text(study: Study, width: int | None) -> str:
     lines += [
         f"winner: trial {best['number']}, {_value(summary, best)}{_ended_otherwise(summary)}",
         *(f"  {key}={shown(value)}" for key, value in best["params"].items()),
-        *_how_sure(summary),
+        *(f"note    {line}" for line in find_doubts(summary)),
         *_ended_early(summary),
         f"run     {where}",
         f"study   {shown_path(folder.path)}",
@@ -86,22 +87,6 @@ def _ended_early(summary: Mapping[str, Any]) -> list[str]:
     return [f"ended   {summary['ended']}"] if summary.get("ended") and over < summary["n_trials"] else []
 
 
-def _how_sure(summary: Mapping[str, Any]) -> list[str]:
-    """What is known of chance: whether the next best is worse by more than it."""
-    several = len(summary.get("metrics") or ()) > 1
-    rows = [row for row in grouped(summary) if row["value"] is not None]
-    sure = None if several else sureness(rows)
-    if sure is None or sure["within"] is None:
-        return []
-    runner_up = _choice(sure["runner_up"])
-    first, *_ = rows
-    said = [f"best choice by its mean: {_choice(first['params'])}"] if SEED in summary["space"] else []
-    ahead = abs(first["mean"] - next(row["mean"] for row in rows if row["params"] == sure["runner_up"]))
-    if sure["within"]:
-        return [*said, f"not sure: {runner_up} lies within one standard error, {sure['error']:.4f}"]
-    return [*said, f"ahead of {runner_up} by {ahead:.4f}; the standard error is {sure['error']:.4f}"]
-
-
 def _is_table(summary: Mapping[str, Any]) -> bool:
     """Whether each choice was to be tried, as in a grid, and chance is in the seeds alone."""
     return summary["sampler"] in ("grid", "brute_force") and len(summary.get("metrics") or ()) < 2
@@ -109,8 +94,8 @@ def _is_table(summary: Mapping[str, Any]) -> bool:
 
 def _table(summary: Mapping[str, Any], width: int | None) -> str:
     rows = grouped(summary)
-    seeds = SEED in summary["space"] or (summary.get("seeds") or 1) > 1
-    keys = [key for key in summary["space"] if key != SEED]
+    seeds = not {SEED, SPLIT}.isdisjoint(summary["space"]) or (summary.get("seeds") or 1) > 1
+    keys = [key for key in summary["space"] if key not in (SEED, SPLIT)]
     head: list[Row] = [
         [(key, "bold") for key in ["", *keys, f"mean {summary['metric']}" if seeds else summary["metric"]]]
     ]
@@ -150,7 +135,3 @@ def _mean(row: Mapping[str, Any]) -> str:
 
 def _cell(params: Mapping[str, Any], key: str) -> str:
     return shown(params[key]) if key in params else "-"
-
-
-def _choice(params: Mapping[str, Any]) -> str:
-    return " ".join(f"{key}={shown(value)}" for key, value in params.items()) or "the next"

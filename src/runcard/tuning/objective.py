@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from runcard.card.metrics import DEFAULT_METRIC, MEASURED
@@ -29,6 +29,7 @@ def objectives(plan: Plan, task_of: Callable[[Card], TaskOrAuto]) -> list[str] |
         CardError: If the trials do not share a metric, or one of them does not log one that the sweep names.
     """
     cards = plan.unlike_in("data", "problem", "trainer.monitor")
+    _refuse_unlike(cards)
     logged = [names for names in (_logged(card, task_of(card)) for card in cards) if names]
     named = plan.settings.metrics
     if named is not None:
@@ -45,6 +46,18 @@ def objectives(plan: Plan, task_of: Callable[[Card], TaskOrAuto]) -> list[str] |
         hint = "Name one for all with problem.metric=NAME, or sweep.metric=val/loss."
         raise CardError([Mistake("problem.metric", f"the trials are judged by {' and '.join(metrics)}", hint=hint)])
     return metrics or None
+
+
+def _refuse_unlike(cards: Sequence[Card]) -> None:
+    """Refuse trials that predict different things: no number says which of them is better.
+
+    Raises:
+        CardError: If there are several targets.
+    """
+    targets = sorted({card.problem.target for card in cards})
+    if len(targets) > 1:
+        message = f"the trials predict {' and '.join(map(repr, targets))}: these are problems, and no choices for one"
+        raise CardError([Mistake("problem.target", message, hint="Run a sweep for each, with one target.")])
 
 
 def _logged(card: Card, task: TaskOrAuto) -> list[str]:

@@ -12,8 +12,8 @@ import numpy as np
 
 # A trial as ``study.json`` describes it.
 Trial = Mapping[str, Any]
-# The key that says which of many equally good runs of the same choice it is.
-SEED = "seed"
+# The keys that say which of many equally good runs of the same choice it is: by its seed, or by its rows.
+SEED, SPLIT = "seed", "data.split.seed"
 
 
 def front(trials: Iterable[Trial], directions: Sequence[str]) -> list[Trial]:
@@ -39,6 +39,22 @@ def front(trials: Iterable[Trial], directions: Sequence[str]) -> list[Trial]:
     return [ranked[place] for place in kept]
 
 
+def winners(trials: Sequence[Trial], directions: Sequence[str]) -> list[Trial]:
+    """As ``front``; but trials on other splits are no contest: of the choice that is best on average the earliest.
+
+    Args:
+        trials: As of ``front``, with ``params``.
+        directions: As of ``front``.
+    """
+    if not any(SPLIT in (trial.get("params") or {}) for trial in trials):
+        return front(trials, directions)
+    rows = [row for row in grouped({"trials": trials, "direction": directions[0]}) if row["value"] is not None]
+    most = max((len(row["trials"]) for row in rows), default=0)
+    # A choice that lacks splits may have had the easy ones.
+    best: Sequence[int] = next((row["trials"] for row in rows if len(row["trials"]) == most), [])
+    return [trial for trial in trials if trial["number"] in best][:1]
+
+
 def is_ranked(trial: Trial, objectives: int = 1) -> bool:
     """Whether a trial came to its end with a number for each objective."""
     values = trial.get("values")
@@ -53,15 +69,15 @@ def is_number(value: object) -> bool:
 
 
 def grouped(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """A study's trials, those that differ in nothing but their seed put together, best first.
+    """A study's trials, those that differ in nothing but seed or split put together, best first.
 
     Args:
         summary: What ``study.json`` holds.
 
     Returns:
-        A row for each choice: ``params`` without the seed; ``value``, the mean of what the first objective said of its
-        trials; ``mean`` and ``std`` (of a sample; None of one run) over all runs, and ``n``, how many; ``trials``,
-        their numbers; ``unfinished``, how many more gave no value; ``winner``.
+        A row for each choice: ``params`` without seed and split; ``value``, the mean of what the first objective said
+        of its trials; ``mean`` and ``std`` (of a sample; None of one run) over all runs, and ``n``, how many;
+        ``trials``, their numbers; ``unfinished``, how many more gave no value; ``winner``.
     """
     choices: dict[str, list[Trial]] = {}
     for trial in summary.get("trials", ()):
@@ -70,26 +86,6 @@ def grouped(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
     rows = [_row(trials) for trials in choices.values()]
     rows.sort(key=lambda row: math.inf if row["value"] is None else sign * row["value"])
     return [row | {"winner": place == 0 and row["value"] is not None} for place, row in enumerate(rows)]
-
-
-def sureness(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
-    """How sure it is that the first row is the best.
-
-    Args:
-        rows: From ``grouped``.
-
-    Returns:
-        ``error``, the standard error of its mean; ``runner_up``, the ``params`` of the second, and ``within``, whether
-        its mean lies no farther than that from the first's (both None without a second). None if the first was run
-        once, so that its spread is not known.
-    """
-    valued = [row for row in rows if row["value"] is not None]
-    if not valued or valued[0]["std"] is None:
-        return None
-    first, second = valued[0], valued[1] if len(valued) > 1 else None
-    error = first["std"] / math.sqrt(first["n"])
-    within = None if second is None else abs(first["mean"] - second["mean"]) <= error
-    return {"error": error, "runner_up": second and second["params"], "within": within}
 
 
 def run_values(trial: Trial) -> list[float]:
@@ -109,7 +105,7 @@ def number_text(value: float) -> str:
 
 
 def _choice(trial: Trial) -> dict[str, Any]:
-    return {key: value for key, value in (trial.get("params") or {}).items() if key != SEED}
+    return {key: value for key, value in (trial.get("params") or {}).items() if key not in (SEED, SPLIT)}
 
 
 def _row(trials: Sequence[Trial]) -> dict[str, Any]:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import shlex
 import statistics
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
 from runcard.evaluation import page
 from runcard.leaves import shown
 from runcard.tuning import plots, timeline
-from runcard.tuning.ranking import Trial, grouped, run_values, spread, sureness
+from runcard.tuning.doubts import find_doubts
+from runcard.tuning.ranking import Trial, grouped, run_values, spread
 from runcard.tuning.scales import Scale, scale_of, values_of, varied
 from runcard.visible import visible
 
@@ -42,7 +43,7 @@ def render(summary: Mapping[str, Any]) -> str:
         name=_told(os.path.basename(summary["study"])),
         told=_told,
         link=lambda trial: _link(summary["study"], trial["run"]),
-        sure=_sure(summary, rows),
+        doubts=[visible(line) for line in find_doubts(summary)],
         commands=_commands(summary),
         saved=epochs_saved(trials),
         pictures=_pictures(summary, scales, importance),
@@ -105,35 +106,6 @@ def _told(value: Any) -> str:
 def _link(study: str, run: str) -> str:
     """From the report to a run folder: relative, for a study may be moved; encoded, so that it is no scheme."""
     return quote(os.path.relpath(run, study), errors="surrogateescape") + "/"
-
-
-def _sure(summary: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    return list(_sure_lines(summary, rows, sureness(rows)))
-
-
-def _sure_lines(
-    summary: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], sure: Mapping[str, Any] | None
-) -> Iterator[str]:
-    """Sentences on how far the winner can be believed."""
-    if summary["best"] is None:
-        return
-    if sure is None:
-        yield "It was run with one seed, so how much of its value is luck is not known; sweep.seeds=3 would say."
-        return
-    first = rows[0]
-    value = f"{summary['metric']} {first['mean']:.4g} ± {sure['error']:.2g}"
-    if summary["best"]["number"] in first["trials"]:
-        yield f"Over its {first['n']} runs: {value} (standard error)."
-    else:
-        yield f"Over all seeds another choice is better: {_choice(first['params'])}: {value} (standard error)."
-    if sure["within"]:
-        yield f"The runner-up lies within that error, so either may be the better one: {_choice(sure['runner_up'])}."
-    elif sure["within"] is not None:
-        yield f"The runner-up is worse by more than that error: {_choice(sure['runner_up'])}."
-
-
-def _choice(params: Mapping[str, Any]) -> str:
-    return visible(" ".join(f"{key}={shown(value)}" for key, value in params.items()))
 
 
 def _commands(summary: Mapping[str, Any]) -> list[str]:

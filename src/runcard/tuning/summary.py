@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime
+import functools
 import warnings
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Literal
 
 import optuna
@@ -14,9 +16,12 @@ from optuna.trial import FrozenTrial, TrialState
 
 from runcard.card.metrics import maximizes
 from runcard.card.plan import Plan
+from runcard.errors import RunError
+from runcard.files import read_json
+from runcard.runs import RunFolder
 from runcard.studies import StudyFolder
 from runcard.tuning.points import decoded
-from runcard.tuning.ranking import front, is_number, run_values, spread
+from runcard.tuning.ranking import is_number, run_values, spread, winners
 
 STATES = ("COMPLETE", "PRUNED", "FAIL", "RUNNING")
 # What is told of the winner, as far as its trial has it.
@@ -68,7 +73,7 @@ class Summary:
         """
         begun = [trial for trial in study.get_trials(deepcopy=False) if trial.state != TrialState.WAITING]
         trials = [self._described(trial) for trial in begun]
-        best = [self._told(trial) for trial in front(trials, self.directions)]
+        best = [self._told(trial) for trial in winners(trials, self.directions)]
         return {
             **self._head,
             "best": best[0] if best else None,
@@ -80,7 +85,7 @@ class Summary:
         }
 
     def _told(self, trial: Mapping[str, Any]) -> dict[str, Any]:
-        told = {key: trial[key] for key in TOLD}
+        told = {key: trial[key] for key in TOLD} | {"validation_rows": _validation_rows(str(trial["run"]))}
         if len(self.directions) > 1:
             told["values"] = trial["values"]
         if trial["seed_values"]:
@@ -112,6 +117,15 @@ class Summary:
             **{key: known.get(key) for key in ("worker", "host", "epochs", "tries", "error")},
             "reports": [[step, _plain(value)] for step, value in sorted(trial.intermediate_values.items())],
         }
+
+
+@functools.cache
+def _validation_rows(run: str) -> int | None:
+    """By how many rows a trial was judged; None if its run does not say."""
+    try:
+        return int(read_json(RunFolder(Path(run)).data)["parts"]["validation"])
+    except (RunError, KeyError, TypeError, ValueError):
+        return None
 
 
 def importances(study: optuna.Study) -> dict[str, float]:
