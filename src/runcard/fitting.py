@@ -23,7 +23,7 @@ from runcard.evaluation.predictor import Run, open_trained
 from runcard.hiding import Hiding, hidden
 from runcard.runs import RunFolder
 from runcard.settling import check_devices, found, settle
-from runcard.training.checkpoint import is_card_changed, load, load_last
+from runcard.training.checkpoint import load, load_last
 from runcard.training.fit import train
 from runcard.training.loggers import told
 from runcard.training.pruning import Report, note_pruned
@@ -120,8 +120,8 @@ def resume_run(
         newest = load_last(folder)
         where = "its beginning" if newest is None else f"epoch {newest['epoch']}, step {newest['stepper']['step']}"
         log.log(logging.INFO if progress else logging.DEBUG, "run %s: going on from %s", folder.path, where)
-        if newest is not None and is_card_changed(folder, newest):
-            log.warning("%s was changed since the last checkpoint: from here on the run trains as it says", folder.card)
+        if folder.card_changed:
+            log.warning("%s was changed since the run began: from here on the run trains as it says", folder.card)
         return _go_on(card, data, folder, newest, progress, report)
 
 
@@ -227,11 +227,13 @@ def moved(then: dict[str, Any], now: dict[str, Any]) -> dict[str, tuple[Any, Any
 
 def _write_beginnings(folder: RunFolder, card: Card, data: Dataset) -> None:
     """All that is known before training."""
-    files.write_text(folder.card, dump_yaml(card.saved()))
+    text = dump_yaml(card.saved())
+    files.write_text(folder.card, text)
     files.write_json(folder.origin, card.origins)
     described = environment.describe() | graphics(card.trainer.accelerator) | {"threads": card.trainer.threads}
     if described["uncommitted_diff"]:
         described["uncommitted_diff"] = hidden(described["uncommitted_diff"])
+    described[runs.CARD_DIGEST] = files.sha256([text.encode()])
     files.write_json(folder.environment, described)
     files.write_json(folder.data, data.to_dict())
     files.write_bytes(folder.split, labels_to_parquet(data.split))

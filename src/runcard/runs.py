@@ -17,11 +17,14 @@ from pathlib import Path
 from typing import Any
 
 from runcard.errors import RunError
-from runcard.files import flush_folder, read_yaml
+from runcard.files import flush_folder, read_json, read_yaml, sha256
 
 # What is kept in a folder → the key that says where.
 _PLACES = {"run": "runs_dir", "study": "sweep.studies_dir"}
 _OTHERWISE = {"run": "name another folder", "study": "choose another name with sweep.name=NAME"}
+
+# In a run's ``environment.json``: the SHA-256 of its card as training began with it.
+CARD_DIGEST = "card_sha256"
 
 
 @dataclass(frozen=True)
@@ -129,6 +132,12 @@ class RunFolder:
     def finished(self) -> bool:
         """Whether training and evaluation came to their end."""
         return self.metrics.is_file()
+
+    @property
+    def card_changed(self) -> bool:
+        """Whether the card was changed since the run began; runs of earlier versions kept no digest that tells."""
+        known = read_json(self.environment).get(CARD_DIGEST) if self.environment.is_file() else None
+        return known is not None and known != sha256([self.card.read_bytes()])
 
     def read_card(self) -> dict[str, Any]:
         """The card as plain values, unchecked.

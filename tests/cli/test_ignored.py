@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 import runcard
-from runcard.runs import RunFolder
+from runcard.files import read_json, write_json
+from runcard.runs import CARD_DIGEST, RunFolder
 from runcard.training.checkpoint import load, save
 from tests.conftest import TINY, Command
 
@@ -85,15 +86,15 @@ def test_a_card_changed_before_the_end_is_said(command: Command) -> None:
     changed(run)
     done = command("resume", str(run))
     assert done.code == 0
-    assert f"{run / 'card.yaml'} was changed since the last checkpoint" in done.err
+    assert f"{run / 'card.yaml'} was changed since the run began" in done.err
     assert len((run / "metrics.csv").read_text().splitlines()) == 3
 
 
-def test_runs_whose_weights_name_no_card_are_not_suspected(command: Command) -> None:
+def test_runs_of_earlier_versions_are_not_suspected(command: Command) -> None:
     run = Path(command("fit", "data=wine", "model=linear", *TINY, "--json").json["run"])
     folder = RunFolder(run)
-    best = load(folder.best)
-    assert best.pop("card")
-    save(folder.best, best)
+    environment = read_json(folder.environment)
+    assert environment.pop(CARD_DIGEST)
+    write_json(folder.environment, environment)
     changed(run)
     assert "was changed" not in command("resume", str(run)).err

@@ -14,8 +14,8 @@ from runcard.data.reading.parquet import read_kept, said_first
 from runcard.errors import RunError
 from runcard.evaluation.predictor import Run
 from runcard.evaluation.scores import score_test_rows
-from runcard.evaluation.testing import call_test_hooks
 from runcard.files import write_bytes, write_json, write_text
+from runcard.training.testing import call_test_hooks
 
 log = logging.getLogger("runcard")
 
@@ -37,7 +37,7 @@ def evaluate(run: Run, data: Dataset, training: dict[str, float], *, report: boo
         callbacks log of the test rows.
     """
     scores = score_test_rows(run, data, baselines=report)
-    metrics = training | scores.metrics | call_test_hooks(run, data, scores.metrics)
+    metrics = training | scores.metrics | call_test_hooks(run.card, run.folder, run.model, data, scores.metrics)
     write_bytes(run.folder.predictions, _predictions(run, data, scores.answers))
     write_json(run.folder.metrics, metrics)
     if report:

@@ -28,7 +28,6 @@ from runcard.errors import DataError, RunError
 from runcard.files import read_json
 from runcard.models.make import make_model, threads
 from runcard.runs import RunFolder
-from runcard.training.checkpoint import is_card_changed
 from runcard.training.checkpoint import load as load_checkpoint
 
 log = logging.getLogger("runcard")
@@ -141,14 +140,14 @@ def open_trained(folder: RunFolder) -> Run:
             model = make_model(card, signature, transforms, fresh=False)
     except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
         raise RunError(f"{folder.data} is damaged: {error!r}") from error
-    best = load_checkpoint(folder.best)
-    if is_card_changed(folder, best):
+    weights = load_checkpoint(folder.best)["state_dict"]
+    if folder.card_changed:
         way = f"runcard fit {shlex.quote(str(folder.card))}"
         log.warning(
             "%s was changed since the run was trained, and the run is as it was: `%s` trains it", folder.card, way
         )
     try:
-        model.load_state_dict(best["state_dict"])
+        model.load_state_dict(weights)
     except (RuntimeError, AttributeError, TypeError) as error:
         raise RunError(f"{folder.best} does not fit the run's card: {str(error).splitlines()[0]}") from error
     return Run(folder, card, signature, transforms, model.eval())

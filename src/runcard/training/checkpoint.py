@@ -10,7 +10,6 @@ import hashlib
 import io
 import logging
 import pickle
-from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
 
@@ -76,22 +75,6 @@ def load(path: Path) -> dict[str, Any]:
     if not isinstance(loaded, dict) or not isinstance(loaded.get("state_dict"), dict):
         raise RunError(f"{path} is no checkpoint: it holds no state_dict")
     return loaded
-
-
-def card_digest(run: RunFolder) -> str:
-    """The SHA-256 of a run's card as it stands; it is kept with the weights that were trained by it."""
-    return hashlib.sha256(run.card.read_bytes()).hexdigest()
-
-
-def is_card_changed(run: RunFolder, content: Mapping[str, Any]) -> bool:
-    """Whether the card of a run was changed since a checkpoint was written; earlier runs kept no digest that tells.
-
-    Args:
-        run: The run.
-        content: Of the checkpoint.
-    """
-    digest = card_digest(run)
-    return bool(content.get("card", digest) != digest)
 
 
 def load_last(run: RunFolder) -> dict[str, Any] | None:

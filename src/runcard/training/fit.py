@@ -24,7 +24,7 @@ from runcard.models.make import make_model, threads
 from runcard.runs import RunFolder
 from runcard.training import overfit
 from runcard.training.averages import Averaged
-from runcard.training.checkpoint import card_digest, save
+from runcard.training.checkpoint import save
 from runcard.training.epochs import EpochEnd
 from runcard.training.profiling import Profile
 from runcard.training.progress import ShowProgress
@@ -80,7 +80,6 @@ def train(
         TrainingError: If the loss is no longer a number, or memory is short.
     """
     state = State.from_dict(resumed["state"]) if resumed is not None else State()
-    digest = card_digest(run)
     if not state.stopped:
         with as_it_was(), without_hints(), plain_failures(run), threads(card.trainer.thread_count):
             seed_everything(card.seed, workers=True, verbose=False)
@@ -89,7 +88,7 @@ def train(
             raise Pruned(state.epoch)
     if rank is not None and not rank.first:
         return {}
-    facts = {"card": digest, "monitor": card.trainer.monitor, "best_value": state.best_numbers[card.trainer.monitor]}
+    facts = {"monitor": card.trainer.monitor, "best_value": state.best_numbers[card.trainer.monitor]}
     save(run.best, {"state_dict": state.best_weights, "epoch": state.best_epoch, **facts})
     numbers = {"best_epoch": state.best_epoch, "epochs": state.epoch, **state.best_numbers}
     return numbers if card.trainer.overfit_rows is None else numbers | _overfit_numbers(card, data, state)

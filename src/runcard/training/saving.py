@@ -13,7 +13,7 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from runcard.errors import TrainingError
 from runcard.interrupts import HeldBack
 from runcard.runs import RunFolder
-from runcard.training.checkpoint import card_digest, loadable, save
+from runcard.training.checkpoint import loadable, save
 from runcard.training.epochs import weights
 from runcard.training.sharding import is_sharded, shares
 from runcard.training.state import random_states, set_random_states
@@ -53,7 +53,6 @@ class Saving(Callback):
         self.every_s = every_s
         self.signals = signals
         self.resumed = resumed
-        self._card = card_digest(run)  # as it is now: a change while training goes on is one too
         self._written = time.monotonic()
         self._task: Task | None = None
 
@@ -141,7 +140,7 @@ class Saving(Callback):
                 f"a weight became infinite or no number by step {task.stepper.step}: the last checkpoint is kept. "
                 "Lower optimizer.lr, or set trainer.gradient_clip_norm=1.0."
             )
-        made = content(task) | {"callbacks": self._kept(), "card": self._card}
+        made = content(task) | {"callbacks": self._kept()}
         self._add_own(made, task)
         if self.writes:
             save(self.run.last, made, keep=self.run.last_before)

@@ -7,13 +7,14 @@ from collections.abc import Mapping
 import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.loggers.logger import DummyLogger
-from torch import Tensor
+from torch import Tensor, nn
 
+from runcard.card.schema import Card
 from runcard.data.dataset import Dataset
 from runcard.data.loader import CHECK_ROWS, Batch, Batches
 from runcard.errors import TrainingError
-from runcard.evaluation.predictor import Run
 from runcard.models.make import threads
+from runcard.runs import RunFolder
 from runcard.training.checkpoint import load
 from runcard.training.fit import make_callbacks, make_part
 from runcard.training.shared import EpochNumbers, SharedLogger
@@ -23,16 +24,16 @@ HOOKS = [name for name in vars(Callback) if name.startswith("on_test_")]
 
 
 class NetworkOnTestRows(LightningModule):
-    """The trained network, asked for the test rows.
+    """A trained network, asked for the test rows.
 
     Args:
-        run: The trained run.
+        model: The network.
         metrics: What the answers are worth, by name; callbacks read it once all rows are answered.
     """
 
-    def __init__(self, run: Run, metrics: Mapping[str, float]) -> None:
+    def __init__(self, model: nn.Module, metrics: Mapping[str, float]) -> None:
         super().__init__()
-        self.model = run.model
+        self.model = model
         self.metrics = metrics
 
     def test_step(self, batch: Batch, index: int) -> Tensor:
@@ -45,12 +46,16 @@ class NetworkOnTestRows(LightningModule):
         self.trainer.callback_metrics.update({name: torch.tensor(value) for name, value in self.metrics.items()})
 
 
-def call_test_hooks(run: Run, data: Dataset, metrics: Mapping[str, float]) -> dict[str, float]:
+def call_test_hooks(
+    card: Card, run: RunFolder, model: nn.Module, data: Dataset, metrics: Mapping[str, float]
+) -> dict[str, float]:
     """Let the card's own callbacks look at the test rows, as they were at the end of training.
 
     Args:
-        run: The trained run.
-        data: Its rows, with its split.
+        card: With nothing left on ``auto``.
+        run: The run's folder, with what the callbacks kept.
+        model: The trained network, on the CPU.
+        data: The rows, with their split.
         metrics: What the answers are worth, by name.
 
     Returns:
@@ -59,15 +64,15 @@ def call_test_hooks(run: Run, data: Dataset, metrics: Mapping[str, float]) -> di
     Raises:
         TrainingError: If one fails, or logs under a name of Runcard's own.
     """
-    callbacks = make_callbacks(run.card)
+    callbacks = make_callbacks(card)
     if not any(_looks(callback) for callback in callbacks.values()):
         return {}
-    kept = load(run.folder.last).get("callbacks", {}) if run.folder.last.is_file() else {}
+    kept = load(run.last).get("callbacks", {}) if run.last.is_file() else {}
     for name, state in kept.items():
         if name in callbacks:
             callbacks[name].load_state_dict(state)
     logger = SharedLogger([DummyLogger()])
-    with as_it_was(), without_hints(), plain_failures(run.folder), threads(run.card.trainer.thread_count):
+    with as_it_was(), without_hints(), plain_failures(run), threads(card.trainer.thread_count):
         trainer = Trainer(
             accelerator="cpu",
             devices=1,
@@ -79,7 +84,7 @@ def call_test_hooks(run: Run, data: Dataset, metrics: Mapping[str, float]) -> di
             default_root_dir=run.path,
         )
         trainer._signal_connector.register_signal_handlers = lambda: None  # type: ignore[method-assign]
-        trainer.test(NetworkOnTestRows(run, metrics), Batches(make_part(data, "test"), CHECK_ROWS), verbose=False)
+        trainer.test(NetworkOnTestRows(model, metrics), Batches(make_part(data, "test"), CHECK_ROWS), verbose=False)
     there = {name: float(value) for name, value in trainer.callback_metrics.items()} | logger.logged
     taken = [name for name in metrics if name in logger.logged or there.get(name) != torch.tensor(metrics[name]).item()]
     if taken:
