@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +12,8 @@ import polars as pl
 import pytest
 
 import runcard
-from runcard.errors import DataError, RunError
+from runcard.brief import table_of
+from runcard.errors import CardError, DataError, RunError
 from runcard.evaluation.predictor import Run
 from tests.conftest import TINY, customers
 
@@ -185,3 +188,41 @@ def test_a_run_is_found_again_wherever_it_lies(name: str) -> None:
     assert run.card.name == "1e5"
     assert runcard.load_run(run.path).card == run.card
     assert runcard.load_card([str(run.folder.card)]) == run.card
+
+
+def test_a_notebook_finds_the_functions_before_they_are_imported() -> None:
+    said = subprocess.run(
+        [sys.executable, "-c", "import runcard; print(*dir(runcard))"], capture_output=True, text=True
+    )
+    assert {"fit", "load_card", "sweep", "package", "load_run"} <= {*said.stdout.split()}
+    assert "hiding" not in said.stdout.split()
+
+
+def test_a_line_is_taken_as_a_shell_takes_it() -> None:
+    assert runcard.load_card("data=wine model=linear 'problem.goal=two words'").problem.goal == "two words"
+    assert runcard.load_card("data=wine") == runcard.load_card(["data=wine"])
+    with pytest.raises(CardError, match="is no line that a shell would take: no closing quotation"):
+        runcard.load_card("data=wine 'problem.goal=two")
+    assert runcard.load_sweep("data=wine seed=1,2").trials == 2
+
+
+def test_what_load_card_takes_is_fitted_too() -> None:
+    assert runcard.fit(["data=wine", "model=linear", *TINY]).card.name == "wine-linear"
+
+
+def test_a_card_is_not_changed_and_says_what_to_do() -> None:
+    card = runcard.load_card("data=wine")
+    with pytest.raises(CardError, match=r"not changed: compose another, with max_epochs among the overrides"):
+        card.trainer.max_epochs = 3
+    assert card.trainer.max_epochs != 3
+
+
+def test_what_a_notebook_shows_is_short(wine_run: Run) -> None:
+    assert repr(wine_run.card) == str(wine_run.card) == "Card(wine-mlp, data=Builtin, model=Mlp, optimizer=AdamW, …)"
+    accuracy = wine_run.metrics["test/accuracy"]
+    assert repr(wine_run).startswith(f"Run({wine_run.path}, test/accuracy={accuracy:.4g}, ")
+    assert f"<tr><th>test/accuracy</th><td>{accuracy:.4g}</td></tr>" in wine_run._repr_html_()
+    assert (
+        table_of("<b>", {"<i>": "&"})
+        == "<p><b>&lt;b&gt;</b></p><table><tr><th>&lt;i&gt;</th><td>&amp;</td></tr></table>"
+    )

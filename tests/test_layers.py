@@ -28,6 +28,7 @@ ORDER = [
     "files",
     "folders",
     "leaves",
+    "brief",
     "runs",
     "studies",
     "card",

@@ -47,3 +47,8 @@ def __getattr__(name: str) -> Any:
 
         return getattr(runcard.api, name)
     raise AttributeError(f"module 'runcard' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    # What a notebook completes: the functions, which are not imported yet.
+    return sorted(__all__)

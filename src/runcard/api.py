@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -38,17 +39,32 @@ if TYPE_CHECKING:
 log = logging.getLogger("runcard")
 
 
-def load_card(overrides: Sequence[str] = (), config_dir: str | Path | None = None) -> Card:
+def load_card(overrides: str | Sequence[str] = (), config_dir: str | Path | None = None) -> Card:
     """Compose a card and check every key and value of it; reads no data.
 
     Args:
-        overrides: ``group=choice`` and ``key=value``; the first may be a saved ``card.yaml``.
+        overrides: ``group=choice`` and ``key=value``, a list of them or one text as it is typed in a shell; the first
+            may be a saved ``card.yaml``.
         config_dir: A folder with groups of your own.
 
     Raises:
         CardError: If anything is wrong; its ``mistakes`` name each with its place.
     """
-    return judge.load(overrides, config_dir)
+    return judge.load(_words(overrides), config_dir)
+
+
+def _words(overrides: str | Sequence[str]) -> Sequence[str]:
+    """The words of a line.
+
+    Raises:
+        CardError: If a quote in it is not closed.
+    """
+    if not isinstance(overrides, str):
+        return overrides
+    try:
+        return shlex.split(overrides)
+    except ValueError as error:
+        raise CardError(f"{overrides!r} is no line that a shell would take: {str(error).lower()}") from None
 
 
 def load_checked(
@@ -129,7 +145,7 @@ def check_sweep(plan: Plan) -> list[str] | None:
     return objectives(plan, lambda card: card.problem.task)
 
 
-def load_sweep(overrides: Sequence[str], config_dir: str | Path | None = None) -> Plan:
+def load_sweep(overrides: str | Sequence[str], config_dir: str | Path | None = None) -> Plan:
     """Compose a sweep and check every card of it that can be foreseen; reads no data.
 
     Args:
@@ -141,14 +157,14 @@ def load_sweep(overrides: Sequence[str], config_dir: str | Path | None = None) -
     """
     from runcard.card.sweep import load_sweep as load
 
-    return load(overrides, config_dir)
+    return load(_words(overrides), config_dir)
 
 
-def fit(card: Card, *, progress: bool = False) -> Run:
+def fit(card: Card | str | Sequence[str], *, progress: bool = False) -> Run:
     """Train the card's model and evaluate it.
 
     Args:
-        card: From ``load_card``.
+        card: From ``load_card``, or what it takes.
         progress: Whether to show on stderr how far it is.
 
     Returns:
@@ -164,6 +180,7 @@ def fit(card: Card, *, progress: bool = False) -> Run:
     from runcard.data.dataset import load_dataset
     from runcard.fitting import fit_card
 
+    card = card if isinstance(card, Card) else load_card(card)
     return fit_card(card, load_dataset(card), lambda name: runs.create(card.runs_dir, name), progress=progress)
 
 
@@ -201,11 +218,11 @@ def verify(path: str | Path, *, tolerance: float = 0.05) -> Verdict:
     return verify_run(runs.open_run(path), tolerance)
 
 
-def sweep(plan: Plan) -> Study:
+def sweep(plan: Plan | str | Sequence[str]) -> Study:
     """Try many cards and name the best.
 
     Args:
-        plan: From ``load_sweep``.
+        plan: From ``load_sweep``, or what it takes.
 
     Returns:
         The study; ``study.best`` is the winner.
@@ -218,7 +235,7 @@ def sweep(plan: Plan) -> Study:
     """
     from runcard.tuning.sweep import run_sweep
 
-    return run_sweep(plan)
+    return run_sweep(load_sweep(plan) if isinstance(plan, str | Sequence) else plan)
 
 
 def resume_sweep(path: str | Path) -> Study:

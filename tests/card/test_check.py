@@ -7,7 +7,6 @@ import json
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import ValidationError
 
 import runcard
 from runcard.card.check import settled
@@ -158,9 +157,9 @@ def test_what_contradicts_the_task_or_the_data_is_refused() -> None:
 
 def test_card_cannot_be_changed() -> None:
     card = runcard.load_card()
-    with pytest.raises(ValidationError):
+    with pytest.raises(CardError, match="with seed among the overrides"):
         card.seed = 3
-    with pytest.raises(ValidationError):
+    with pytest.raises(CardError):
         card.model.hidden = (1,)  # type: ignore[union-attr]
 
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, PrivateAttr
 
+from runcard.brief import line_of, table_of
 from runcard.card.interpolate import Secrets, escaped, put
 from runcard.card.sections.data import AnyData
 from runcard.card.sections.learning import AnyAugment, AnyOptimizer, AnyScheduler
@@ -75,6 +76,18 @@ class Card(Section):
     def secrets(self) -> Secrets:
         """Path → the text as it was written, for each value that holds something of the environment."""
         return dict(self._secrets)
+
+    def __repr__(self) -> str:
+        return line_of("Card", self.name, self._parts())
+
+    __str__ = __repr__
+
+    def _repr_html_(self) -> str:
+        return table_of(f"card {self.name}", self._parts())
+
+    def _parts(self) -> dict[str, str]:
+        parts = {"data": self.data, "model": self.model, "optimizer": self.optimizer, "scheduler": self.scheduler}
+        return {group: part.target_class.rpartition(".")[2] for group, part in parts.items()}
 
     def __eq__(self, other: object) -> bool:
         # Where a value came from does not make another card.

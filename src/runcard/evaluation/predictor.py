@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from runcard.brief import line_of, table_of
 from runcard.card.check import load_saved
 from runcard.card.schema import Card
 from runcard.data.answers import Unusual, answers_frame
@@ -33,7 +34,7 @@ from runcard.training.checkpoint import load as load_checkpoint
 log = logging.getLogger("runcard")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Run:
     """A run that is trained: its card, what it takes and gives, and its network.
 
@@ -68,6 +69,19 @@ class Run:
         if "best_epoch" not in numbers or not finite:
             raise RunError(f"{self.folder.metrics} is damaged: it must hold best_epoch, and numbers only")
         return numbers
+
+    def __repr__(self) -> str:
+        return line_of("Run", str(self.path), self._numbers())
+
+    def _repr_html_(self) -> str:
+        return table_of(f"run {self.path}", self._numbers())
+
+    def _numbers(self) -> dict[str, float]:
+        """The numbers of the test rows, the problem's metric first; none of a run that is not finished."""
+        numbers = self.metrics if self.folder.finished else {}
+        first = f"test/{self.card.problem.metric}"
+        found = {name: value for name, value in numbers.items() if name.startswith("test/")}
+        return {first: found[first], **found} if first in found else found
 
     def predict(
         self, rows: str | Path | pl.DataFrame | Mapping[str, Any] | Sequence[Mapping[str, Any]]

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from runcard import files, studies
+from runcard.brief import line_of, table_of
 from runcard.card.plan import Plan
 from runcard.card.schema import Card
 from runcard.data.dataset import Dataset, Datasets
@@ -35,7 +36,7 @@ log = logging.getLogger("runcard")
 KEPT_DATA = 4
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Study:
     """A sweep that has ended.
 
@@ -52,6 +53,18 @@ class Study:
         """The winner: ``number``, ``value``, ``params`` and ``run``, its folder."""
         best: dict[str, Any] = self.summary["best"]
         return best
+
+    def __repr__(self) -> str:
+        return line_of("Study", str(self.folder.path), self._winner())
+
+    def _repr_html_(self) -> str:
+        return table_of(f"study {self.folder.path}", self._winner())
+
+    def _winner(self) -> dict[str, Any]:
+        best = self.summary["best"]
+        if best is None:
+            return {"winner": "none"}
+        return {"winner": f"trial {best['number']}", self.summary["metric"]: best["value"], **best["params"]}
 
 
 def run_sweep(plan: Plan) -> Study:

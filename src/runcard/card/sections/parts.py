@@ -10,6 +10,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from runcard.errors import CardError
+
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[int, Field(ge=1, lt=2**31)]
@@ -42,6 +44,19 @@ class Section(BaseModel):
             if name in type(self).model_fields:
                 raise AbsentValue(name)
             return super().__getattr__(name)
+
+        def __setattr__(self, name: str, value: Any) -> None:
+            """Python asks it to change a value.
+
+            Raises:
+                CardError: If it is a key: a card was checked whole.
+            """
+            if name in type(self).model_fields:
+                raise CardError(
+                    f"a card is checked whole and not changed: compose another, with {name} among the overrides, as in "
+                    f"load_card([..., '...{name}={value}'])"
+                )
+            super().__setattr__(name, value)
 
 
 # A section describes a class that is shipped, or one that its owner trusts.
