@@ -18,7 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runcard import files, runs, studies
+from runcard import runs, studies
 from runcard.card import check as judge
 from runcard.card.metrics import reaches
 from runcard.card.origins import place_of
@@ -184,21 +184,23 @@ def fit(card: Card | str | Sequence[str], *, progress: bool = False) -> Run:
     return fit_card(card, load_dataset(card), lambda name: runs.create(card.runs_dir, name), progress=progress)
 
 
-def resume(path: str | Path, *, progress: bool = False) -> Run:
+def resume(path: str | Path, *, progress: bool = False, places: Sequence[str] = ()) -> Run:
     """Go on with a run that was stopped, to the same bits as if it had not been; a finished one is left as it is.
 
     Args:
         path: The run folder; nothing else is needed.
         progress: Whether to show on stderr how far it is.
+        places: Where its rows are now, if they were moved, such as ``data.path=rows.csv``.
 
     Raises:
+        CardError: If a place is not one of this run's.
         DataError: If the data is gone or is no longer that of the run.
         RunError: If there is no such run, a file of it is damaged, or another process writes it.
         TrainingError: If training fails.
     """
     from runcard.fitting import resume_run
 
-    return resume_run(runs.open_any(path), progress=progress)
+    return resume_run(runs.open_any(path), progress=progress, places=places)
 
 
 def verify(path: str | Path, *, tolerance: float = 0.05) -> Verdict:
@@ -268,13 +270,15 @@ def load_run(path: str | Path) -> Run:
     return open_trained(runs.open_run(path))
 
 
-def evaluate(path: str | Path) -> Run:
+def evaluate(path: str | Path, places: Sequence[str] = ()) -> Run:
     """Score a finished run again from its stored weights, fit the baselines, and write its report.
 
     Args:
         path: The run folder.
+        places: Where its rows are now, if they were moved, such as ``data.path=rows.csv``.
 
     Raises:
+        CardError: If a place is not one of this run's.
         DataError: If the data is gone or is no longer that of the run.
         RunError: If there is no such run, or a file of it is damaged.
     """
@@ -283,7 +287,7 @@ def evaluate(path: str | Path) -> Run:
     from runcard.fitting import opened
 
     run = load_run(path)
-    data = _restored(run)
+    data = _restored(run, places)
     training = {name: value for name, value in run.metrics.items() if not name.startswith(("test/", "baseline/"))}
     with opened(run.folder):
         metrics = evaluate_run(run, data, training, report=True)
@@ -292,7 +296,9 @@ def evaluate(path: str | Path) -> Run:
     return run
 
 
-def package(path: str | Path, *, http: bool = True, sign: str | Path | None = None) -> Packaged:
+def package(
+    path: str | Path, *, http: bool = True, sign: str | Path | None = None, places: Sequence[str] = ()
+) -> Packaged:
     """Put a run, or the winner of a study, into BentoML's model store as a bundle.
 
     It answers without torch, unless ONNX cannot express its network.
@@ -302,6 +308,7 @@ def package(path: str | Path, *, http: bool = True, sign: str | Path | None = No
         http: Whether to start the service with it on a free port of this machine and compare what it answers too;
             without, where no port can be opened.
         sign: A PEM file with the elliptic-curve key to sign it with; None: it is not signed.
+        places: Where the rows are now, if they were moved, such as ``data.path=rows.csv``.
 
     Returns:
         The bundle's tag and folder.
@@ -322,7 +329,7 @@ def package(path: str | Path, *, http: bool = True, sign: str | Path | None = No
         signer = Signer(sign)
     run = load_run(studies.winner(path).path if studies.is_study(path) else path)
     _say_what_is_short(run, path)
-    return package_run(run, _restored(run), http=http, signer=signer)
+    return package_run(run, _restored(run, places), http=http, signer=signer)
 
 
 def _say_what_is_short(run: Run, path: str | Path) -> None:
@@ -358,8 +365,8 @@ def tested_rows(path: str | Path) -> tuple[list[dict[str, Any]], list[Any]]:
     return to_fields(run.signature, columns), data.truth("test").tolist()
 
 
-def _restored(run: Run) -> Dataset:
+def _restored(run: Run, places: Sequence[str] = ()) -> Dataset:
     """The run's rows, with its split and its transforms."""
-    from runcard.data.dataset import restore
+    from runcard.fitting import restored_rows
 
-    return restore(run.card, files.read_json(run.folder.data), run.folder.split)
+    return restored_rows(run.card, run.folder, places)

@@ -7,17 +7,18 @@ import json
 import logging
 import shlex
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
 
 from runcard import environment, files, runs
 from runcard.card.check import load_saved
+from runcard.card.moved import advise_place, with_places
 from runcard.card.schema import Card
 from runcard.data.dataset import Dataset, restore
 from runcard.data.split import labels_to_parquet
-from runcard.errors import Pruned, RunError, Stopped
+from runcard.errors import DataError, Pruned, RunError, Stopped
 from runcard.evaluation.evaluate import evaluate, warn_of_test_rows
 from runcard.evaluation.predictor import Run, open_trained
 from runcard.hiding import Hiding, hidden
@@ -86,7 +87,12 @@ def fit_card(
 
 
 def resume_run(
-    folder: RunFolder, *, progress: bool = False, report: Report | None = None, data: Dataset | None = None
+    folder: RunFolder,
+    *,
+    progress: bool = False,
+    report: Report | None = None,
+    data: Dataset | None = None,
+    places: Sequence[str] = (),
 ) -> Run:
     """Go on with a run that was stopped, to the same end as if it had not been; a finished one is left as it is.
 
@@ -95,11 +101,13 @@ def resume_run(
         progress: Whether to say on stderr how far it is.
         report: Who is told of each epoch that is left, and may end training there.
         data: The run's rows, if they are at hand.
+        places: Where they are now, if they were moved, such as ``data.path=rows.csv``.
 
     Returns:
         The finished run.
 
     Raises:
+        CardError: If a place is not one of this run's.
         Pruned: If ``report`` ended training.
         DataError: If the data is gone or is no longer that of the run.
         RunError: If a file of the run is damaged, or another process writes it.
@@ -116,13 +124,35 @@ def resume_run(
             level = logging.DEBUG if then == UNKNOWN else logging.WARNING
             log.log(level, "%s was %s and is %s: the bits may be others from here on", name, then, now)
         if data is None or json.loads(json.dumps(data.to_dict())) != files.read_json(folder.data):
-            data = restore(card, files.read_json(folder.data), folder.split)
+            data = restored_rows(card, folder, places)
         newest = load_last(folder)
         where = "its beginning" if newest is None else f"epoch {newest['epoch']}, step {newest['stepper']['step']}"
         log.log(logging.INFO if progress else logging.DEBUG, "run %s: going on from %s", folder.path, where)
         if folder.card_changed:
             log.warning("%s was changed since the run began: from here on the run trains as it says", folder.card)
         return _go_on(card, data, folder, newest, progress, report)
+
+
+def restored_rows(card: Card, folder: RunFolder, places: Sequence[str] = ()) -> Dataset:
+    """The rows of a run, with its split and its transforms.
+
+    Args:
+        card: The run's.
+        folder: The run's.
+        places: Where the rows are now, if they were moved.
+
+    Raises:
+        CardError: If a place is not one of this run's.
+        DataError: If the rows are gone or are no longer those of the run.
+        RunError: If what was stored is damaged.
+    """
+    card = with_places(card, places, folder.path)
+    try:
+        return restore(card, files.read_json(folder.data), folder.split)
+    except DataError as error:
+        if way := advise_place(card):
+            raise DataError(f"{error}{way}") from error
+        raise
 
 
 def ask_again(folder: RunFolder, report: Report) -> None:

@@ -132,10 +132,12 @@ def resume(arguments: argparse.Namespace) -> Result:
 
     started = time.monotonic()
     if studies.is_study(arguments.run):
+        if arguments.places:
+            raise CardError(f"{arguments.places[0]}: of a study nothing is said anew; leave it out")
         with said_to_people():
             return _swept(api.resume_sweep(arguments.run), started, arguments)
     with said_to_people():
-        run = api.resume(arguments.run, progress=True)
+        run = api.resume(arguments.run, progress=True, places=arguments.places)
     return _fitted(run, started)
 
 
@@ -185,7 +187,7 @@ def evaluate(arguments: argparse.Namespace) -> Result:
     from runcard.cli.text import run_text, said_to_people
 
     with said_to_people():
-        run = api.evaluate(arguments.run)
+        run = api.evaluate(arguments.run, arguments.places)
     data = {"run": str(run.path), "metrics": run.metrics, "report": str(run.folder.report)}
     return Result(data, run_text(run))
 
@@ -207,7 +209,7 @@ def package(arguments: argparse.Namespace) -> Result:
     from runcard.cli.text import packaged_text, said_to_people
 
     with said_to_people():
-        packaged = api.package(arguments.run, http=arguments.http, sign=arguments.sign)
+        packaged = api.package(arguments.run, http=arguments.http, sign=arguments.sign, places=arguments.places)
     data = {"bundle": packaged.tag, "path": str(packaged.path), "rows_compared": packaged.compared}
     data |= {"rows_one_by_one": packaged.again, "rows_over_http": packaged.http, "deviation": packaged.deviation}
     data |= {"signed": packaged.signed, "runtime": packaged.runtime}

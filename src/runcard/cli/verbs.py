@@ -65,8 +65,19 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     _add_trust(parser)
 
 
+def _add_places(parser: argparse.ArgumentParser) -> None:
+    places = "where the rows of the run are now, if they were moved: data.path=FILE, or data.inputs and data.targets"
+    parser.add_argument("places", nargs="*", metavar="data.path=FILE", help=places)
+
+
+def _add_evaluate(parser: argparse.ArgumentParser) -> None:
+    _add_run(parser)
+    _add_places(parser)
+
+
 def _add_resume(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", metavar="RUN|STUDY", help="a run folder, or the study folder of a sweep")
+    _add_places(parser)
     _add_trust(parser)
 
 
@@ -88,6 +99,7 @@ def _add_predict(parser: argparse.ArgumentParser) -> None:
 
 def _add_package(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", metavar="RUN|STUDY", help="a run folder, or a study folder for its winner")
+    _add_places(parser)
     http = "do not start the service to compare its answers over HTTP too; for places where no port can be opened"
     parser.add_argument("--no-http", dest="http", action="store_false", help=http)
     sign = "sign the bundle with the elliptic-curve key in this PEM file, as model.sig; needs runcard[signing]"
@@ -161,7 +173,7 @@ VERBS = (
         "evaluate",
         "score a run again, with baselines and a report",
         "runcard evaluate runs/digits-mlp/ID",
-        _add_run,
+        _add_evaluate,
         steps.evaluate,
     ),
     Verb(
