@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+import random
 import statistics
 from dataclasses import replace
 from pathlib import Path
@@ -29,8 +30,8 @@ CONDITIONAL = [
     "model.dropout=interval(0.0,0.9) if model=mlp",
     "optimizer.lr=tag(log,interval(1e-4,1e-1))",
 ]
-FINITE = ["seed=1,2,3,4", "data.batch_size=16,32,64"]
-TRIALS = 12
+FINITE = ["seed=1,2,3,4", "data.batch_size=16,32"]
+TRIALS = 8
 
 
 def goodness(point: dict[str, Any]) -> float:
@@ -87,13 +88,9 @@ class SamplerContract:
 
     @pytest.mark.slow  # by default one that learns, and one that draws by itself
     def test_one_that_was_killed_tries_the_same(self) -> None:
-        first = tried(self.plan(), "parts", until=7)
-        assert len(first) == 7
+        first = tried(self.plan(), "parts", until=5)
+        assert len(first) == 5
         assert first + tried(self.plan(), "parts") == self.whole()
-
-    @pytest.mark.slow  # one that was killed, too, is held against another study of the same seed
-    def test_the_same_seed_tries_the_same(self) -> None:
-        assert tried(self.plan(), "again") == self.whole()
 
     def test_another_seed_tries_others(self) -> None:
         assert tried(self.plan(seed=1), "other", until=4)[1:] != self.whole()[1:4]
@@ -110,12 +107,17 @@ class Guided(SamplerContract):
     """One that learns does better than chance."""
 
     def test_it_learns(self) -> None:
-        best = {}
-        for sampler in (self.sampler, "random"):
-            points = whole(f"sweep={sampler}", "sweep.space={}", "sweep.first=[]", *NUMBERS, trials=40)
-            late = [goodness(point) for point in points[20:]]
-            best[sampler] = statistics.median(late)
-        assert best[self.sampler] > best["random"]
+        points = tried(planned(f"sweep={self.sampler}", "sweep.space={}", "sweep.first=[]", *NUMBERS, trials=24), "one")
+        late = [goodness(point) for point in points[12:]]
+        assert statistics.median(late) > statistics.median(goodness(drawn()) for _ in range(1000))
+
+
+CHANCE = random.Random(0)
+
+
+def drawn() -> dict[str, Any]:
+    """A point of ``NUMBERS`` that nobody has chosen."""
+    return {"optimizer.lr": 10 ** CHANCE.uniform(-4, -1), "optimizer.weight_decay": CHANCE.random()}
 
 
 class TestRandom(SamplerContract):
@@ -130,8 +132,7 @@ class TestTpe(Guided):
 
 
 class TestGp(Guided):
-    sampler = "gp"
-    trials = 9  # each takes it half a second
+    sampler = "gp"  # each trial takes it half a second
 
     @pytest.mark.slow
     def test_points_are_of_the_space(self) -> None:
@@ -179,7 +180,7 @@ class TestBruteForce(SamplerContract):
     space = FINITE
 
     def test_each_point_once(self) -> None:
-        assert len({str(point) for point in self.whole()}) == 12
+        assert len({str(point) for point in self.whole()}) == 8
 
 
 class TestGrid(SamplerContract):
@@ -205,7 +206,7 @@ def test_a_key_that_applies_to_some(sampler: str) -> None:
 )
 def test_several_objectives(sampler: str) -> None:
     words = [f"sweep={sampler}", "sweep.metric=[val/accuracy,latency_ms]", "sweep.space={}", *NUMBERS]
-    assert len(tried(planned(*words, trials=8), "one")) == 8
+    assert len(tried(planned(*words, trials=4), "one")) == 4
 
 
 def test_values_of_a_range_are_those_that_were_written() -> None:
@@ -221,10 +222,10 @@ def test_values_of_a_range_are_those_that_were_written() -> None:
 
 
 def test_those_that_run_at_once_differ() -> None:
-    plan = planned("sweep=tpe", "sweep.space={}", "sweep.workers=4", *NUMBERS, trials=30)
+    plan = planned("sweep=tpe", "sweep.space={}", "sweep.workers=4", *NUMBERS, trials=12)
     named = replace(plan, settings=plan.settings.model_copy(update={"name": "at-once"}))
     with opened(named, ["val/accuracy"]) as (_, trials):
-        for _ in range(15):
+        for _ in range(8):
             one = trials.take()
             assert one is not None
             trials.tell(one, outcome("COMPLETE", values=[goodness(one.point)]))
