@@ -9,11 +9,15 @@ from pathlib import Path
 
 import pytest
 
+from runcard.packaging.bundle import open_bundle
+from runcard.packaging.manifest import digest_of
+from runcard.serving import admission
 from tests.conftest import Made
 from tests.servers import BIN, ROOT, Service, bentoml_serve, free_port, starting, wait_until_ready
 
 TOKEN = "a-token-of-32-letters-0123456789"
-MAX_ROWS = 20
+TIMEOUT_S = 2.0
+MAX_ROWS, MAX_CONNECTIONS = 20_000, 150
 # On SIGUSR1 a process writes down which modules it has loaded and from where.
 WITNESS = """
 import json, os, signal, sys
@@ -25,6 +29,26 @@ def write(*_):
     os.rename(path + ".part", path + ".json")
 signal.signal(signal.SIGUSR1, write)
 """
+
+
+class TriedHere:
+    """Tries a bundle out in this process."""
+
+    def __init__(self, path: Path, *, threads: int = 1, provider: str = "cpu", **_: object) -> None:
+        self.path, self.threads, self.provider = path, threads, provider
+
+    def wait(self) -> str:
+        digest = digest_of(self.path)
+        open_bundle(self.path, threads=self.threads, provider=self.provider, digest=digest)
+        return digest
+
+    def stop(self) -> None: ...
+
+
+@pytest.fixture
+def tried_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the process that a bundle is tried in: test_trial.py has it, and each service that is started."""
+    monkeypatch.setattr(admission, "Trial", TriedHere)
 
 
 @pytest.fixture(scope="session")
@@ -46,8 +70,8 @@ def table_service(table_made: Made, witnessed: Path) -> Iterator[Service]:
 
 @pytest.fixture(scope="session")
 def token_service(table_made: Made) -> Iterator[Service]:
-    """The same for who sends ``TOKEN``, and no more than ``MAX_ROWS`` at once."""
-    limits = json.dumps({"max_rows": MAX_ROWS})
+    """The same for who sends ``TOKEN``, within limits that a test can reach."""
+    limits = json.dumps({"timeout_s": TIMEOUT_S, "max_connections": MAX_CONNECTIONS, "max_rows": MAX_ROWS})
     with bentoml_serve(
         ROOT, RUNCARD_BUNDLE=table_made.bundle.tag, RUNCARD_SERVE=limits, RUNCARD_TOKEN=TOKEN
     ) as service:

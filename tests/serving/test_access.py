@@ -137,6 +137,7 @@ def test_a_token_changes_with_its_file(
     assert TOKEN not in caplog.text
 
 
+@pytest.mark.usefixtures("tried_here")
 def test_listening_to_all_makes_a_token_and_hands_it_on(
     table_made: Made, command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -184,6 +185,7 @@ def test_what_a_proxy_here_hands_on_comes_from_elsewhere(table_service: Service)
     assert [status(table_service.url + path) for path in ("/model", "/readyz")] == [200, 200]
 
 
+@pytest.mark.usefixtures("tried_here")
 @pytest.mark.parametrize(
     ("word", "says"),
     [
@@ -207,13 +209,8 @@ def test_a_change_that_is_wrong(word: str, says: str, table_made: Made, command:
 WRONG = ["{", "[]", '{"worker": 2}', '{"workers": "two"}']
 
 
-# By default by BentoML's command: what ours says, the test below reads within this process.
-STARTED = [(text, command) for text in WRONG for command in ("runcard", "bentoml")]
-
-
-@pytest.mark.parametrize(
-    ("text", "command"), [*(pytest.param(*each, marks=pytest.mark.slow) for each in STARTED[:-1]), STARTED[-1]]
-)
+@pytest.mark.slow  # what is said of each, the test below reads within this process
+@pytest.mark.parametrize(("text", "command"), [("{", "runcard"), ('{"workers": "two"}', "bentoml")])
 def test_an_environment_that_is_wrong(text: str, command: str, table_made: Made) -> None:
     environment = {**os.environ, "RUNCARD_BUNDLE": table_made.bundle.tag, "RUNCARD_SERVE": text}
     done = subprocess.run(

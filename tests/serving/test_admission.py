@@ -6,8 +6,11 @@ import json
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,12 +19,14 @@ import psutil
 import pytest
 import yaml
 
+import runcard
 from runcard.card.sections.serve import DEFAULTS, LIMITS, MOST
 from runcard.errors import BundleError, CardError
 from runcard.serving.settings import choose, settle
 from tests.conftest import Command, Made
 from tests.packaging.hostile_bundles import reseal
 from tests.servers import BIN, HANG_S, ROOT, Service, bentoml_serve, free_port, starting, wait_until_ready
+from tests.serving.test_steady import ends_when_all_are_answered
 
 TOKEN, OTHER = "operator-token-0123456789", "another-token-0123456789"
 EVIL = {"workers": 100_000, "threads": 500, "open_to_all": True, "token_file": "/etc/hostname", "public_key": "/etc/x"}
@@ -129,11 +134,11 @@ def bundle(made: Made, folder: Path, change: Callable[[dict[str, Any]], object])
     return "evil:abc"
 
 
-def ask(service: Service, header: str | None) -> int:
-    import urllib.error
-    import urllib.request
-
-    request = urllib.request.Request(service.url + "/model", headers={"Authorization": header} if header else {})
+def ask(service: Service, header: str | None, path: str = "/model", row: object = None) -> int:
+    """The status of what is answered to somebody who sends such a header, and a row if there is one."""
+    headers = {"Content-Type": "application/json"} | ({"Authorization": header} if header else {})
+    body = None if row is None else json.dumps(row).encode()
+    request = urllib.request.Request(service.url + path, body, headers)
     try:
         with urllib.request.urlopen(request, timeout=HANG_S) as answer:
             return int(answer.status)
@@ -143,11 +148,12 @@ def ask(service: Service, header: str | None) -> int:
 
 
 @pytest.mark.parametrize("verb", ["runcard", pytest.param("bentoml", marks=pytest.mark.slow)])
-def test_a_bundle_cannot_replace_the_token_or_make_processes(verb: str, table_made: Made, away: Path) -> None:
+def test_a_bundle_cannot_replace_the_token_or_make_processes(verb: str, digits_made: Made, away: Path) -> None:
+    """And, as it runs: what is in flight when it is told to end is answered before that."""
     theirs = away / "theirs"
     theirs.write_text(OTHER)
     evil = EVIL | {"token_file": str(theirs)}
-    tag, port = bundle(table_made, away, lambda content: content["serve"].update(evil)), free_port()
+    tag, port = bundle(digits_made, away, lambda content: content["serve"].update(evil)), free_port()
     variables = {"BENTOML_HOME": str(away / "home"), "RUNCARD_TOKEN": TOKEN, "RUNCARD_BUNDLE": tag}
     words = {
         "runcard": [str(BIN / "runcard"), "serve", tag, "--port", str(port), "--json"],
@@ -165,6 +171,10 @@ def test_a_bundle_cannot_replace_the_token_or_make_processes(verb: str, table_ma
         if verb == "runcard":
             (line,) = [line for line in said.splitlines() if line.startswith("{")]
             assert len(json.loads(line)["warnings"]) == len(evil)
+            row = runcard.tested_rows(digits_made.run.path)[0][0]
+            ends_when_all_are_answered(
+                service, signal.SIGTERM, lambda: ask(service, f"Bearer {TOKEN}", "/explain", row)
+            )
 
 
 @pytest.mark.slow

@@ -7,33 +7,22 @@ import json
 import resource
 import socket
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import psutil
 import pytest
 
 from runcard.serving.wire.connections import MOST_UNSENT, STALLED_S, Connections, raise_file_limit
-from tests.conftest import HANG_S, Made
-from tests.servers import ROOT, Service, bentoml_serve
-from tests.serving.conftest import TOKEN
+from tests.conftest import HANG_S
+from tests.servers import Service
+from tests.serving.conftest import MAX_CONNECTIONS, MAX_ROWS, TOKEN
 from tests.serving.hostile import GOOD
 from tests.serving.test_hostile import answered, connected, worker
 from tests.waiting import wait_for
 
-TIMEOUT_S = 2.0
-MOST, MOST_ROWS = 60, 20_000
 MB = 2**20
 # What is kept of any number of clients.
 MOST_MB = 100
-
-
-@pytest.fixture(scope="module")
-def service(table_made: Made) -> Iterator[Service]:
-    limits = json.dumps({"timeout_s": TIMEOUT_S, "max_connections": MOST, "max_rows": MOST_ROWS})
-    variables = {"RUNCARD_BUNDLE": table_made.bundle.tag, "RUNCARD_SERVE": limits, "RUNCARD_TOKEN": TOKEN}
-    with bentoml_serve(ROOT, **variables) as running:
-        yield running
 
 
 def memory_mb(service: Service) -> float:
@@ -86,23 +75,23 @@ ENDLESS = {
 
 
 @pytest.mark.parametrize("name", ENDLESS)
-def test_what_never_ends_is_ended(name: str, service: Service) -> None:
+def test_what_never_ends_is_ended(name: str, token_service: Service) -> None:
     begun, part = ENDLESS[name]
-    assert good(service) == 200
-    before, started = memory_mb(service), time.monotonic()
-    with connected(service) as connection:
+    assert good(token_service) == 200
+    before, started = memory_mb(token_service), time.monotonic()
+    with connected(token_service) as connection:
         connection.sendall(begun)
         assert taken(connection, part, 1024 * MB) < 128 * MB
     assert time.monotonic() - started < HANG_S / 2
-    assert memory_mb(service) - before < 20
-    assert good(service) == 200
-    assert "Traceback" not in service.log.read_text()
+    assert memory_mb(token_service) - before < 20
+    assert good(token_service) == 200
+    assert "Traceback" not in token_service.log.read_text()
 
 
 @pytest.mark.parametrize("path", ["/predict", "/nowhere", "/livez"])
-def test_who_is_refused_while_he_sends_hears_why(path: str, service: Service) -> None:
+def test_who_is_refused_while_he_sends_hears_why(path: str, token_service: Service) -> None:
     body = b" " * (8 * MB)
-    with connected(service) as connection:
+    with connected(token_service) as connection:
         connection.sendall(head(path, f"content-length: {len(body)}", token=False))
         connection.sendall(body)
         status, said = answered(connection)
@@ -116,26 +105,26 @@ def rows(count: int) -> bytes:
     return head("/predict/batch", f"content-length: {len(body)}") + body
 
 
-def test_answers_that_nobody_takes_are_not_kept(service: Service) -> None:
+def test_answers_that_nobody_takes_are_not_kept(token_service: Service) -> None:
     """Each of these answers is larger than what the system itself keeps for a client."""
-    assert good(service) == 200
-    before, asked = memory_mb(service), rows(MOST_ROWS)
+    assert good(token_service) == 200
+    before, asked = memory_mb(token_service), rows(MAX_ROWS)
     with contextlib.ExitStack() as stack:
         silent = []
-        for _ in range(MOST - 10):
+        for _ in range(50):
             connection = stack.enter_context(socket.socket())
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-            connection.connect(("127.0.0.1", int(service.url.rpartition(":")[2])))
+            connection.connect(("127.0.0.1", int(token_service.url.rpartition(":")[2])))
             connection.settimeout(HANG_S)
             with contextlib.suppress(BrokenPipeError, ConnectionResetError):
                 connection.sendall(asked)
             silent.append(connection)
-            assert good(service) == 200
-        most = memory_mb(service) - before
+            assert good(token_service) == 200
+        most = memory_mb(token_service) - before
         assert most < MOST_MB
         # Cut off in the middle, or refused.
-        wait_for(lambda: established(service) < 5)
-    assert good(service) == 200
+        wait_for(lambda: established(token_service) < 5)
+    assert good(token_service) == 200
 
 
 def established(service: Service) -> int:
@@ -143,16 +132,16 @@ def established(service: Service) -> int:
     return sum(each.status == psutil.CONN_ESTABLISHED for each in found)
 
 
-def test_of_too_many_clients_the_idle_ones_go(service: Service) -> None:
+def test_of_too_many_clients_the_idle_ones_go(token_service: Service) -> None:
     with contextlib.ExitStack() as stack:
         half = b"POST /predict HTTP/1.1\r\nhost: localhost\r\n"
-        for number in range(4 * MOST):
-            connection = stack.enter_context(connected(service))
+        for number in range(3 * MAX_CONNECTIONS):
+            connection = stack.enter_context(connected(token_service))
             connection.sendall(half if number % 2 else b"")
             if number % 20 == 0:
-                assert good(service) == 200
-        wait_for(lambda: established(service) <= MOST + 1)
-        assert good(service) == 200
+                assert good(token_service) == 200
+        wait_for(lambda: established(token_service) <= MAX_CONNECTIONS + 1)
+        assert good(token_service) == 200
 
 
 class Fake:

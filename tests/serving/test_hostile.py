@@ -9,22 +9,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
-import pytest
 
-from tests.conftest import HANG_S, Made
-from tests.servers import ROOT, Service, bentoml_serve
-from tests.serving.hostile import GOOD, Case, cases, pictures
+from tests.conftest import HANG_S
+from tests.servers import Service
+from tests.serving.conftest import TIMEOUT_S
+from tests.serving.hostile import GOOD, SENT, Case, bare, cases, pictures, post
 from tests.waiting import wait_for
 
-TIMEOUT_S = 1.0
 MOST_MB = 50
-
-
-@pytest.fixture(scope="module")
-def service(table_made: Made) -> Iterator[Service]:
-    limits = json.dumps({"timeout_s": TIMEOUT_S, "max_rows": 1000})
-    with bentoml_serve(ROOT, RUNCARD_BUNDLE=table_made.bundle.tag, RUNCARD_SERVE=limits) as running:
-        yield running
+BEGUN = f"POST /predict HTTP/1.1\r\nhost: localhost\r\n{SENT}\r\n".encode()
+WHOLE = post(json.dumps(GOOD).encode())
 
 
 def worker(service: Service) -> psutil.Process:
@@ -88,43 +82,47 @@ def check(service: Service, each: Iterator[Case]) -> None:
     assert "Traceback" not in service.log.read_text()
 
 
-def test_hostile_requests_to_a_table(service: Service) -> None:
-    check(service, cases())
+def test_hostile_requests_to_a_table(token_service: Service) -> None:
+    check(token_service, cases())
     assert not Path("/tmp/runcard-was-unpickled").exists()
-    assert service.post(GOOD)[0] == 200
+    assert sent(token_service, WHOLE)[0] == 200
+
+
+def test_a_strange_name_for_this_machine(table_service: Service) -> None:
+    check(table_service, iter([Case("a name", b"GET / HTTP/1.1\r\nhost: evil.example\r\n\r\n")]))
 
 
 def test_hostile_pictures(digits_service: Service) -> None:
     check(digits_service, pictures())
 
 
-def test_a_body_that_does_not_come_ends_with_408(service: Service) -> None:
-    head = b"POST /predict HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100\r\n\r\n"
-    with connected(service) as connection:
-        connection.sendall(head + b"{")
+def test_a_body_that_does_not_come_ends_with_408(token_service: Service) -> None:
+    with connected(token_service) as connection:
+        connection.sendall(BEGUN + b"content-length: 100\r\n\r\n{")
         status, said = answered(connection)
     assert status == 408
-    assert b"did not come within 1 s" in said
+    assert f"did not come within {TIMEOUT_S:.0f} s".encode() in said
 
 
-def test_others_are_answered_beside_slow_ones(service: Service) -> None:
+def test_others_are_answered_beside_slow_ones(token_service: Service) -> None:
     """As many slow bodies and heads as there may be requests at once, twice."""
     with contextlib.ExitStack() as stack:
-        connections = [stack.enter_context(connected(service)) for _ in range(128)]
+        connections = [stack.enter_context(connected(token_service)) for _ in range(128)]
         for number, connection in enumerate(connections):
             length = b"content-length: 1000\r\n\r\n{" if number % 2 else b"x: "
-            connection.sendall(b"POST /predict HTTP/1.1\r\nhost: localhost\r\n" + length)
-        assert [service.post(GOOD)[0] for _ in range(20)] == [200] * 20
+            connection.sendall(BEGUN + length)
+        assert [sent(token_service, WHOLE)[0] for _ in range(20)] == [200] * 20
         assert {answered(connection)[0] for connection in connections[1::2]} == {408}
 
 
-def test_a_broken_off_request_is_not_counted_as_running(service: Service) -> None:
+def test_a_broken_off_request_is_not_counted_as_running(token_service: Service) -> None:
     for _ in range(5):
-        with connected(service) as connection:
-            connection.sendall(b"POST /predict HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1000\r\n\r\n{")
-    wait_for(lambda: running(service) <= 1)  # the one that asks
+        with connected(token_service) as connection:
+            connection.sendall(BEGUN + b"content-length: 1000\r\n\r\n{")
+    wait_for(lambda: running(token_service) <= 1)  # the one that asks
 
 
 def running(service: Service) -> float:
-    (line,) = [line for line in service.get("/metrics")[1].splitlines() if "request_in_progress{" in line]
+    said = sent(service, bare("GET", "/metrics"))[1].decode()
+    (line,) = [line for line in said.splitlines() if "request_in_progress{" in line]
     return float(line.split()[-1])

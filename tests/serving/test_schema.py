@@ -23,8 +23,10 @@ from runcard.packaging.bundle import open_bundle
 from runcard.serving.openapi import openapi
 from runcard.serving.predictor import Predictor
 from tests.conftest import HANG_S, Made
-from tests.servers import ROOT, Service, bentoml_serve
-from tests.serving.conftest import MAX_ROWS, TOKEN
+from tests.servers import ROOT, bentoml_serve
+from tests.serving.conftest import TOKEN
+
+MAX_ROWS = 20
 
 SETTINGS = f"""
 hooks = "tests.serving.requests_made"
@@ -44,10 +46,7 @@ bearer = {{ bearer = "{TOKEN}" }}
 """
 
 
-SERVED = ["table with a token", *(pytest.param(name, marks=pytest.mark.slow) for name in ("table", "digits"))]
-
-
-@pytest.fixture(params=SERVED)
+@pytest.fixture(params=["table with a token", "table", "digits"])
 def address(request: pytest.FixtureRequest, away: Path) -> Iterator[str]:
     """The address of a service, and beside this test what Schemathesis needs to ask it."""
     name, _, token = request.param.partition(" with a ")
@@ -56,11 +55,8 @@ def address(request: pytest.FixtureRequest, away: Path) -> Iterator[str]:
     (away / "rows.json").write_text(json.dumps([*rows[: MAX_ROWS // 2], *rows[-MAX_ROWS // 2 :]]))  # the last have gaps
     (away / "schemathesis.toml").write_text(SETTINGS + (SENDS_IT if token else ""))
     with contextlib.ExitStack() as ended:
-        if token:
-            running: Service = request.getfixturevalue("token_service")
-        else:
-            limits = json.dumps({"max_rows": MAX_ROWS})
-            running = ended.enter_context(bentoml_serve(ROOT, RUNCARD_BUNDLE=made.bundle.tag, RUNCARD_SERVE=limits))
+        variables = {"RUNCARD_SERVE": json.dumps({"max_rows": MAX_ROWS})} | ({"RUNCARD_TOKEN": TOKEN} if token else {})
+        running = ended.enter_context(bentoml_serve(ROOT, RUNCARD_BUNDLE=made.bundle.tag, **variables))
         asked = urllib.request.Request(f"{running.url}/openapi.json", headers={"authorization": f"Bearer {TOKEN}"})
         with urllib.request.urlopen(asked, timeout=HANG_S) as answer:
             (away / "openapi.json").write_bytes(answer.read())
@@ -78,12 +74,7 @@ def held(url: str, *words: str) -> None:
 
 @pytest.mark.slow
 def test_the_service_does_what_it_says(address: str) -> None:
-    held(address, "--max-examples", "5")
-
-
-@pytest.mark.slow
-def test_the_service_does_what_it_says_at_length(address: str) -> None:
-    held(address, "--max-examples", "500")
+    held(address, "--max-examples", "50")
 
 
 @pytest.mark.parametrize("name", ["table", "digits"])

@@ -179,12 +179,9 @@ DAMAGED = ["model.onnx", "transforms.json", "model.yaml", "manifest.json"]
 
 
 # By default by BentoML's command: what ours says, the tests below find within this process.
-ENDED = [(name, command) for name in DAMAGED for command in ("bentoml", "runcard")]
-
-
 @pytest.mark.parametrize(
     ("name", "command"),
-    [ENDED[0], *(pytest.param(*each, marks=pytest.mark.slow) for each in ENDED[1:])],
+    [("model.onnx", "bentoml"), pytest.param("manifest.json", "runcard", marks=pytest.mark.slow)],
 )
 def test_a_damaged_bundle_is_never_ready(name: str, command: str, lone_store: Path, away: Path) -> None:
     damage(lone_store, name)
@@ -199,6 +196,7 @@ def test_a_damaged_bundle_is_never_ready(name: str, command: str, lone_store: Pa
         assert not service.ready
 
 
+@pytest.mark.usefixtures("tried_here")
 @pytest.mark.parametrize("name", DAMAGED)
 def test_whatever_is_damaged_is_named(name: str, store_here: Path) -> None:
     damage(store_here, name)
@@ -254,6 +252,7 @@ def strangers(store: Path) -> None:
         (folder / "manifest.json").write_text("{}")
 
 
+@pytest.mark.usefixtures("tried_here")
 def test_models_of_other_makers_are_passed_over(store_here: Path, table_made: Made) -> None:
     strangers(store_here)
     assert prepare([], "127.0.0.1", free_port()).admitted.tag == table_made.bundle.tag
@@ -270,6 +269,7 @@ def test_a_damaged_bundle_stands_only_for_itself(store_here: Path, table_made: M
         assert store.find()[0] == expected
 
 
+@pytest.mark.usefixtures("tried_here")
 @pytest.mark.parametrize("name", ["manifest.json", "manifest.sha256", "transforms.json", "bundle.json", "model.yaml"])
 def test_the_newest_that_lacks_a_file_is_refused(
     name: str, store_here: Path, table_made: Made, digits_made: Made
@@ -289,6 +289,7 @@ def test_the_newest_that_lacks_a_file_is_refused(
     assert "manifest" in said if "manifest" in name else name in said
 
 
+@pytest.mark.usefixtures("tried_here")
 @pytest.mark.parametrize("text", ["{", "", "name: 1"])
 def test_a_description_that_bentoml_cannot_read(
     text: str, store_here: Path, table_made: Made, command: Command

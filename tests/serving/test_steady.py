@@ -7,7 +7,7 @@ import json
 import signal
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -206,21 +206,26 @@ async def answered(guard: Guard, path: str, row: object) -> tuple[int, Any]:
     return sent[0]["status"], json.loads(sent[1]["body"])
 
 
-@pytest.mark.parametrize("signum", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
-def test_what_is_in_flight_is_answered_before_the_end(signum: signal.Signals, digits_made: Made, away: Path) -> None:
+@pytest.mark.slow  # SIGTERM by default in test_admission.py, whose service has nothing else to do by then
+def test_what_is_in_flight_at_ctrl_c_is_answered_before_the_end(digits_made: Made, away: Path) -> None:
     row = runcard.tested_rows(digits_made.run.path)[0][0]
     port = free_port()
     words = [str(BIN / "runcard"), "serve", digits_made.bundle.tag, "--port", str(port)]
     with starting(words, away, port) as service:
         wait_until_ready(service)
-        with ThreadPoolExecutor(16) as pool:
-            asked = [pool.submit(service.post, row, "/explain") for _ in range(16)]
-            wait_for(lambda: any(each.done() for each in asked))  # by now all of them have been taken up
-            service.process.send_signal(signum)
-            statuses = [each.result(HANG_S)[0] for each in asked]
-        assert statuses == [200] * 16
-        assert service.process.wait(HANG_S) == 0
-        assert "Traceback" not in service.log.read_text()
+        ends_when_all_are_answered(service, signal.SIGINT, lambda: service.post(row, "/explain")[0])
+
+
+def ends_when_all_are_answered(service: Service, signum: signal.Signals, ask: Callable[[], int]) -> None:
+    """Send a signal to a service while it is at sixteen requests, which each take it a while."""
+    with ThreadPoolExecutor(16) as pool:
+        asked = [pool.submit(ask) for _ in range(16)]
+        wait_for(lambda: any(each.done() for each in asked))  # by now all of them have been taken up
+        service.process.send_signal(signum)
+        statuses = [each.result(HANG_S) for each in asked]
+    assert statuses == [200] * 16
+    assert service.process.wait(HANG_S) == 0
+    assert "Traceback" not in service.log.read_text()
 
 
 STOPPED_WHILE_STARTING = """
@@ -238,12 +243,7 @@ Watcher.spawn_process = spawn
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("command", "signum"),
-    [
-        ("runcard", signal.SIGINT),
-        pytest.param("bentoml", signal.SIGTERM, marks=pytest.mark.slow),
-        pytest.param("runcard", signal.SIGTERM, marks=pytest.mark.slow),
-        pytest.param("bentoml", signal.SIGINT, marks=pytest.mark.slow),
-    ],
+    [("runcard", signal.SIGINT), ("bentoml", signal.SIGTERM)],
 )
 def test_who_is_stopped_while_it_starts_a_worker_ends(
     command: str, signum: signal.Signals, table_made: Made, away: Path
