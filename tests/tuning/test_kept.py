@@ -54,7 +54,7 @@ def test_a_plan_comes_back_as_it_was(words: list[str]) -> None:
 
 
 @pytest.mark.parametrize("key", ["settings", "space", "templates", "fixed", "own"])
-@pytest.mark.parametrize("value", [None, 3, "text", [3], [{}], [None]])
+@pytest.mark.parametrize("value", [None, 3, "text", [3], [{}], [None], {"sampler": 1}])
 def test_a_damaged_plan(key: str, value: object) -> None:
     with pytest.raises(RunError, match="the plan of the study is damaged"):
         Plan.from_dict({**content(), key: value})
@@ -76,14 +76,14 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return [path, *(found for key, item in inner for found in places(item, (*path, key)))]
 
 
-@settings(deadline=None, max_examples=40, suppress_health_check=list(HealthCheck))
+@settings(deadline=None, max_examples=20, suppress_health_check=list(HealthCheck))
 @given(st.data())
 def test_a_plan_damaged_anywhere_is_no_traceback(data: st.DataObject) -> None:
     read_damaged(data)
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=400, suppress_health_check=list(HealthCheck))
+@settings(deadline=None, max_examples=200, suppress_health_check=list(HealthCheck))
 @given(st.data())
 def test_plans_damaged_in_many_places(data: st.DataObject) -> None:
     read_damaged(data)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
@@ -18,7 +17,7 @@ from runcard.card.conditions import ordered
 from runcard.card.overrides import parse_sweep
 from runcard.card.plan import Plan
 from runcard.card.space import Dimension
-from runcard.errors import CardError, Mistake, RunError
+from runcard.errors import CardError, Mistake
 from tests.conftest import Command
 
 NETS = ["model=mlp,cnn", "model.channels=choice([16,32],[32,64]) if model=cnn"]
@@ -194,16 +193,6 @@ def test_a_plan_is_made_again_from_what_was_kept(words: list[str]) -> None:
     assert (other, plan.differences(other)) == (plan, [])
     ends = points.combined(plan.space, points.corners(plan.space), {})
     assert all(plan.card(point) == other.card(point) for point in ends)
-
-
-@pytest.mark.parametrize("key", ["settings", "space", "templates", "fixed", "own"])
-@pytest.mark.parametrize("wrong", [None, 3, "a", [{}], {"sampler": 1}])
-def test_a_damaged_plan(key: str, wrong: Any) -> None:
-    content = runcard.load_sweep(["sweep=tpe", "seed=3", "model=mlp,linear"]).to_dict()
-    with pytest.raises(RunError, match="is damaged"):
-        Plan.from_dict({**content, key: wrong})
-    with pytest.raises(RunError, match="is missing"):
-        Plan.from_dict({name: value for name, value in content.items() if name != key})
 
 
 @pytest.mark.parametrize(

@@ -72,18 +72,21 @@ def test_a_study_is_told_whole() -> None:
     assert {"complete", "pruned", "fail", "running", "best so far"} <= {text.strip() for text in page.texts}
 
 
+CAME: dict[str, Sequence[End]] = {
+    "nothing": [],
+    "one": [[0.5]],
+    "all pruned": [TrialState.PRUNED] * 3,
+    "all failed": [TrialState.FAIL] * 3,
+    "one runs": [TrialState.RUNNING],
+    "all the same": [[0.5]] * 4,
+    "far apart": [[0.5], [float("inf")], [-1e140], [1e140]],
+}
+OFTEN = ("nothing", "all pruned", "far apart")
+
+
 @pytest.mark.parametrize(
     "ends",
-    [
-        [],
-        [[0.5]],
-        [TrialState.PRUNED] * 3,
-        [TrialState.FAIL] * 3,
-        [TrialState.RUNNING],
-        [[0.5]] * 4,
-        [[0.5], [float("inf")], [-1e140], [1e140]],
-    ],
-    ids=["nothing", "one", "all pruned", "all failed", "one runs", "all the same", "far apart"],
+    [pytest.param(ends, id=name, marks=[] if name in OFTEN else pytest.mark.slow) for name, ends in CAME.items()],
 )
 def test_whatever_came_of_it(ends: Sequence[End]) -> None:
     page = parsed(render(summary_of(ends)))
@@ -180,14 +183,14 @@ ODD = st.lists(st.tuples(st.sampled_from([[0.5], [-1e140], [1e140], [3.0], *STAT
 PHASES = [Phase.explicit, Phase.reuse, Phase.generate]
 
 
-@settings(max_examples=2, deadline=None, phases=PHASES)
+@settings(max_examples=1, deadline=None, phases=PHASES)
 @given(ODD)
 def test_odd_trials(drawn: list[tuple[End, Mapping[str, Any]]]) -> None:
     told_whole(drawn)
 
 
 @pytest.mark.slow
-@settings(max_examples=40, deadline=None, phases=PHASES)
+@settings(max_examples=25, deadline=None, phases=PHASES)
 @given(ODD)
 def test_many_odd_trials(drawn: list[tuple[End, Mapping[str, Any]]]) -> None:
     told_whole(drawn)

@@ -75,19 +75,19 @@ def made(factory: pytest.TempPathFactory, *words: str) -> Said:
 @pytest.fixture(scope="module")
 def learned(tmp_path_factory: pytest.TempPathFactory) -> Said:
     """A study of a sampler that learns; tests read it and must not write to it."""
-    return made(tmp_path_factory, "fit", "-m", *FEW, *SPACE, "sweep.n_trials=4", "sweep.name=first", "--json")
+    return made(tmp_path_factory, "fit", "-m", *FEW, *SPACE, "sweep.n_trials=3", "sweep.name=first", "--json")
 
 
 @pytest.fixture(scope="module")
 def grid(tmp_path_factory: pytest.TempPathFactory) -> Said:
     """A study of every point; tests read it and must not write to it."""
-    return made(tmp_path_factory, "fit", "-m", "data=wine", *TINY[:2], "seed=1,2,3", "model=linear,mlp", "--json")
+    return made(tmp_path_factory, "fit", "-m", "data=wine", *TINY[:2], "seed=1,2", "model=linear,mlp", "--json")
 
 
 @pytest.fixture(scope="module")
 def drawn(tmp_path_factory: pytest.TempPathFactory) -> Said:
-    """The study of ``RANDOM``, of three trials; tests read it and must not write to it."""
-    return made(tmp_path_factory, *RANDOM, "sweep.n_trials=3", "--json")
+    """The study of ``RANDOM``, of two trials; tests read it and must not write to it."""
+    return made(tmp_path_factory, *RANDOM, "sweep.n_trials=2", "--json")
 
 
 @pytest.fixture
@@ -99,7 +99,7 @@ def mine(drawn: Said, away: Path) -> Path:
 def test_a_sweep_names_its_winner(learned: Said) -> None:
     assert learned.code == 0, learned.err
     study, best, states = Path(learned.json["study"]), learned.json["best"], learned.json["states"]
-    assert (study.parts[-2:], ended(states)) == (("studies", "first"), {"COMPLETE": 4})
+    assert (study.parts[-2:], ended(states)) == (("studies", "first"), {"COMPLETE": 3})
     summary = json.loads((study / "study.json").read_text())
     assert summary["best"] == best
     assert best["value"] == max(trial["value"] for trial in summary["trials"])
@@ -112,7 +112,7 @@ def test_a_sweep_names_its_winner(learned: Said) -> None:
         assert text in learned.err
     # One line a trial, while it goes on.
     assert [line.split(":")[0] for line in learned.err.splitlines() if line.startswith("trial ")] == [
-        f"trial {number}" for number in range(4)
+        f"trial {number}" for number in range(3)
     ]
 
 
@@ -120,7 +120,7 @@ def test_the_database_is_optunas(learned: Said, away: Path) -> None:
     shutil.copy(Path(learned.json["study"]) / "study.db", away)
     (summary,) = optuna.get_all_study_summaries("sqlite:///study.db")
     stored = optuna.load_study(study_name=summary.study_name, storage="sqlite:///study.db").trials
-    assert [trial.number for trial in stored] == [0, 1, 2, 3]
+    assert [trial.number for trial in stored] == [0, 1, 2]
     assert [trial.value for trial in stored] == [trial["value"] for trial in trials(learned.json["study"])]
 
 
@@ -135,7 +135,7 @@ def test_a_trial_is_a_run_like_any_other(learned: Said, command: Command, away: 
 
 
 def test_the_same_seed_tries_the_same_and_gets_the_same(learned: Said, command: Command) -> None:
-    words = ["fit", "-m", *FEW, *SPACE, "sweep.n_trials=4", "--json"]
+    words = ["fit", "-m", *FEW, *SPACE, "sweep.n_trials=3", "--json"]
     first = numbers(learned.json["study"])
     assert numbers(command(*words).json["study"]) == first
     other = numbers(command(*words, "sweep.n_trials=2", "sweep.seed=4").json["study"])
@@ -154,9 +154,9 @@ def test_the_first_trial_is_the_card_as_it_is(drawn: Said, command: Command) -> 
 def test_a_grid_tries_every_point_in_order(grid: Said) -> None:
     study = Path(grid.json["study"])
     points = [(trial["params"]["seed"], trial["params"]["model"]) for trial in trials(str(study))]
-    assert points == [(seed, model) for seed in (1, 2, 3) for model in ("linear", "mlp")]
-    cards = [yaml.safe_load((study / str(number) / "card.yaml").read_text()) for number in range(6)]
-    assert [card["seed"] for card in cards] == [1, 1, 2, 2, 3, 3]
+    assert points == [(seed, model) for seed in (1, 2) for model in ("linear", "mlp")]
+    cards = [yaml.safe_load((study / str(number) / "card.yaml").read_text()) for number in range(4)]
+    assert [card["seed"] for card in cards] == [1, 1, 2, 2]
     kept = sorted(path.name for path in (study / "cards").iterdir())
     assert kept == ["linear.yaml", "mlp.yaml"]
     for name in kept:
@@ -166,11 +166,11 @@ def test_a_grid_tries_every_point_in_order(grid: Said) -> None:
 def test_a_table_for_a_grid(grid: Said) -> None:
     rows = grid.json["table"]
     assert [sorted(row["params"]) for row in rows] == [["model"]] * 2
-    assert [row["n"] for row in rows] == [3, 3]
+    assert [row["n"] for row in rows] == [2, 2]
     assert rows[0]["mean"] >= rows[1]["mean"]
     head, first, second = grid.err.partition("\n   model")[2].splitlines()[:3]
     assert "mean val/accuracy" in head
-    assert first == f"*  {rows[0]['params']['model']:8}{rows[0]['mean']:.4f} ± {rows[0]['std']:.4f} (n=3)"
+    assert first == f"*  {rows[0]['params']['model']:8}{rows[0]['mean']:.4f} ± {rows[0]['std']:.4f} (n=2)"
     assert second.startswith(f"   {rows[1]['params']['model']}")
 
 
@@ -180,14 +180,14 @@ def test_a_file_alone_makes_a_sweep(command: Command) -> None:
 
 
 def test_a_failed_trial_is_recorded_and_the_sweep_goes_on(command: Command) -> None:
-    said = command("fit", "-m", *FEW, BROKEN, "model=linear,mlp", "--json")
+    said = command("fit", "-m", *FEW, BROKEN, "--json")
     assert said.code == 0
-    assert ended(said.json["states"]) == {"COMPLETE": 2, "FAIL": 2}
-    assert "2 of 4 trials failed" in said.err
-    failed = [trial for trial in trials(said.json["study"]) if trial["state"] == "FAIL"]
-    assert [trial["params"]["optimizer.lr"] for trial in failed] == [1e9, 1e9]
-    assert all("Lower optimizer.lr" in trial["error"] and trial["value"] is None for trial in failed)
-    assert "ended early" in (Path(failed[0]["run"]) / "run.log").read_text()
+    assert ended(said.json["states"]) == {"COMPLETE": 1, "FAIL": 1}
+    assert "1 of 2 trials failed" in said.err
+    (failed,) = [trial for trial in trials(said.json["study"]) if trial["state"] == "FAIL"]
+    assert (failed["params"]["optimizer.lr"], failed["value"]) == (1e9, None)
+    assert "Lower optimizer.lr" in failed["error"]
+    assert "ended early" in (Path(failed["run"]) / "run.log").read_text()
 
 
 def test_no_trial_is_left(command: Command) -> None:
@@ -230,11 +230,8 @@ def test_nothing_is_tried_on_a_wrong_sweep(words: list[str], says: str, code: in
     assert said.err.count("\n") < 10
 
 
-ODD = [pytest.param(name, marks=pytest.mark.slow) for name in ("a b", "a?b#c", "100%", "é")]
-
-
-@pytest.mark.parametrize("name", ["é a?b#c 100%", *ODD])
-def test_a_folder_with_an_odd_name(name: str, command: Command) -> None:
+def test_a_folder_with_an_odd_name(command: Command) -> None:
+    name = "é a?b#c 100%"
     said = command("fit", "-m", "data=wine", *TINY[:2], ONE, f'sweep.studies_dir="{name}"', "--json")
     assert said.code == 0, said.err
     assert Path(said.json["study"]).parent == Path(name).absolute()
@@ -289,22 +286,22 @@ def test_the_same_command_again_changes_nothing(command: Command) -> None:
 
 
 def test_more_of_the_same(drawn: Said, mine: Path, command: Command) -> None:
-    more = numbers(command(*RANDOM, "sweep.n_trials=4", "--json").json["study"])
-    assert len(more) == 4
-    assert more[:3] == numbers(drawn.json["study"])
-    assert numbers(command(*RANDOM, "sweep.n_trials=4", "sweep.name=whole", "--json").json["study"]) == more
+    more = numbers(command(*RANDOM, "sweep.n_trials=3", "--json").json["study"])
+    assert len(more) == 3
+    assert more[:2] == numbers(drawn.json["study"])
+    assert numbers(command(*RANDOM, "sweep.n_trials=3", "sweep.name=whole", "--json").json["study"]) == more
 
 
 def test_a_folder_that_was_moved(drawn: Said, mine: Path, command: Command) -> None:
     Path("elsewhere").mkdir()
     mine.rename("elsewhere/moved")
     plan = json.loads(Path("elsewhere/moved/plan.json").read_text())
-    plan["plan"]["settings"]["n_trials"] = 4
+    plan["plan"]["settings"]["n_trials"] = 3
     Path("elsewhere/moved/plan.json").write_text(json.dumps(plan))
     again = command("resume", "elsewhere/moved", "--json")
     assert again.code == 0, again.err
-    assert ended(again.json["states"]) == {"COMPLETE": 4}
-    assert numbers("elsewhere/moved")[:3] == numbers(drawn.json["study"])
+    assert ended(again.json["states"]) == {"COMPLETE": 3}
+    assert numbers("elsewhere/moved")[:2] == numbers(drawn.json["study"])
     assert not mine.exists()
 
 
@@ -358,7 +355,7 @@ def test_check_says_what_decides(table: Path, command: Command) -> None:
 
 def test_trials_are_listed_as_runs(mine: Path, command: Command) -> None:
     rows = command("ls", "--runs-dir", "studies", "--name", "mine", "--json").json["runs"]
-    assert [(Path(row["run"]).name, row["state"]) for row in rows] == [(name, "finished") for name in "210"]
+    assert [(Path(row["run"]).name, row["state"]) for row in rows] == [(name, "finished") for name in "10"]
 
 
 def test_more_trials_than_points_is_said(command: Command) -> None:
@@ -504,11 +501,11 @@ def gone(process: psutil.Process) -> bool:
 
 def test_what_was_killed_is_gone_on_with(away: Path, command: Command) -> None:
     words = ["fit", "sweep=random", "data=wine", "model=linear", "trainer.max_epochs=60"]
-    words += ["sweep.n_trials=6", "sweep.workers=2", "sweep.name=killed"]
+    words += ["sweep.n_trials=4", "sweep.workers=2", "sweep.name=killed"]
     with subprocess.Popen([str(BIN / "runcard"), *words], stderr=subprocess.PIPE, text=True, cwd=away) as process:
         assert process.stderr is not None
         for line in process.stderr:
-            if line.startswith("trial ") and "(2 of 6 done" in line:
+            if line.startswith("trial ") and "(1 of 4 done" in line:
                 break
         running = [trial for server in psutil.Process(process.pid).children() for trial in server.children()]
         process.kill()
@@ -517,10 +514,10 @@ def test_what_was_killed_is_gone_on_with(away: Path, command: Command) -> None:
     again = command(*words)
     assert again.code == 0, again.err
     after = trials("studies/killed")
-    assert [one["number"] for one in after] == list(range(6))
+    assert [one["number"] for one in after] == list(range(4))
     assert {one["state"] for one in after} == {"COMPLETE"}
     assert all(after[number] == one for number, one in before.items())
-    assert len(before) >= 2
+    assert before
 
 
 @pytest.mark.parametrize(
@@ -547,7 +544,7 @@ def test_bad_settings_of_a_sweep(words: list[str], says: str, code: int, command
 
 def test_several_objectives_through_the_command_line(command: Command) -> None:
     words = ["sweep=random", "sweep.metric=[val/accuracy,size_mb]", "sweep.space={}", "model.hidden=[4],[64,64]"]
-    said = command("fit", *words, "data=wine", *TINY[:2], "sweep.n_trials=3", "sweep.workers=2", "--json")
+    said = command("fit", *words, "data=wine", *TINY[:2], "sweep.n_trials=2", "sweep.workers=2", "--json")
     assert said.code == 0, said.err
     assert {tuple(one["params"]["model.hidden"]) for one in said.json["front"]} <= {(4,), (64, 64)}
     assert said.json["best"] == said.json["front"][0]
