@@ -15,8 +15,15 @@ from sklearn.metrics import r2_score
 import runcard
 from runcard.data.dataset import load_dataset
 from runcard.errors import CardError, DataError
+from runcard.evaluation import plots
 from runcard.evaluation.predictor import Run
 from tests.conftest import TINY, customers
+
+
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reports without their plots, which take as long as all else."""
+    monkeypatch.setattr(plots, "svg_text", lambda _: "")
 
 
 def fitted(*overrides: str) -> Run:
@@ -32,6 +39,7 @@ def test_predictions_are_the_test_rows_and_give_the_score(wine_run: Run) -> None
     np.testing.assert_allclose(shares.sum(axis=1), 1)
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize("data", ["wine", "diabetes"])
 def test_baselines_are_those_of_scikit_learn_on_the_same_rows(data: str) -> None:
     run = fitted(f"data={data}", "model=linear")
@@ -159,7 +167,8 @@ def test_names_that_look_like_mathematics_or_are_very_long() -> None:
     assert all(name.strip() in page.text for name in names)
 
 
-@pytest.mark.parametrize("offset", [1e9, 1.7e12, 1e15])
+@pytest.mark.usefixtures("undrawn")
+@pytest.mark.parametrize("offset", [1e9, 1e15])
 def test_a_large_offset_does_not_hide_what_is_learned(offset: float) -> None:
     rows = np.arange(200)
     pl.DataFrame({"a": rows / 3, "b": rows % 7, "y": offset + rows}).write_parquet("rows.parquet")
@@ -170,6 +179,7 @@ def test_a_large_offset_does_not_hide_what_is_learned(offset: float) -> None:
     assert run.metrics["test/r2"] == pytest.approx(r2_score(table["truth"], table["prediction"]), rel=1e-6)
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_the_report_can_fail_and_the_run_is_still_whole() -> None:
     def broken(*_: object) -> str:
         raise ValueError("no ink")

@@ -18,6 +18,7 @@ from markdown_it import MarkdownIt
 
 import runcard
 from runcard.data.signature import Feature, Signature, Target, TaskName
+from runcard.evaluation import plots
 from runcard.packaging import modelcard
 from runcard.packaging.bundle import open_bundle
 from runcard.packaging.manifest import seal
@@ -90,7 +91,8 @@ def test_the_example_is_a_row_that_can_be_sent(table_made: Made, digits_made: Ma
         assert f"runcard serve {made.bundle.tag}\n" in body
 
 
-def test_baselines_and_numbers(command: Command) -> None:
+def test_baselines_and_numbers(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plots, "svg_text", lambda _: "")
     run = command("fit", "data=diabetes", *TINY[:2], "--json").json["run"]
     head, body = parts(Path(command("package", "--no-http", run, "--json").json["path"]))
     assert head["pipeline_tag"] == "tabular-regression"

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import pickle
-import subprocess
-import sys
+import resource
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,6 @@ import torch
 from runcard.errors import RunError
 from runcard.runs import RunFolder
 from runcard.training.checkpoint import COMMENT, NO_COMMENT, load, load_last, save
-from tests.conftest import HANG_S
 
 
 def stored(path: Path) -> Path:
@@ -58,16 +56,15 @@ def test_the_one_before_is_kept(away: Path) -> None:
 
 
 def test_a_full_disk_costs_nothing_that_was_there(away: Path) -> None:
-    script = (
-        "import resource, sys, torch\nfrom pathlib import Path\nfrom runcard.errors import RunError\n"
-        "from runcard.training.checkpoint import save\n"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))\n"
-        "try:\n    save(Path(sys.argv[1]), {'state_dict': {'w': torch.ones(100_000)}}, keep=Path('before'))\n"
-        "except RunError as error:\n    print(error)"
-    )
     path = stored(away / "last.ckpt")
-    done = subprocess.run([sys.executable, "-c", script, path], capture_output=True, text=True, timeout=HANG_S)
-    assert done.stdout == f"cannot write {path}: File too large\n", done.stderr
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
+    try:
+        with pytest.raises(RunError) as caught:
+            save(path, {"state_dict": {"w": torch.ones(100_000)}}, keep=Path("before"))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert str(caught.value) == f"cannot write {path}: File too large"
     assert load(path)["epoch"] == 3
     assert [item.name for item in away.iterdir()] == ["last.ckpt"]
 

@@ -21,7 +21,9 @@ from tests.conftest import Command
 from tests.training.test_resume import assert_same, dies, fit
 
 
-@pytest.mark.parametrize("card", ["experiment=digits_cnn", "experiment=wine", "experiment=diabetes"])
+@pytest.mark.parametrize(
+    "card", [pytest.param("experiment=digits_cnn", marks=pytest.mark.slow), "experiment=wine", "experiment=diabetes"]
+)
 def test_ten_rows_are_learned_by_heart(card: str, command: Command) -> None:
     said = command("fit", card, "debug=overfit")
     numbers = {name: value for name, value in the_metrics().items() if name.startswith("overfit/")}

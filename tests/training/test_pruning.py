@@ -167,7 +167,7 @@ def test_rows_at_hand_are_not_read_again(table: Path) -> None:
     assert resume_run(folder(), data=data).metrics["epochs"] == 6
 
 
-@pytest.mark.parametrize("logger", ["csv", "tensorboard", "mlflow"])
+@pytest.mark.parametrize("logger", ["csv", "tensorboard", pytest.param("mlflow", marks=pytest.mark.slow)])
 def test_its_tracker_says_that_it_has_finished(logger: str, monkeypatch: pytest.MonkeyPatch) -> None:
     from runcard.training import loggers
 

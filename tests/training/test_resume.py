@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import random
 import signal
@@ -26,9 +27,9 @@ from runcard.training.task import Task
 from tests.conftest import HANG_S, Command
 
 # Dropout, early stopping, accumulation that an epoch's end cuts short, an average, several chunks an epoch.
-CARD = ["data=wine", "trainer.max_epochs=4", "trainer.accumulate=3", "trainer.average.method=ema", "report=false"]
+CARD = ["data=wine", "trainer.max_epochs=3", "trainer.accumulate=3", "trainer.average.method=ema", "report=false"]
 CARD += ["trainer.steps_per_execution=2", "checkpoint.every_s=0", "trainer.average.decay=0.9"]
-MINIBATCHES = 4 * -(-116 // 16)
+MINIBATCHES = 3 * -(-116 // 16)
 
 
 def fit(*words: str) -> Run:
@@ -81,14 +82,20 @@ def stopped(monkeypatch: pytest.MonkeyPatch, *words: str) -> RunFolder:
     return dies(monkeypatch, Task, "on_validation_epoch_end", lambda task: task.state.epoch == 2, *words)
 
 
-@pytest.mark.parametrize("minibatch", range(1, MINIBATCHES + 1, 5))
+SOME = (1, 10, 19)
+
+
+@pytest.mark.parametrize(
+    "minibatch",
+    [*SOME, *(pytest.param(n, marks=pytest.mark.slow) for n in range(1, MINIBATCHES + 1, 2) if n not in SOME)],
+)
 def test_a_death_after_any_minibatch(minibatch: int, whole: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     run = dies(monkeypatch, Saving, "between", lambda saving: len(saving._task.state.losses) == minibatch)
     runcard.resume(run.path)
     assert_same(run, whole)
 
 
-@pytest.mark.parametrize("number", [1, 2, 3, 12, 13])
+@pytest.mark.parametrize("number", [1, 2, 12, *(pytest.param(n, marks=pytest.mark.slow) for n in (3, 13))])
 def test_a_death_while_a_checkpoint_is_written(number: int, whole: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     moves: list[str] = []
 
@@ -129,7 +136,7 @@ def damages(content: bytes, count: int) -> Iterator[bytes]:
             yield content[:place] + bytes([content[place] ^ (1 << place % 8)]) + content[place + 1 :]
 
 
-@pytest.mark.parametrize("count", [6, pytest.param(50, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [3, pytest.param(30, marks=pytest.mark.slow)])
 def test_a_damaged_checkpoint_is_noticed_and_the_one_before_used(
     count: int, whole: RunFolder, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -258,7 +265,9 @@ setattr(owner, name, sending)
 from runcard.cli.main import main
 main(sys.argv[5:])
 """
-SIGNALLED = [(phase, number) for phase in PHASES for number in (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)]
+SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
+# Each phase with one of them, and one phase with all.
+SIGNALLED = [*zip(PHASES, itertools.cycle(SIGNALS), strict=False), *(("minibatch", number) for number in SIGNALS[1:])]
 
 
 @pytest.mark.slow
@@ -311,7 +320,7 @@ def test_a_loss_that_is_no_number_keeps_what_was_good(monkeypatch: pytest.Monkey
 @pytest.mark.parametrize("workers", [0, 2])
 def test_kill_9_at_random_moments(workers: int, whole: RunFolder, command: Command) -> None:
     moments = random.Random(workers)
-    for number in range(10):
+    for number in range(4):
         words = ["fit", *CARD, f"data.workers={workers}", f"runs_dir=killed{number}"]
         process = subprocess.Popen([sys.executable, "-m", "runcard", *words], stderr=subprocess.DEVNULL)
         wanted = moments.randrange(1, MINIBATCHES)
