@@ -17,7 +17,7 @@ import onnxruntime
 import polars as pl
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from safetensors import safe_open
@@ -434,7 +434,6 @@ ROW = st.fixed_dictionaries(
 
 
 @given(st.lists(ROW, max_size=5))
-@settings(max_examples=40)
 def test_rows_become_columns_and_rows_again(rows: list[dict[str, object]]) -> None:
     signature = Signature(FEATURES, Target("y", "classification", ("a", "b")))
     assert to_fields(signature, to_columns(signature, rows)) == rows
