@@ -61,6 +61,7 @@ def versions() -> Mapping[str, str]:
 
 def describe() -> dict[str, Any]:
     """Python, packages, hardware, and the commit of the working directory's checkout, as plain values."""
+    commit = _said_by("git", "-c", "core.fsmonitor=false", "rev-parse", "HEAD")
     return {
         "python": sys.version.split()[0],
         "platform": platform.platform(),
@@ -69,8 +70,8 @@ def describe() -> dict[str, Any]:
         "cores": usable_cores(),
         "memory_gb": round(memory_bytes() / 2**30, 1),
         "packages": dict(versions()),
-        "commit": _git("rev-parse", "HEAD"),
-        "uncommitted_diff": _git("diff", "--no-ext-diff", "--no-textconv", "--ignore-submodules", "HEAD"),
+        "commit": commit,
+        "uncommitted_diff": None if commit is None else _uncommitted(),
     }
 
 
@@ -113,8 +114,8 @@ def _cpuinfo() -> Mapping[str, str]:
     return {name.strip(): value.strip() for name, _, value in pairs}
 
 
-def _git(*arguments: str) -> str | None:
-    """The output of a git command; None where there is no git, no checkout or no commit.
+def _uncommitted() -> str | None:
+    """How the working directory differs from its last commit; None where git fails.
 
     A checkout that somebody unpacked here brings settings of its own, some of which name programs: none is run.
     """
@@ -122,7 +123,7 @@ def _git(*arguments: str) -> str | None:
     blank = [f"{name}=" for name in filters.splitlines() if not name.endswith(".required")]
     blank += [f"{name}=false" for name in filters.splitlines() if name.endswith(".required")]
     settings = [word for setting in ("core.fsmonitor=false", *blank) for word in ("-c", setting)]
-    return _said_by("git", *settings, *arguments)
+    return _said_by("git", *settings, "diff", "--no-ext-diff", "--no-textconv", "--ignore-submodules", "HEAD")
 
 
 def _said_by(*command: str) -> str | None:
