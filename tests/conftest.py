@@ -35,8 +35,11 @@ from hypothesis import settings
 from omegaconf import OmegaConf
 
 import runcard
-from runcard import hiding
+from runcard import environment, hiding
+from runcard.card import compose
+from runcard.card.groupfiles import Library, read_library
 from runcard.cli import main as cli
+from runcard.cli import terminal
 from runcard.garbage import look_seldom
 
 # How long an example takes says how busy the machine is, and nothing of the code. Where more of them find more, a slow
@@ -45,6 +48,8 @@ settings.register_profile("runcard", deadline=None, max_examples=40)
 settings.load_profile("runcard")
 
 if TYPE_CHECKING:
+    from torch.nn import Module
+
     from runcard.evaluation.predictor import Run
     from runcard.packaging.package import Packaged
 
@@ -95,6 +100,11 @@ def _import_torch() -> None:
     _read_yaml_once()
     _read_shipped_files_once()
     _read_migrations_once()
+    _read_groups_once()
+    _make_the_command_line_once()
+    _ask_git_in_checkouts_only()
+    _count_work_once()
+    os.fsync = os.fstat  # type: ignore[assignment]  # no test cuts the power, and the disk takes as long as a fit
 
 
 def _read_yaml_once() -> None:
@@ -144,6 +154,56 @@ def _read_migrations_once() -> None:
         return known[0]
 
     _VersionManager._create_alembic_script = create  # type: ignore[method-assign]
+
+
+def _read_groups_once() -> None:
+    """Each card is composed of all that is shipped, which no test changes; a folder beside it is read each time."""
+    really = functools.cache(compose.read_library)
+
+    def read(shipped: Path, own: Sequence[Path]) -> Library:
+        return read_library(shipped, own) if own else really(shipped, ())
+
+    compose.read_library = read
+
+
+def _make_the_command_line_once() -> None:
+    """What a command is parsed with, and how a value of a card is shown: the same for thousands of commands."""
+    cli.parsers = functools.cache(cli.parsers)
+    really, known = terminal.dump_yaml, dict[tuple[type, str], str]()
+
+    def dump(value: Any, *, width: float) -> str:
+        key = type(value), repr(value)  # 1, 1.0 and true are equal, and so are both zeros
+        if key not in known:
+            known[key] = really(value, width=width)
+        return known[key]
+
+    terminal.dump_yaml = dump
+
+
+def _ask_git_in_checkouts_only() -> None:
+    """Of a folder of its own git says nothing, after four processes for each fit."""
+    really = environment._git
+
+    def ask(*words: str) -> str | None:
+        here = Path.cwd()
+        return really(*words) if any((folder / ".git").exists() for folder in (here, *here.parents)) else None
+
+    environment._git = ask
+
+
+def _count_work_once() -> None:
+    """How much each layer of a network computes, for which each fit runs it without numbers."""
+    from runcard.training import rules
+
+    really, known = rules.work, dict[tuple[Any, ...], float]()
+
+    def work(model: Module, *settings: Any, **more: Any) -> float:
+        key = (type(model), repr(model), settings, *more.items())
+        if key not in known:
+            known[key] = really(model, *settings, **more)
+        return known[key]
+
+    rules.work = work
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
