@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 from collections.abc import Mapping
 from typing import Annotated, Any, TypeVar
@@ -29,11 +30,17 @@ def sound_part(model: type[Model], values: Mapping[str, Any]) -> Model:
         if section is not None:
             found[name] = sound_part(section, value)
             continue
-        annotation: Any = Annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation
-        reader = TypeAdapter(annotation, config=_config(annotation))
         with contextlib.suppress(ValidationError):
-            found[name] = reader.validate_json(json.dumps(value, default=str))
+            found[name] = _reader(model, name).validate_json(json.dumps(value, default=str))
     return model.model_construct(**found)
+
+
+@functools.lru_cache(maxsize=1024)  # making one takes longer than all that it reads of a card
+def _reader(model: type[BaseModel], name: str) -> TypeAdapter[Any]:
+    """What reads one value of a section."""
+    field = model.model_fields[name]
+    annotation: Any = Annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation
+    return TypeAdapter(annotation, config=_config(annotation))
 
 
 def _section(options: list[type[BaseModel]], value: object) -> type[BaseModel] | None:
