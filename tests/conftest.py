@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import copy
-import functools
 import gc
-import gettext
 import json
 import os
 import shutil
@@ -13,10 +10,10 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 # BentoML reads them when it is imported; a store of their own keeps tests away from the user's.
 os.environ["BENTOML_HOME"] = tempfile.mkdtemp(prefix="runcard-bentoml-")
@@ -32,14 +29,10 @@ import numpy as np
 import polars as pl
 import pytest
 from hypothesis import settings
-from omegaconf import OmegaConf
 
 import runcard
-from runcard import environment, hiding
-from runcard.card import compose
-from runcard.card.groupfiles import Library, read_library
+from runcard import hiding
 from runcard.cli import main as cli
-from runcard.cli import terminal
 from runcard.garbage import look_seldom
 
 # How long an example takes says how busy the machine is, and nothing of the code. Where more of them find more, a slow
@@ -48,8 +41,6 @@ settings.register_profile("runcard", deadline=None, max_examples=40)
 settings.load_profile("runcard")
 
 if TYPE_CHECKING:
-    from torch.nn import Module
-
     from runcard.evaluation.predictor import Run
     from runcard.packaging.package import Packaged
 
@@ -84,126 +75,9 @@ PLAIN = ("the", "film", "was", "a", "story", "with", "actors", "and", "music", "
 def pytest_configure(config: pytest.Config) -> None:
     look_seldom()  # else every tenth second of a test run goes into looking through what torch's import made
     if config.getoption("numprocesses", None) is None or hasattr(config, "workerinput"):
-        _import_torch()  # who only hands out tests to others need not wait for it
+        from tests import once  # imports torch: who only hands out tests to others need not wait for it
 
-
-def _import_torch() -> None:
-    from lightning_fabric.utilities import registry
-    from torch.onnx._internal.exporter._registration import ONNXRegistry
-
-    # What packages offer Lightning: each trainer looks it up anew, in 20 ms.
-    registry.entry_points = functools.cache(registry.entry_points)  # type: ignore[assignment]
-    # Which ONNX operator stands for which of torch's, by the opset's number: torch finds it anew for each export.
-    ONNXRegistry.from_torchlib = staticmethod(functools.cache(ONNXRegistry.from_torchlib))  # type: ignore
-    # For each word of each flag of each verb Python looks for the files of a translation, which there is none of.
-    gettext.find = functools.cache(gettext.find)  # type: ignore[assignment]
-    _read_yaml_once()
-    _read_shipped_files_once()
-    _read_migrations_once()
-    _read_groups_once()
-    _make_the_command_line_once()
-    _ask_git_in_checkouts_only()
-    _count_work_once()
-    os.fsync = os.fstat  # type: ignore[assignment]  # no test cuts the power, and the disk takes as long as a fit
-
-
-def _read_yaml_once() -> None:
-    """Hydra reads each file of ``conf/`` anew for each choice of files that it composes: here, each text once."""
-    really, known = OmegaConf.load, dict[str, Any]()
-
-    def load(file: Any) -> Any:
-        if isinstance(file, str | Path):
-            return really(file)
-        place = file.tell()
-        text = file.read()
-        if text not in known:
-            file.seek(place)
-            known[text] = really(file)
-        return copy.deepcopy(known[text])
-
-    OmegaConf.load = staticmethod(load)  # type: ignore
-
-
-def _read_shipped_files_once() -> None:
-    """Each card, and a sweep three times, reads and judges all files of ``conf/``, longer than all else takes."""
-    from runcard.card import compose
-    from runcard.card.groupfiles import Library, read_library
-    from runcard.card.groups import shipped_conf
-
-    shipped, known = shipped_conf(), list[Library]()
-
-    def read(folder: Path, own: Sequence[Path]) -> Library:
-        if own or folder != shipped:
-            return read_library(folder, own)
-        if not known:
-            known.append(read_library(folder, own))
-        return Library(dict(known[0].files), copy.deepcopy(known[0].wrong), list(known[0].mistakes))
-
-    compose.read_library = read  # type: ignore
-
-
-def _read_migrations_once() -> None:
-    """Optuna reads its migrations, thirty files of code, anew for each study that is opened: they are the same."""
-    from optuna.storages._rdb.storage import _VersionManager
-
-    really, known = _VersionManager._create_alembic_script, list[Any]()
-
-    def create(self: _VersionManager) -> Any:
-        if not known:
-            known.append(really(self))
-        return known[0]
-
-    _VersionManager._create_alembic_script = create  # type: ignore[method-assign]
-
-
-def _read_groups_once() -> None:
-    """Each card is composed of all that is shipped, which no test changes; a folder beside it is read each time."""
-    really = functools.cache(compose.read_library)
-
-    def read(shipped: Path, own: Sequence[Path]) -> Library:
-        return read_library(shipped, own) if own else really(shipped, ())
-
-    compose.read_library = read
-
-
-def _make_the_command_line_once() -> None:
-    """What a command is parsed with, and how a value of a card is shown: the same for thousands of commands."""
-    cli.parsers = functools.cache(cli.parsers)
-    really, known = terminal.dump_yaml, dict[tuple[type, str], str]()
-
-    def dump(value: Any, *, width: float) -> str:
-        key = type(value), repr(value)  # 1, 1.0 and true are equal, and so are both zeros
-        if key not in known:
-            known[key] = really(value, width=width)
-        return known[key]
-
-    terminal.dump_yaml = dump
-
-
-def _ask_git_in_checkouts_only() -> None:
-    """Of a folder of its own git says nothing, after four processes for each fit."""
-    really = environment._git
-
-    def ask(*words: str) -> str | None:
-        here = Path.cwd()
-        return really(*words) if any((folder / ".git").exists() for folder in (here, *here.parents)) else None
-
-    environment._git = ask
-
-
-def _count_work_once() -> None:
-    """How much each layer of a network computes, for which each fit runs it without numbers."""
-    from runcard.training import rules
-
-    really, known = rules.work, dict[tuple[Any, ...], float]()
-
-    def work(model: Module, *settings: Any, **more: Any) -> float:
-        key = (type(model), repr(model), settings, *more.items())
-        if key not in known:
-            known[key] = really(model, *settings, **more)
-        return known[key]
-
-    rules.work = work
+        once.install()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -262,6 +136,17 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
         connect(self, address)
 
     monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reports without pictures, each of which takes longer than a small fit."""
+    from matplotlib.figure import Figure
+
+    def savefig(self: Figure, file: IO[str], **_: Any) -> None:
+        file.write("<svg></svg>")
+
+    monkeypatch.setattr(Figure, "savefig", savefig)
 
 
 @pytest.fixture
