@@ -16,6 +16,8 @@ from runcard.errors import CardError
 from runcard.evaluation.predictor import Run
 from tests.conftest import TINY, Command, customers, reviews, write_arrays
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 CONF = shipped_conf()
 FILES = sorted(CONF.rglob("*.yaml"))
 # What a choice of model asks to be given.

@@ -18,6 +18,8 @@ import runcard
 from runcard.errors import CardError, DataError
 from tests.conftest import TINY, Command
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 PACKAGE = """
 from __future__ import annotations
 

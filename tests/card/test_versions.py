@@ -14,6 +14,8 @@ from runcard.evaluation.predictor import Run
 from runcard.yamltext import dump_yaml, parse_yaml
 from tests.conftest import Command
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 
 def older(run: Run, where: Path) -> Path:
     """A run as version 1 wrote it, in a place of its own."""

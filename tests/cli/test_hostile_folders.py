@@ -19,6 +19,8 @@ import pytest
 from runcard.evaluation.predictor import Run
 from tests.conftest import TINY, Command
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 MOST_MB = 300
 HANG_S = 60
 DEEP = "[" * 100_000

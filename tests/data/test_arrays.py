@@ -21,6 +21,8 @@ from runcard.data.split import split
 from runcard.evaluation import baselines
 from tests.conftest import TINY, Command, Made, write_arrays
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 FILES = ["data=arrays", "data.inputs=inputs.npy", "data.targets=targets.npy"]
 DTYPES = ["float16", "float32", "float64", "int8", "uint8", "int16", "uint16", "int32", "int64", "bool", ">f4"]
 
@@ -44,7 +46,7 @@ def test_dimensions_tell_the_kind(shape: tuple[int, ...], kind: str) -> None:
 
 
 @given(st.sampled_from(DTYPES), st.sampled_from([(7,), (5, 2), (2, 3, 4)]), st.integers(0, 1000), st.data())
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=20)
 def test_any_rows_are_taken_as_numpy_would_scale_them(
     dtype: str, shape: tuple[int, ...], seed: int, draws: st.DataObject
 ) -> None:
