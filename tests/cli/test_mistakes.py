@@ -219,21 +219,30 @@ def test_a_refused_permission_is_said(command: Command, monkeypatch: pytest.Monk
     finished(said.code, said.out, said.err, 2, "no permission for /closed/folder")
 
 
+TWO = """
+import json, sys
+from runcard.cli.main import main
+for words in json.loads(sys.argv[1]):
+    try:
+        main(words)
+    except SystemExit as error:
+        assert not error.code
+"""
+
+
 @pytest.mark.parametrize("encoding", ["ascii", pytest.param("latin-1", marks=pytest.mark.slow)])
 def test_what_a_terminal_has_no_letter_for_is_escaped(encoding: str, away: Path) -> None:
     rows = "".join(f"{number}.5,{'abc'[number % 3]},{'yn'[number % 2]}\n" for number in range(60))
     (away / "rows.csv").write_text(f"größe,дом,y\n{rows}")
-    program = str(Path(sys.executable).with_name("runcard"))
-    for name, more in (("one", []), ("two", ["--json"])):
-        words = [program, "init", name, "--data", "rows.csv", "--target", "y", *more]
-        environment = {**os.environ, "PYTHONIOENCODING": encoding}
-        done = subprocess.run(words, env=environment, capture_output=True, timeout=HANG_S)
-        assert (done.returncode, b"Traceback" in done.stderr) == (0, False), done.stderr
-        text = done.stdout.decode(encoding)
-        if more:
-            assert "дом" in json.loads(text)["data"]["columns"]
-        else:
-            assert "\\u0434\\u043e\\u043c" in text
+    words = ["--data", "rows.csv", "--target", "y"]
+    commands = [["init", "one", *words], ["init", "two", *words, "--json"]]
+    environment = {**os.environ, "PYTHONIOENCODING": encoding}
+    program = [sys.executable, "-c", TWO, json.dumps(commands)]
+    done = subprocess.run(program, env=environment, capture_output=True, timeout=HANG_S)
+    assert (done.returncode, b"Traceback" in done.stderr) == (0, False), done.stderr
+    *text, data = done.stdout.decode(encoding).splitlines()
+    assert "\\u0434\\u043e\\u043c" in "\n".join(text)
+    assert "дом" in json.loads(data)["data"]["columns"]
 
 
 def test_a_full_disk_for_output_is_said() -> None:

@@ -15,9 +15,10 @@ import pytest
 import runcard
 from runcard.data.reading import batches
 from runcard.data.reading.frames import read_frame
+from runcard.packaging import trial
 from runcard.packaging.store import find
 from tests.conftest import HANG_S, Command, Made, customers
-from tests.terminals import in_terminal, without_codes
+from tests.terminals import each_in_terminal, without_codes
 
 ROWS = 2 * 1024 + 100
 FORMATS = ("rows.csv", "rows.tsv", "rows.parquet", "rows.json", "rows.ndjson")
@@ -35,6 +36,26 @@ def add(self, columns):
 answers.Unusual.add = add
 main(sys.argv[2:])
 """
+
+
+@pytest.fixture(scope="module")
+def tried() -> dict[Path, str]:
+    """Which bundles have been tried out, and their digests."""
+    return {}
+
+
+@pytest.fixture(autouse=True)
+def tried_once(tried: dict[Path, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bundle that tests share is tried out by one process, and not by one for each answer."""
+    really = trial.try_out
+
+    def try_out(folder: Path) -> str:
+        place = folder.resolve()
+        if place not in tried:
+            tried[place] = really(folder)
+        return tried[place]
+
+    monkeypatch.setattr(trial, "try_out", try_out)
 
 
 @pytest.fixture
@@ -99,8 +120,8 @@ def test_a_bundle_answers_as_its_run(output: str, table_made: Made, command: Com
         assert (found["probability_yes"] - expected["probability_yes"]).abs().max() < 1e-5  # type: ignore[operator]
 
 
-KINDS: list[Any] = ["sequence_made", "text_made"]
-KINDS += [pytest.param(kind, marks=pytest.mark.slow) for kind in ("vector_made", "digits_made")]
+KINDS: list[Any] = ["sequence_made"]
+KINDS += [pytest.param(kind, marks=pytest.mark.slow) for kind in ("vector_made", "digits_made", "text_made")]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -168,10 +189,11 @@ def test_a_signal_leaves_what_was_there(output: str, signum: int, code: int, tab
 @pytest.mark.usefixtures("rows")
 def test_a_bar_on_a_terminal_and_nothing_of_it_elsewhere(table_made: Made, command: Command) -> None:
     words = ["predict", str(table_made.bundle.path), "rows.csv"]
-    shown = without_codes(in_terminal(*words))
-    assert f"{ROWS:,} rows, " in shown
-    assert f"{ROWS} answers in" in shown
-    assert " a second" not in in_terminal(*words, "--json")
+    bar, none = map(without_codes, each_in_terminal(words, [*words, "--json"]))
+    assert f"{ROWS:,} rows, " in bar
+    assert f"{ROWS} answers in" in bar
+    assert f'"rows": {ROWS}' in none
+    assert " a second" not in none
     said = command(*words)
     assert (said.err, " a second" in said.out) == ("", False)
 

@@ -12,7 +12,7 @@ import runcard
 from runcard.cli.terminal import inline, table_text
 from runcard.leaves import differing_keys, flatten
 from tests.conftest import TINY, Command
-from tests.terminals import in_terminal, without_codes
+from tests.terminals import each_in_terminal, in_terminal, without_codes
 
 WORDS = ["experiment=wine", "optimizer.lr=1e-2", "data.split={test: 0.3}"]
 
@@ -108,14 +108,15 @@ def test_origin_is_of_one_card(command: Command) -> None:
 @pytest.mark.parametrize("columns", [80, pytest.param(120, marks=pytest.mark.slow)])
 def test_on_a_terminal_in_colour_and_within_its_width(columns: int) -> None:
     words = ["experiment=wine", "optimizer.lr=1e-2", "seed=1"]
-    shown = in_terminal("check", *words, columns=columns)
+    check = ["check", *words]
+    shown, origins = each_in_terminal(check, [*check, "--origin"], columns=columns)
     assert "\x1b[1;33m*   lr\x1b[0m: \x1b[35m0.01\x1b[0m" in shown
     kinds = ["\x1b[1;33m* seed\x1b[0m: \x1b[35m1", "\x1b[32mcultivar\x1b[0m", "\x1b[2;3mnull\x1b[0m"]
     assert all(kind in shown for kind in kinds)
     plain = without_codes(shown)
     assert max(map(len, plain.splitlines())) <= columns
     assert plain.endswith("the card is right\n")
-    table = without_codes(in_terminal("check", *words, "--origin", columns=columns)).partition("\n\n")[0].splitlines()
+    table = without_codes(origins).partition("\n\n")[0].splitlines()
     assert len(table) == len(flatten(runcard.load_card(WORDS).to_dict()))
     assert max(map(len, table)) <= columns
 

@@ -14,6 +14,8 @@ import runcard
 from runcard.cli.verbs import VERBS
 from tests.conftest import HANG_S, TINY, Command, customers
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 
 @pytest.mark.parametrize("verb", [verb.name for verb in VERBS])
 def test_every_verb_has_help_with_an_example(verb: str, command: Command) -> None:
@@ -122,8 +124,8 @@ def test_doctor(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("words", [["--cfg", "job"], ["--cfg", "job", "--resolve"], ["--info", "defaults"]])
-def test_flags_of_hydra(words: list[str], installed: Command) -> None:
-    said = installed("fit", *words, "data=wine")
+def test_flags_of_hydra(words: list[str], command: Command) -> None:
+    said = command("fit", *words, "data=wine")
     assert said.code == 0, said.err
     assert "wine" in said.out
     assert not Path("runs").exists()
@@ -141,14 +143,11 @@ def test_warnings_of_a_prediction(command: Command) -> None:
     assert pl.read_csv("answers.csv").columns[0] == "prediction"
 
 
-def test_the_module_is_the_command(installed: Command) -> None:
-    import subprocess
-    import sys
-
+def test_the_module_is_the_command(command: Command) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "runcard", "check", "data=wine", "--json"], capture_output=True, text=True
     )
-    assert json.loads(done.stdout) == installed("check", "data=wine", "--json").json
+    assert json.loads(done.stdout) == command("check", "data=wine", "--json").json
 
 
 @pytest.mark.slow
