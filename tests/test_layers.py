@@ -145,9 +145,11 @@ def imports(path: Path, *, top_level: bool = False) -> set[str]:
     return found
 
 
+NAMES = {module(file) for file in FILES} - {""}
+
+
 def own(path: Path) -> set[str]:
-    names = {module(file) for file in FILES}
-    return {name.removeprefix("runcard.") for name in imports(path) if name.removeprefix("runcard.") in names - {""}}
+    return {name.removeprefix("runcard.") for name in imports(path) if name.removeprefix("runcard.") in NAMES}
 
 
 def test_there_are_files() -> None:

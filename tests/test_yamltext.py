@@ -85,7 +85,7 @@ def test_a_bomb_costs_neither_time_nor_memory(tmp_path: Path) -> None:
     assert megabytes < 200
 
 
-@settings(max_examples=70, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.dictionaries(st.text(max_size=8), PLAIN, max_size=5))
 def test_what_is_written_is_read_as_it_was(content: dict[str, object]) -> None:
     assert parse_yaml(dump_yaml(content)) == content
@@ -98,7 +98,7 @@ def test_a_thousand_that_are_written_are_read_as_they_were(content: dict[str, ob
     assert parse_yaml(dump_yaml(content)) == content
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.text(alphabet="ab:-[]{}, \n\t\"'#&*!|>?%@`0123456789.e", max_size=40))
 def test_any_text_is_read_as_omegaconf_reads_it_or_refused(text: str) -> None:
     try:

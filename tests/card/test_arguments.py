@@ -426,7 +426,7 @@ def test_functions_and_plain_classes() -> None:
     assert "does not say what it takes" in said(dict, {})["model._target_"]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.data())
 def test_no_misspelt_argument_passes(data: st.DataObject) -> None:
     misspell(data)
@@ -456,7 +456,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.sampled_from([Net, Describes, Options, *NAMES]), st.data())
 def test_no_value_breaks_the_judge(target: Any, data: st.DataObject) -> None:
     judge_any(target, data)

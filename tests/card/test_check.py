@@ -187,7 +187,7 @@ def test_settled_values_must_fit_the_rest() -> None:
 KEYS = sorted(flatten(runcard.load_card(["experiment=digits_mlp"]).to_dict()))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(st.sampled_from(KEYS), st.integers(0, 40), st.sampled_from("abcdefghijklmnopqrstuvwxyz_"))
 def test_no_misspelt_key_passes(key: str, place: int, letter: str) -> None:
     leaf = key.rpartition(".")[2]

@@ -265,7 +265,7 @@ def judged(content: Any) -> bool:
     return True
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(data=st.data())
 def test_the_schema_agrees_with_the_judge(data: st.DataObject) -> None:
     agrees(data)

@@ -92,7 +92,7 @@ SLOWLY = [pytest.param(name, mark, marks=pytest.mark.slow) for name, mark in (("
 
 @pytest.mark.parametrize(("name", "separator"), [("rows.txt", ";"), *SLOWLY])
 @given(rows=lines(WRITTEN))
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_texts(name: str, separator: str, rows: list[dict[str, str]], away: Path) -> None:
     write_csv(away / name, rows, separator)
     assert_the_same(away / name, PLAIN if name == "rows.tsv" else Reading(separator))
@@ -102,7 +102,7 @@ def test_texts(name: str, separator: str, rows: list[dict[str, str]], away: Path
 
 @pytest.mark.parametrize("name", ["rows.json", "rows.ndjson"])
 @given(rows=lines(VALUES))
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_values(name: str, rows: list[dict[str, Any]], away: Path) -> None:
     if not rows:
         return
@@ -118,7 +118,7 @@ def test_values(name: str, rows: list[dict[str, Any]], away: Path) -> None:
 
 
 @given(rows=lines(VALUES | {"code": st.none() | st.sampled_from(["01067", "a", '"'])}))
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_parquet(rows: list[dict[str, Any]], away: Path) -> None:
     schema = {"size": pl.Float32, "code": pl.String, "flag": pl.Boolean, "note": pl.String}
     frame = pl.DataFrame(rows, schema=schema | {"place": pl.List(pl.Float64)}, strict=False)

@@ -60,7 +60,7 @@ def test_a_mark_before_the_first_line_is_none_of_it(name: str, away: Path) -> No
     assert [frame.rows() for frame in read_batches(name, ["a"], 10)] == [[(1,), (None,)]]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.lists(st.lists(st.tuples(st.sampled_from(NAMES), VALUES), min_size=1, max_size=4), min_size=1, max_size=5))
 def test_whatever_has_a_name_twice_is_refused_and_nothing_else(objects: list[list[tuple[str, Any]]]) -> None:
     kinds = {name: {type(value) for one in objects for other, value in one if other == name} for name in NAMES}

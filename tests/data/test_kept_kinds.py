@@ -25,6 +25,8 @@ from runcard.yamltext import construct, dump_yaml, parse_nodes
 from tests.conftest import Command, customers
 from tests.earlier.kept import VERSIONS, Kept, copy_kept, same_machine, weights_digest
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 SMALL = ["data=table", "problem.target=churned", "model=linear", "trainer.max_epochs=2", "report=false"]
 KINDS = {"customer": "ignore", "age": "number", "city": "category", "member": "boolean", "spent": "number"}
 
@@ -122,7 +124,7 @@ NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=1
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.dictionaries(NAMES, st.sampled_from(["number", "category", "boolean", "ignore"]), min_size=1, max_size=5))
 def test_any_name_of_a_column_can_be_kept(kinds: dict[str, str]) -> None:
     card = runcard.load_card(["data=table", "data.path=/rows.csv", "problem.target=y", "seed=3"])

@@ -38,6 +38,8 @@ from runcard.errors import DataError
 from runcard.files import read_json, read_yaml
 from tests.conftest import Command
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 ODD = [
     "a b",
     "it's",
@@ -58,7 +60,7 @@ ODD = [
 ]
 
 SMALL = ["model=linear", "trainer.max_epochs=1", "report=false"]
-MANY = 10_000
+MANY = 1_000
 
 
 def table(text: str, **given: Any) -> Table:
@@ -455,7 +457,7 @@ NUMBERS = st.lists(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(NUMBERS, FORMATS, st.booleans())
 def test_numbers_in_any_format_are_read_as_they_are(values: list[float], form: NumberFormat, grouped: bool) -> None:
     check_numbers(values, form, grouped)
@@ -586,14 +588,14 @@ def look_over_cells(columns: list[list[str]], task: Any) -> None:
         kept = iter(range(len(rows)))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(columns_of_cells(4, 60), st.sampled_from(["auto", "classification", "regression"]))
 def test_whatever_stands_in_the_cells(columns: list[list[str]], task: str) -> None:
     look_over_cells(columns, task)
 
 
 @pytest.mark.slow
-@settings(max_examples=1_000, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(columns_of_cells(4, 60), st.sampled_from(["auto", "classification", "regression"]))
 def test_whatever_stands_in_the_cells_by_the_thousand(columns: list[list[str]], task: str) -> None:
     look_over_cells(columns, task)

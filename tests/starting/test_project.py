@@ -182,7 +182,7 @@ NAMES = st.one_of(
 )
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(NAMES, min_size=2, max_size=6, unique=True), st.text(min_size=1, max_size=20))
 def test_odd_names_come_through_the_card(tmp_path: Path, names: list[str], folder: str) -> None:
     path = f"/{folder.replace(os.sep, '_')}/rows.csv"
