@@ -186,7 +186,8 @@ def test_the_whole_line(logger: str, rows: Path) -> None:
     home.mkdir()
     environment = {**os.environ, "HOME": str(home), "BENTOML_HOME": str(home / "bentoml"), "WANDB_MODE": "offline"}
     environment["MPLCONFIGDIR"] = str(rows / "plots")
-    for words in WHOLE:
+    # What comes after a fit asks no tracker, but for its folder.
+    for words in WHOLE if logger == "csv" else [WHOLE[0], WHOLE[3]]:
         typed = [word.format(logger=logger, run=_run(rows)) if "{" in word[:8] else word for word in words]
         typed = [word.replace("{logger}", logger) for word in typed]
         done = subprocess.run(
