@@ -1155,7 +1155,8 @@ for name, case in cases.items():
     if not child:
         handle = os.open(out, os.O_CREAT | os.O_WRONLY)
         os.dup2(handle, 1), os.dup2(handle, 2)
-        signal.alarm(6)
+        signal.alarm(60)  # for what is waited for
+        resource.setrlimit(resource.RLIMIT_CPU, (6, 6))
         resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))
         os.chdir(case["folder"])
         code = 99
