@@ -46,9 +46,10 @@ def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def store(away: Path, empty_store: Path) -> None:
-    """MLflow needs seconds to make its tables."""
+def store(away: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """MLflow needs seconds to make its tables, and wandb to import what starts jobs elsewhere."""
     shutil.copy(empty_store, away)
+    monkeypatch.setattr("wandb.sdk.wandb_run.Run._detect_and_apply_job_inputs", lambda self: None)
 
 
 def card(kind: str, *overrides: str) -> Any:
