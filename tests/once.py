@@ -22,7 +22,9 @@ from runcard.card.groupfiles import Library, read_library
 from runcard.card.groups import shipped_conf
 from runcard.cli import main as cli
 from runcard.cli import terminal
+from runcard.cli.parsing import parsers
 from runcard.errors import Mistake
+from runcard.yamltext import dump_yaml
 
 if TYPE_CHECKING:
     from torch.nn import Module
@@ -84,8 +86,8 @@ def _ask_git_in_checkouts_only() -> None:
 
 def _make_the_command_line_once() -> None:
     """What a command is parsed with, and how a value of a card is shown: the same for thousands of commands."""
-    cli.parsers = functools.cache(cli.parsers)
-    really, known = terminal.dump_yaml, dict[tuple[type, str], str]()
+    cli.parsers = functools.cache(parsers)  # type: ignore[attr-defined]
+    really, known = dump_yaml, dict[tuple[type, str], str]()
 
     def dump(value: Any, *, width: float) -> str:
         key = type(value), repr(value)  # 1, 1.0 and true are equal, and so are both zeros
@@ -93,7 +95,7 @@ def _make_the_command_line_once() -> None:
             known[key] = really(value, width=width)
         return known[key]
 
-    terminal.dump_yaml = dump
+    terminal.dump_yaml = dump  # type: ignore[attr-defined, assignment]
 
 
 def _read_groups_once() -> None:
@@ -107,7 +109,8 @@ def _read_groups_once() -> None:
     def content(path: Path, mistakes: list[Mistake]) -> Any:
         return one(path) if str(path).startswith(ours) else really(path, mistakes)
 
-    compose.read_library, groupfiles._content = read, content
+    compose.read_library = read  # type: ignore[attr-defined]
+    groupfiles._content = content
 
 
 def _read_yaml_once() -> None:
@@ -138,11 +141,11 @@ def _read_yaml_once() -> None:
             asked.pop()
 
     OmegaConf.load = staticmethod(load)  # type: ignore
-    compose._defaults_list = files
+    compose._defaults_list = files  # type: ignore[assignment]
 
 
 def _without_values(file: DictConfig) -> DictConfig:
-    beside = [name for name in file if name != "defaults"]
+    beside = [str(name) for name in file if name != "defaults"]
     return OmegaConf.masked_copy(file, ["defaults", *beside[:1]])
 
 
@@ -153,8 +156,8 @@ def _follow_only_what_leads_on() -> None:
     def resolved(self: InputDefault, choices: Any, name: str) -> str:
         return resolve(self, choices(), name) if "${" in name else name
 
-    defaults_list._create_interpolation_map = lambda *known: functools.partial(make, *known)
-    InputDefault._resolve_interpolation_impl = resolved  # type: ignore[method-assign]
+    defaults_list._create_interpolation_map = lambda *known: functools.partial(make, *known)  # type: ignore
+    InputDefault._resolve_interpolation_impl = resolved  # type: ignore
 
 
 def _read_migrations_once() -> None:
