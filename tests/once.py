@@ -16,7 +16,6 @@ from hydra._internal import defaults_list
 from hydra.core.default_element import InputDefault
 from omegaconf import DictConfig, OmegaConf
 
-from runcard import environment
 from runcard.card import compose, groupfiles
 from runcard.card.groupfiles import Library, read_library
 from runcard.card.groups import shipped_conf
@@ -36,7 +35,6 @@ def install() -> None:
     gettext.find = functools.cache(gettext.find)  # type: ignore[assignment]
     os.fsync = os.fstat  # type: ignore[assignment]  # no test cuts the power, and the disk takes as long as a fit
     _look_at_loggers_once()
-    _ask_git_in_checkouts_only()
     _make_the_command_line_once()
     _read_groups_once()
     _read_yaml_once()
@@ -71,17 +69,6 @@ def _look_at_loggers_once() -> None:
         return self.handler
 
     catching_logs.__enter__ = enter  # type: ignore[method-assign]
-
-
-def _ask_git_in_checkouts_only() -> None:
-    """Of a folder of its own git says nothing, after four processes for each fit."""
-    really = environment._git
-
-    def ask(*words: str) -> str | None:
-        here = Path.cwd()
-        return really(*words) if any((folder / ".git").exists() for folder in (here, *here.parents)) else None
-
-    environment._git = ask
 
 
 def _make_the_command_line_once() -> None:
