@@ -24,6 +24,7 @@ ORDER = [
     "environment",
     "hiding",
     "visible",
+    "advice",
     "yamltext",
     "files",
     "folders",
@@ -99,7 +100,7 @@ HEAVY = {"tokenizers", "torch", "pytorch_lightning", "torchmetrics", "sklearn", 
 # Shared by training and serving, so NumPy only.
 NUMPY_ONLY = ["card.sections.formats", "data.moments", "data.signature", "data.transforms", "data.fields"]
 # What the service may load of other rooms; the Bento holds these files and no others.
-SERVED = {"silence", "errors", "owner", "regular", "environment", "interrupts", "visible", "yamltext"}
+SERVED = {"silence", "errors", "owner", "regular", "environment", "interrupts", "visible", "yamltext", "advice"}
 SERVED |= {"card.metrics", "card.project", "card.pyproject", "card.spelling", "card.wording"}
 SERVED |= {"card.sections.parts", "card.sections.serve"}
 SERVED |= {

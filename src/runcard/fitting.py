@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
-import shlex
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 import torch
 
 from runcard import environment, files, runs
+from runcard.advice import advise
 from runcard.card.check import load_saved
 from runcard.card.moved import advise_place, with_places
 from runcard.card.schema import Card
@@ -280,7 +280,7 @@ def opened(folder: RunFolder) -> Iterator[None]:
         try:
             yield
         except Stopped as stopped:
-            stopped.go_on = f"runcard resume {shlex.quote(str(folder.path))}"
+            stopped.go_on = advise("runcard", "resume", str(folder.path))
             raise
 
 

@@ -16,12 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from runcard.advice import advise
 from runcard.errors import RunError
 from runcard.files import flush_folder, read_json, read_yaml, sha256
 
 # What is kept in a folder → the key that says where.
 _PLACES = {"run": "runs_dir", "study": "sweep.studies_dir"}
-_OTHERWISE = {"run": "name another folder", "study": "choose another name with sweep.name=NAME"}
 
 # In a run's ``environment.json``: the SHA-256 of its card as training began with it.
 CARD_DIGEST = "card_sha256"
@@ -165,7 +165,7 @@ def create_at(run: RunFolder) -> RunFolder:
         RunError: If it is there already, or cannot be made.
     """
     if run.path.exists():
-        raise RunError(f"there is a run {run.path} already: {_OTHERWISE['run']}, or remove it")
+        raise RunError(f"there is a run {run.path} already: {_otherwise('run')}, or remove it")
     shutil.rmtree(run.draft.path, ignore_errors=True)  # of a process that died while it wrote it
     make_folder(run.path.parent, run.draft.path.name, exactly=True)
     return _with_checkpoints(run)
@@ -205,13 +205,13 @@ def make_folder(parent: Path, name: str = "", *, exactly: bool = False, what: st
                 path.mkdir()
             except FileExistsError:
                 if exactly:
-                    raise RunError(f"there is a {what} {path} already: {_OTHERWISE[what]}, or remove it") from None
+                    raise RunError(f"there is a {what} {path} already: {_otherwise(what)}, or remove it") from None
                 continue
             return path
     except OSError as error:
         raise RunError(
             f"cannot make a {what} folder in {parent}: {error.strerror or error}. "
-            f"Choose another place with {_PLACES[what]}=FOLDER, or mend its permissions."
+            f"Choose another place with {advise(f'{_PLACES[what]}=FOLDER')}, or mend its permissions."
         ) from error
 
 
@@ -232,14 +232,15 @@ def open_run(path: str | Path) -> RunFolder:
     """
     run = open_any(path)
     if run.pruned.is_file() and not run.finished:
+        command = advise("runcard", "resume", str(run.path))
         raise RunError(
-            f"the run {run.path} was pruned by its sweep. `runcard resume {run.path}` goes on with it to its end; "
-            "the study keeps it as pruned."
+            f"the run {run.path} was pruned by its sweep. `{command}` goes on with it to its end; the study "
+            "keeps it as pruned."
         )
     if not run.finished:
         raise RunError(
-            f"the run {run.path} is not finished: it holds no metrics.json. Go on with `runcard resume {run.path}`; "
-            "run.log says what happened."
+            f"the run {run.path} is not finished: it holds no metrics.json. Go on with "
+            f"`{advise('runcard', 'resume', str(run.path))}`; run.log says what happened."
         )
     return run
 
@@ -258,12 +259,18 @@ def open_any(path: str | Path) -> RunFolder:
         folder = folder.parent
     run = RunFolder(folder)
     if not folder.is_dir():
-        raise RunError(f"there is no folder {folder}. `runcard ls` lists the runs.")
+        raise RunError(f"there is no folder {folder}. `{advise('runcard', 'ls')}` lists the runs.")
     if (folder / "study.json").is_file():
         raise RunError(f"{folder} is a study, which has many runs: name one of them, such as {folder / '0'}")
     if not run.card.is_file():
-        raise RunError(f"{folder} is not a run folder: it holds no card.yaml. `runcard ls` lists the runs.")
+        raise RunError(
+            f"{folder} is not a run folder: it holds no card.yaml. `{advise('runcard', 'ls')}` lists the runs."
+        )
     return run
+
+
+def _otherwise(what: str) -> str:
+    return f"choose another name with {advise('sweep.name=NAME')}" if what == "study" else "name another folder"
 
 
 def find(runs_dir: str | Path) -> list[RunFolder]:

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from runcard import environment
+from runcard.advice import advise
 from runcard.card import check as judge
 from runcard.card.kinds import can_be_named
 from runcard.card.metrics import DEFAULT_METRIC, METRICS
@@ -52,7 +53,9 @@ def settle(card: Card, data: Dataset) -> Card:
     model = model if trial is None else trial.model
     card = judge.settled(card, "trainer", precision=rules.precision(gpu))
     if card.trainer.channels_last is True and len(shape) != 3:
-        raise CardError("trainer.channels_last: only images have channels. Set trainer.channels_last=auto.")
+        raise CardError(
+            f"trainer.channels_last: only images have channels. Set {advise('trainer.channels_last=auto')}."
+        )
     layout = rules.channels_last(len(shape) == 3, card.trainer.precision, gpu=gpu)
     card = judge.settled(card, "trainer", channels_last=layout)
     if card.data.batch_size == "auto":
@@ -168,10 +171,13 @@ def check_devices(card: Card) -> None:
     if card.trainer.accelerator != "gpu":
         return
     if not torch.cuda.is_available():
-        raise CardError("trainer.accelerator: this machine has no GPU that torch can use. Choose trainer=cpu or auto.")
+        ways = f"{advise('trainer=cpu')} or {advise('trainer=auto')}"
+        raise CardError(f"trainer.accelerator: this machine has no GPU that torch can use. Choose {ways}.")
     there, needed = torch.cuda.device_count(), card.trainer.devices // int(card.trainer.lightning.get("num_nodes", 1))
     if there < needed:
-        raise CardError(f"trainer.devices: this machine has {there} GPUs, not {needed}. Set trainer.devices={there}.")
+        raise CardError(
+            f"trainer.devices: this machine has {there} GPUs, not {needed}. Set {advise(f'trainer.devices={there}')}."
+        )
 
 
 def _try_schedule(card: Card, data: Dataset) -> None:

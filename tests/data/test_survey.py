@@ -170,7 +170,7 @@ def test_the_target_must_be_there() -> None:
     customers(40).write_csv("rows.csv")
     with pytest.raises(CardError, match=r"Did you mean 'churned'\? There are: 'customer', 'age'"):
         survey("rows.csv", "churn")
-    with pytest.raises(CardError, match=r"--target must be given with --data.*'customer', 'age'"):
+    with pytest.raises(CardError, match=r"--target COLUMN must be given with a file of rows.*'customer', 'age'"):
         survey("rows.csv", None)
 
 

@@ -1,13 +1,13 @@
-"""What a message tells to type: overrides as a shell and Hydra's grammar read them."""
+"""What a message tells to type about a card: overrides as Hydra's grammar reads them."""
 
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Iterable, Mapping, Sequence
 
 from pydantic_core import ErrorDetails
 
+from runcard.advice import advise
 from runcard.card.interpolate import literal
 from runcard.card.spelling import suggest
 from runcard.card.wording import near_value
@@ -31,7 +31,7 @@ def hint_of(detail: ErrorDetails, key: str) -> str:
     return near_value(detail, key)
 
 
-def near_column(wrong: str, names: Iterable[str], key: str) -> str:
+def suggest_column(wrong: str, names: Iterable[str], key: str) -> str:
     """A sentence that offers the nearest columns; of one that differs by blanks alone, how it is typed.
 
     Args:
@@ -40,30 +40,34 @@ def near_column(wrong: str, names: Iterable[str], key: str) -> str:
         key: What takes the column's name.
     """
     near = next((name for name in names if name.strip() == wrong.strip()), None)
-    return suggest(wrong, names) if near is None else f"Did you mean {near!r}? It is typed so: {override(key, near)}"
+    return (
+        suggest(wrong, names)
+        if near is None
+        else f"Did you mean {near!r}? It is typed so: {advise(write_override(key, near))}"
+    )
 
 
-def override(key: str, value: str) -> str:
-    """An override that gives a text, as it is typed in a shell."""
-    return shlex.quote(f"{key}={_quoted(literal(value))}")
+def write_override(key: str, value: str) -> str:
+    """An override that gives a text."""
+    return f"{key}={_quoted(literal(value))}"
 
 
-def setting(key: str, name: str, value: str | Sequence[str]) -> str:
-    """An override that gives an entry of a mapping, as it is typed in a shell.
+def write_setting(key: str, name: str, value: str | Sequence[str]) -> str:
+    """An override that gives an entry of a mapping.
 
     Args:
         key: Of the mapping, such as ``data.kinds``.
         name: Of the entry; any text.
         value: Of the entry.
     """
-    return settings(key, {name: value})
+    return write_settings(key, {name: value})
 
 
-def settings(key: str, entries: Mapping[str, str | Sequence[str]]) -> str:
-    """An override that gives entries of a mapping, as it is typed in a shell."""
+def write_settings(key: str, entries: Mapping[str, str | Sequence[str]]) -> str:
+    """An override that gives entries of a mapping."""
     # References are filled in within values, not within names.
     written = ", ".join(f"{_quoted(name)}: {_written(value)}" for name, value in entries.items())
-    return shlex.quote(f"{key}={{{written}}}")
+    return f"{key}={{{written}}}"
 
 
 def _written(value: str | Sequence[str]) -> str:

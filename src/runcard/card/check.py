@@ -12,6 +12,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from runcard.advice import advise
 from runcard.card import project
 from runcard.card.compose import compose, compose_file
 from runcard.card.contradictions import contradictions
@@ -215,7 +216,10 @@ def _not_given(composed: Composed) -> list[Mistake]:
     unread = tuple(mistake.key.partition("=")[0] for mistake in composed.mistakes)
     values = flatten(composed.values).items()
     missing = [key for key, value in values if value == "???" and key not in unread]
-    return [Mistake(key, "must be given", place_of(composed.origins, key), f"Add {key}=VALUE.") for key in missing]
+    return [
+        Mistake(key, "must be given", place_of(composed.origins, key), f"Add {advise(f'{key}=VALUE')}.")
+        for key in missing
+    ]
 
 
 def _with_absolute_paths(data: Data) -> Data:

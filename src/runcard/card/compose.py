@@ -23,6 +23,7 @@ from hydra.types import RunMode
 from omegaconf.basecontainer import BaseContainer
 from omegaconf.errors import OmegaConfBaseException
 
+from runcard.advice import advise
 from runcard.card import project, pyproject
 from runcard.card.groupfiles import Library, read_library, sound_folders
 from runcard.card.groups import GROUPS, OPTIONAL_GROUPS, choices_in, shipped_conf
@@ -244,6 +245,10 @@ def searchpath(places: Sequence[Path]) -> str:
     return f"hydra.searchpath=[{','.join(_quoted(f'file://{folder}') for folder in places[1:])}]"
 
 
+def _sweeping() -> str:
+    return f"{advise('-m')} or {advise('sweep=NAME')}"
+
+
 def divide(
     parsed: list[Override], options: dict[str, list[str]], mistakes: list[Mistake]
 ) -> tuple[list[str], list[Override]]:
@@ -253,17 +258,17 @@ def divide(
     for override in parsed:
         group, value = override.key, override.value
         if re.match(r"hydra[./]launcher\b", group):
-            message, hint = "places the trials of a sweep, and one card is no sweep", "Add -m or sweep=NAME."
+            message, hint = "places the trials of a sweep, and one card is no sweep", f"Add {_sweeping()}."
             mistakes.append(Mistake(group, message, f"override {override.text}", hint))
         elif re.match(r"hydra\b", group):
-            message, hint = "a card changes nothing of Hydra's own", "A sweep is asked for with -m or sweep=NAME."
+            message, hint = "a card changes nothing of Hydra's own", f"A sweep is asked for with {_sweeping()}."
             mistakes.append(Mistake(group, message, f"override {override.text}", hint))
         elif group not in GROUPS or isinstance(value, dict):
             values.append(override)
         elif value is None and group in OPTIONAL_GROUPS:
             choices = [choice for choice in choices if not choice.startswith(f"{group}=")]
         elif value is None:
-            hint = f"Choose one with {group}=NAME. {suggest('', options[group])}"
+            hint = f"Choose one with {advise(f'{group}=NAME')}. {suggest('', options[group])}"
             mistakes.append(Mistake(group, "a card needs this section", f"override {override.text}", hint))
         elif value in options[group]:
             choices.append(f"{group}={value}")

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 
+from runcard.advice import advise
 from runcard.card.space import Dimension, SpaceError, When, choices, dimension_of
 from runcard.card.spelling import suggest
 from runcard.card.wording import shown
@@ -15,7 +16,11 @@ from runcard.errors import Mistake
 
 IF = " if "
 AND = re.compile(r"\s+and\s+")
-HOW = "A condition is written 'if KEY=VALUE,VALUE and KEY=VALUE'. A text is quoted: 'key=\"...\"'."
+
+
+def _how_written() -> str:
+    text, whole = advise('KEY="TEXT"'), advise("KEY=VALUES if KEY=VALUE,VALUE and KEY=VALUE")
+    return f"One with a condition is written {whole}. A text is quoted: {text}."
 
 
 def conditional(parser: OverridesParser, text: str) -> Dimension | None:
@@ -33,7 +38,7 @@ def conditional(parser: OverridesParser, text: str) -> Dimension | None:
         return None
     when = _when(parser, tail)
     if when is None and "=" in tail and head.rstrip().endswith(")"):
-        raise SpaceError(f"has a condition that cannot be read: {tail.strip()}", HOW)
+        raise SpaceError(f"has a condition that cannot be read: {tail.strip()}", _how_written())
     return None if when is None else dimension_of(override, head, text, when)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
+from runcard.advice import advise
 from runcard.card import lightning
 from runcard.card.metrics import METRICS, metrics_of
 from runcard.card.origins import Origins, place_of
@@ -90,7 +91,8 @@ def _model_contradictions(card: Card) -> Iterator[tuple[str, str, str]]:
     model = card.model
     if type(model) in NEEDS and not card.data.has_images and not card.data.texts:
         text = isinstance(model, Pretrained) and isinstance(card.data, TableData)
-        hint = "Choose model=mlp" + (", or say which column is text: 'data.kinds={COLUMN: text}'." if text else ".")
+        column = f", or say which column is text: {advise('data.kinds={COLUMN: text}')}" if text else ""
+        hint = f"Choose {advise('model=mlp')}{column}."
         yield "model", f"{NEEDS[type(model)]}, and this data has columns", hint
     if isinstance(model, ResNet) and len(model.blocks) != len(model.channels):
         yield (
@@ -124,14 +126,18 @@ def _text_contradictions(card: Card) -> Iterator[tuple[str, str, str]]:
         yield f"data.kinds.{others[0]}", f"{texts[0]!r} is text, which is read alone", "Set it to ignore."
     if not isinstance(card.model, Pretrained):
         message = f"{type(card.model).__name__} cannot read text, and {texts[0]!r} is text"
-        yield "model", message, "Choose model=pretrained, and in model.name a text classifier."
+        yield (
+            "model",
+            message,
+            f"Choose {advise('model=pretrained', 'model.name=NAME')}, where NAME is a text classifier.",
+        )
     if isinstance(card.augment, Mixup):
-        yield "augment", "words cannot be blended as numbers can", "Choose augment=none."
+        yield "augment", "words cannot be blended as numbers can", f"Choose {advise('augment=none')}."
 
 
 def _optimizer_contradictions(card: Card) -> Iterator[tuple[str, str, str]]:
     if isinstance(card.optimizer, Sgd) and card.optimizer.nesterov and card.optimizer.momentum == 0:
-        yield "optimizer.nesterov", "needs a momentum above 0", "Set optimizer.nesterov=false."
+        yield "optimizer.nesterov", "needs a momentum above 0", f"Set {advise('optimizer.nesterov=false')}."
     if isinstance(card.scheduler, OwnScheduler) and card.scheduler.arguments().get("cycle_momentum"):
         yield "scheduler.cycle_momentum", "a schedule changes the learning rate only", "Set it to false."
 
@@ -139,11 +145,16 @@ def _optimizer_contradictions(card: Card) -> Iterator[tuple[str, str, str]]:
 def _trainer_contradictions(card: Card) -> Iterator[tuple[str, str, str]]:
     trainer = card.trainer
     if trainer.precision == "16-mixed" and trainer.accelerator == "cpu":
-        yield "trainer.precision", "'16-mixed' needs a GPU", "Choose trainer=gpu, or trainer.precision=bf16-mixed."
+        hint = f"Choose {advise('trainer=gpu')}, or {advise('trainer.precision=bf16-mixed')}."
+        yield "trainer.precision", "'16-mixed' needs a GPU", hint
     if trainer.label_smoothing and card.problem.task == "regression":
-        yield "trainer.label_smoothing", "numbers have no labels to smooth", "Set trainer.label_smoothing=0.0."
+        yield (
+            "trainer.label_smoothing",
+            "numbers have no labels to smooth",
+            f"Set {advise('trainer.label_smoothing=0.0')}.",
+        )
     if trainer.channels_last is True and not card.data.has_images:
-        yield "trainer.channels_last", "only images have channels", "Set trainer.channels_last=auto."
+        yield "trainer.channels_last", "only images have channels", f"Set {advise('trainer.channels_last=auto')}."
 
 
 def _device_contradictions(card: Card) -> Iterator[tuple[str, str, str]]:
@@ -151,17 +162,25 @@ def _device_contradictions(card: Card) -> Iterator[tuple[str, str, str]]:
     if trainer.strategy == "fsdp":
         yield from _sharding_contradictions(card)
     if trainer.strategy == "single" and trainer.devices > 1:
-        yield "trainer.devices", f"{trainer.devices} devices need a strategy", "Choose trainer=ddp."
+        yield (
+            "trainer.devices",
+            f"{trainer.devices} devices need a strategy",
+            f"Choose {advise('trainer.strategy=ddp')}.",
+        )
     if trainer.strategy != "single" and trainer.overfit_rows is not None:
-        yield "trainer.overfit_rows", "a few rows are learned by one process", "Choose trainer=cpu."
+        yield "trainer.overfit_rows", "a few rows are learned by one process", f"Set {_one_process()}."
     if trainer.strategy != "single" and trainer.profile:
-        yield "trainer.profile", "one process can be profiled", "Choose trainer=cpu."
+        yield "trainer.profile", "one process can be profiled", f"Set {_one_process()}."
     if trainer.strategy != "single" and trainer.nonfinite == "skip":
-        yield "trainer.nonfinite", "'skip' is for one device", "Set trainer.nonfinite=stop."
+        yield "trainer.nonfinite", "'skip' is for one device", f"Set {advise('trainer.nonfinite=stop')}."
     if trainer.strategy != "single" and trainer.steps_per_execution not in ("auto", 1):
         yield "trainer.steps_per_execution", "several processes share one minibatch at a time", "Set it to auto."
     if trainer.strategy != "single" and card.data.batch_size != "auto" and card.data.batch_size < trainer.devices:
         yield "data.batch_size", f"is less than the {trainer.devices} devices that share it", "Make it larger."
+
+
+def _one_process() -> str:
+    return advise("trainer.strategy=single", "trainer.devices=1")
 
 
 def _lightning_contradictions(card: Card) -> Iterator[tuple[str, str, str]]:
@@ -171,16 +190,20 @@ def _lightning_contradictions(card: Card) -> Iterator[tuple[str, str, str]]:
 def _sharding_contradictions(card: Card) -> Iterator[tuple[str, str, str]]:
     trainer = card.trainer
     if trainer.accelerator == "cpu":
-        hint = "Choose trainer=ddp, or trainer.accelerator=gpu on a machine with GPUs."
+        ways = advise("trainer.strategy=ddp"), advise("trainer.accelerator=gpu")
+        hint = f"Set {ways[0]}, or {ways[1]} on a machine with GPUs."
         yield "trainer.strategy", "'fsdp' needs GPUs, and trainer.accelerator is 'cpu'", hint
     if trainer.devices == 1:
-        yield "trainer.devices", "'fsdp' divides a model among several devices", "Give 2 or more, or trainer=gpu."
+        hint = f"Give 2 or more, or {advise('trainer.strategy=single')}."
+        yield "trainer.devices", "'fsdp' divides a model among several devices", hint
     if trainer.precision == "16-mixed":
-        yield "trainer.precision", "'16-mixed' is not for 'fsdp'", "Set trainer.precision=bf16-mixed."
+        yield "trainer.precision", "'16-mixed' is not for 'fsdp'", f"Set {advise('trainer.precision=bf16-mixed')}."
     if trainer.average.method is not None:
-        yield "trainer.average.method", "no average is kept of a divided model", "Set it to null, or trainer=ddp."
+        hint = f"Set it to null, or {advise('trainer.strategy=ddp')}."
+        yield "trainer.average.method", "no average is kept of a divided model", hint
     if trainer.compile:
-        yield "trainer.compile", "a divided model is not compiled", "Set trainer.compile=false, or trainer=ddp."
+        hint = f"Set {advise('trainer.compile=false')}, or {advise('trainer.strategy=ddp')}."
+        yield "trainer.compile", "a divided model is not compiled", hint
     if trainer.lightning.get("inference_mode"):
         yield "trainer.lightning.inference_mode", "a divided model learns nothing after it", "Leave it out."
 

@@ -8,6 +8,7 @@ import typing
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from runcard.advice import advise
 from runcard.card import wording
 from runcard.card.advice import hint_of
 from runcard.card.groups import GROUPS
@@ -75,7 +76,8 @@ def _mistake(detail: ErrorDetails, origins: Origins, root: type[BaseModel], auto
     if kind == "json_invalid":  # half of a character, which YAML can write
         return Mistake(key, f"holds what is no text: {detail['ctx']['error']}")
     if kind == "missing":
-        hint = f"Choose one with {key}=NAME, or write a file {key}/NAME.yaml." if key in GROUPS else ""
+        # Of a saved card, for whatever is composed has all sections; no group is looked up for it.
+        hint = f"`{advise('runcard', 'check', f'{key}=NAME')}` shows a whole card with one." if key in GROUPS else ""
         return Mistake(key, MISSING, where, hint)
     if kind == "union_tag_not_found":
         near = nearest("_target_", map(str, detail["input"]), 1) if isinstance(detail["input"], dict) else []
@@ -117,7 +119,8 @@ def _right_key(loc: tuple[int | str, ...], root: type[BaseModel]) -> str:
     """Offer the nearest key of the same section, else the same name in another section."""
     names, keys = _names(loc), _keys(_section_at(loc[:-1], root))
     if names == ["sweep"]:
-        return "It belongs to a sweep: add -m, or choose sweep=tpe, sweep=random or sweep=grid."
+        ways = " or ".join(advise(f"sweep={one}") for one in ("tpe", "random", "grid"))
+        return f"It belongs to a sweep: add {advise('-m')}, or choose {ways}."
     if "." in names[-1]:
         *sections, leaf = names[-1].split(".")
         nested = "".join(f"{section}: {{" for section in sections) + f"{leaf}: ...{'}' * len(sections)}"

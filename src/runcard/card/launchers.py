@@ -16,6 +16,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from runcard.advice import advise
 from runcard.card.compose import own_plugins
 from runcard.card.overrides import Override
 from runcard.card.spelling import suggest
@@ -32,12 +33,12 @@ PLUGINS = {
     "ray": ("runcard.card.launchers", "RaySettings", "ray"),
 }
 ONE_TASK = "A trial is one task of one job."
-# What a user of the plugin may set, and a sweep sets itself.
+# What a user of the plugin may set, and a sweep sets itself; without a reason: as many as there are workers.
 OURS = {
     "_target_": "It says which class runs, which the launcher's name says already.",
     "submitit_folder": "It lies in the study's folder, where resuming finds it.",
-    "n_jobs": "Say sweep.workers=N.",
-    "array_parallelism": "Say sweep.workers=N.",
+    "n_jobs": "",
+    "array_parallelism": "",
     "nodes": ONE_TASK,
     "tasks_per_node": ONE_TASK,
 }
@@ -104,7 +105,7 @@ def take_launcher(overrides: Sequence[Override], mistakes: list[Mistake]) -> tup
         mistakes.append(_wrong(chosen[-1], f"there is no launcher {name!r}", suggest(str(name), [LOCAL, *PLUGINS])))
         return None, others
     if name == LOCAL:
-        hint = f"Choose a launcher: {', '.join(f'{GROUP}={one}' for one in PLUGINS)}."
+        hint = f"Choose a launcher: {', '.join(advise(f'{GROUP}={one}') for one in PLUGINS)}."
         mistakes += [_wrong(one, "the pool of this machine has no settings of a launcher", hint) for one in set_keys]
         return None, others
     return _judged(name, chosen[-1], set_keys, mistakes), others
@@ -129,7 +130,7 @@ def _judged(name: str, chosen: Override, keys: list[Override], mistakes: list[Mi
     try:
         config = defaults(name)
     except ImportError:
-        hint = f"Install it: pip install 'runcard[{PLUGINS[name][2]}]'."
+        hint = f"Install it: {advise('pip', 'install', f'runcard[{PLUGINS[name][2]}]')}."
         mistakes.append(_wrong(chosen, f"the launcher {name} is not installed", hint))
         return None
     for override in keys:
@@ -150,7 +151,7 @@ def _lay_over(config: DictConfig, override: Override) -> Mistake | None:
             override, "there is no such setting", suggest(top, [str(one) for one in config if one not in OURS])
         )
     if top in OURS:
-        return _wrong(override, "is not to be set", OURS[top])
+        return _wrong(override, "is not to be set", OURS[top] or f"Say {advise('sweep.workers=N')}.")
     if override.delete:
         return _wrong(override, "cannot be deleted", "Leave it out.")
     if "${" in str(override.value) or "_target_" in str(override.value) or "_target_" in key:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from runcard.advice import advise
 from runcard.card.spelling import suggest
 
 # Argument → what its value may be: types, or the values themselves.
@@ -41,7 +42,8 @@ def mistakes_in(values: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
     for name, value in values.items():
         key = f"trainer.lightning.{name}"
         if name in ELSEWHERE:
-            yield key, "is not passed on", f"Set it with {ELSEWHERE[name]}."
+            way = ELSEWHERE[name]
+            yield key, "is not passed on", f"Set it with {advise(way) if '=' in way else way}."
         elif name not in PASSED:
             yield key, "is not an argument that can be passed on", suggest(name, PASSED)
         elif not _fits(value, PASSED[name]):

@@ -16,6 +16,7 @@ from typing import Any
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 
+from runcard.advice import advise
 from runcard.card.conditions import IF, conditional
 from runcard.card.space import Dimension, SpaceError, dimension_of
 from runcard.card.spelling import edits
@@ -52,8 +53,9 @@ class Override:
 def parse_overrides(texts: Iterable[str], mistakes: list[Mistake]) -> list[Override]:
     """Read one run's overrides; those that cannot be one are added to ``mistakes``."""
     one_by_one, many = parse_sweep(texts, mistakes)
+    typed = 'KEY="A,B"'
     message = "names several values, which makes a sweep; one run takes one value"
-    hint = "Add -m to try them all, or quote a text with a comma: 'key=\"a,b\"'."
+    hint = f"Add {advise('-m')} to try them all, or quote a text with a comma: {advise(typed)}."
     mistakes += [Mistake(dimension.text, message, hint=hint) for dimension in many]
     return one_by_one
 
@@ -128,7 +130,7 @@ def _beyond_hydra(text: str, complaint: str) -> Override:
     except YamlError:
         hint = "Look for a bracket or a quote that is not closed."
         if IF in value:
-            hint = "A condition stands behind values to try: key=choice(VALUE) if KEY=VALUE."
+            hint = f"A condition stands behind values to try: {advise('KEY=choice(VALUE) if KEY=VALUE')}."
         raise SpaceError(f"cannot be read: {complaint}", hint) from None
 
 
@@ -152,7 +154,8 @@ def _refuse_call(name: str, value: str, complaint: str) -> None:
     Raises:
         SpaceError: If it is meant as a call: of a function that exists, or nearly.
     """
-    quoted = "A text is quoted: 'key=\"...\"'."
+    typed = 'KEY="TEXT"'
+    quoted = f"A text is quoted: {advise(typed)}."
     if name not in FUNCTIONS:
         near = [one for one in FUNCTIONS if edits(name.lower(), one, 1) <= 1]
         if near:
@@ -162,5 +165,5 @@ def _refuse_call(name: str, value: str, complaint: str) -> None:
     if value.count("(") != value.count(")"):
         hint = "Look for a bracket that is not closed."
     elif "null" in value:
-        hint = "null stands between commas only, as in key=null,1."
+        hint = f"null stands between commas only, as in {advise('KEY=null,1')}."
     raise SpaceError(f"cannot be read: {complaint}", f"{hint} {quoted}")

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from runcard.advice import advise
 from runcard.card import kept, points
 from runcard.card.check import judge
 from runcard.card.differences import differences
@@ -165,7 +166,9 @@ class Plan:
         varied = {dimension.key for dimension in self.space}
         if mistake.key not in varied or group not in varied or not mistake.hint.endswith(OF_ANOTHER):
             return mistake
-        return replace(mistake, hint=f"Where only some choices have it: '{mistake.key}=VALUES if {group}=CHOICE'.")
+        return replace(
+            mistake, hint=f"Where only some choices have it: {advise(f'{mistake.key}=VALUES if {group}=CHOICE')}."
+        )
 
     def unlike_in(self, *sections: str) -> list[Card]:
         """Cards of the space, one for each different content of some of its sections or keys.

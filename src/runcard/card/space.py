@@ -21,6 +21,8 @@ from typing import Any
 
 from hydra.core.override_parser import types as hydra
 
+from runcard.advice import advise
+
 # Keys, each with the values of which it must have one.
 When = tuple[tuple[str, tuple[Any, ...]], ...]
 # More values than this are no list that anyone would try one by one.
@@ -171,7 +173,7 @@ def _dimension(override: hydra.Override, text: str) -> Dimension:
     if isinstance(value, hydra.IntervalSweep):
         return _interval(key, text, value)
     if getattr(value, "shuffle", False):
-        raise SpaceError("shuffle has no meaning here", "Choose sweep=random for a random order.")
+        raise SpaceError("shuffle has no meaning here", f"Choose {advise('sweep=random')} for a random order.")
     if isinstance(value, hydra.RangeSweep):
         return _range(key, text, value)
     assert isinstance(value, hydra.ChoiceSweep)

@@ -16,6 +16,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from runcard.advice import advise
 from runcard.card import project
 from runcard.card.check import Outside, is_saved_card, load_unless_sweep, without_secrets
 from runcard.card.compose import NO_GROUPS, compose_groups, divide, group_choices, saved_template
@@ -121,7 +122,8 @@ def _load_sweep(overrides: Sequence[str], config_dir: str | Path | None, aside: 
     space = ordered(space) if not mistakes else space
     if not space and not mistakes:
         given = [override.text for override in values if not _of_sweep(override)][:3]
-        hint = "Name values to try, such as 'optimizer.lr=tag(log,interval(1e-4,1e-1))' or seed=1,2,3."
+        ways = advise("optimizer.lr=tag(log,interval(1e-4,1e-1))"), advise("seed=1,2,3")
+        hint = f"Name values to try, such as {' or '.join(ways)}."
         hint += f" What was typed names one value each: {', '.join(given)}." if given else ""
         mistakes.append(Mistake("sweep.space", "is empty: there is nothing to try", place("sweep.space"), hint))
     mistakes += unfit(settings, space, place, launcher)

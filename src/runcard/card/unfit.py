@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from urllib.parse import urlsplit
 
+from runcard.advice import advise
 from runcard.card.interpolate import MISSING
 from runcard.card.launchers import Launcher
 from runcard.card.sections.sweep import ENUMERATING, PRUNERS, Sweep
@@ -43,17 +44,21 @@ def unfit(
 def _in_settings(settings: Sweep) -> Iterator[Wrong]:
     sampler, metrics = settings.sampler, settings.metrics or []
     if sampler not in ENUMERATING and settings.n_trials is None:
-        yield "n_trials", f"must be a number for sweep={sampler}", "Add sweep.n_trials=20."
+        yield "n_trials", f"must be a number for sweep={sampler}", f"Add {advise('sweep.n_trials=20')}."
     if settings.window is not None and sampler != "gp":
-        yield "window", f"is not used by {sampler}", "Leave it null, or choose sweep=gp."
+        yield "window", f"is not used by {sampler}", f"Leave it null, or choose {advise('sweep.sampler=gp')}."
     if settings.startup_trials is not None and sampler not in STARTING_AT_RANDOM:
         yield "startup_trials", f"is not used by {sampler}", f"Leave it null; it is for {_listed(STARTING_AT_RANDOM)}."
     if settings.first and sampler in ENUMERATING:
         yield "first", f"is not for {sampler}, which tries every point once", "Leave it null."
     if sampler == "cmaes" and not _installed("cmaes"):
-        yield "sampler", "'cmaes' needs a package that is not installed", "Run: pip install 'runcard[cmaes]'"
+        yield (
+            "sampler",
+            "'cmaes' needs a package that is not installed",
+            f"Run: {advise('pip', 'install', 'runcard[cmaes]')}",
+        )
     if settings.spread_weight and settings.seeds < 2:
-        yield "spread_weight", "weighs the spread over seeds, and each trial has one", "Set sweep.seeds=3."
+        yield "spread_weight", "weighs the spread over seeds, and each trial has one", f"Set {advise('sweep.seeds=3')}."
     if len(set(metrics)) < len(metrics):
         yield "metric", "names one twice", "Name each once."
     if len(metrics) > 1:
@@ -63,7 +68,8 @@ def _in_settings(settings: Sweep) -> Iterator[Wrong]:
 def _with_several(settings: Sweep) -> Iterator[Wrong]:
     """What cannot be with several metrics at once."""
     if settings.sampler == "cmaes":
-        yield "sampler", "'cmaes' takes one metric, and sweep.metric names several", "Choose sweep=nsga2 or sweep=tpe."
+        hint = f"Choose {advise('sweep.sampler=nsga2')} or {advise('sweep.sampler=tpe')}."
+        yield "sampler", "'cmaes' takes one metric, and sweep.metric names several", hint
     if settings.pruner != "none":
         yield "pruner", f"{settings.pruner!r} takes one metric, and sweep.metric names several", "Set it to none."
     if settings.target_value is not None:
@@ -92,10 +98,11 @@ def _in_wilcoxon(seeds: int, p_value: float) -> Iterator[Wrong]:
     # Worse on each of n seeds has a p-value of 2^-n, the least there is; after the last seed nothing is left to save.
     enough = max(2, math.floor(-math.log2(p_value)) + 1)
     if seeds < 2:
-        yield "pruner", "'wilcoxon' compares trials seed by seed, and each has one", f"Set sweep.seeds={enough + 1}."
+        hint = f"Set {advise(f'sweep.seeds={enough + 1}')}."
+        yield "pruner", "'wilcoxon' compares trials seed by seed, and each has one", hint
     elif seeds <= enough:
         message = f"'wilcoxon' cannot be sure to p_value={p_value:g} before {enough} seeds, and a trial has {seeds}"
-        yield "pruner", message, f"Set sweep.seeds={enough + 1} or more, or raise sweep.pruning.p_value."
+        yield "pruner", message, f"Set {advise(f'sweep.seeds={enough + 1}')} or more, or raise sweep.pruning.p_value."
 
 
 def _in_storage(settings: Sweep) -> Iterator[Wrong]:
@@ -119,7 +126,7 @@ def _in_storage(settings: Sweep) -> Iterator[Wrong]:
     if not whole:
         yield "storage", "must be postgresql://USER@HOST:PORT/DATABASE; host, port or database cannot be read", ""
     if not _installed("psycopg"):
-        hint = "Run: pip install 'runcard[postgresql]'"
+        hint = f"Run: {advise('pip', 'install', 'runcard[postgresql]')}"
         yield "storage", "PostgreSQL needs a package that is not installed", hint
 
 
@@ -130,20 +137,22 @@ def _on_machines(settings: Sweep, launcher: Launcher | None) -> Iterator[Wrong]:
         yield (
             "storage",
             f"is needed for trials on other machines ({launcher.name}): they cannot share a SQLite file",
-            "Set sweep.storage=postgresql://USER@HOST/DATABASE, which all of them reach.",
+            f"Set {advise('sweep.storage=postgresql://USER@HOST/DATABASE')}, which all of them reach.",
         )
     if settings.storage is not None and settings.name is None:
-        hint = "Add sweep.name=NAME."
+        hint = f"Add {advise('sweep.name=NAME')}."
         yield "name", "is needed with sweep.storage: by it other machines, and a later command, find the study", hint
 
 
 def _in_space(settings: Sweep, space: Sequence[Dimension]) -> Iterator[Wrong]:
     for dimension in space:
         if dimension.key in FOUND and "auto" in dimension.values:
-            hint = f"Leave auto out; or set {dimension.key}=auto for all trials, and vary something else."
+            hint = f"Leave auto out; or set {advise(f'{dimension.key}=auto')} for all trials, and vary something else."
             yield dimension.key, "auto finds a value by a rule, and a sweep by trying: one of them", hint
         if settings.sampler in ENUMERATING and not dimension.finite:
-            hint = "List values, as choice(1,2) or range(1,9,2), or choose sweep=tpe."
+            # A sampler that guesses needs an end of its trials.
+            words = ["sweep.sampler=tpe", *(["sweep.n_trials=20"] if settings.n_trials is None else [])]
+            hint = f"List values, as choice(1,2) or range(1,9,2), or choose {advise(*words)}."
             who = "a grid" if settings.sampler == "grid" else settings.sampler
             yield dimension.key, f"an interval has no end of values, and {who} tries them all", hint
         is_contest = settings.sampler in ENUMERATING and len(settings.metrics or ()) < 2
@@ -155,7 +164,7 @@ def _in_space(settings: Sweep, space: Sequence[Dimension]) -> Iterator[Wrong]:
             yield "seed", f"is varied, and sweep.seeds={settings.seeds} runs every trial with so many seeds", hint
     numbers = [d.key for d in space if d.low is not None and d.low != d.high and not d.when]
     if settings.sampler == "cmaes" and len(numbers) < 2:
-        hint = "Vary two keys by interval(...) or range(...) in every trial, or choose sweep=tpe."
+        hint = f"Vary two keys by interval(...) or range(...) in every trial, or choose {advise('sweep.sampler=tpe')}."
         yield "sweep.sampler", f"'cmaes' guides two numbers or more, and the space has {len(numbers)}", hint
 
 

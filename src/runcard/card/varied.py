@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from runcard.advice import advise
 from runcard.card.compose import divide
 from runcard.card.groups import GROUPS
 from runcard.card.origins import OVERRIDE, place_of
@@ -63,7 +64,8 @@ def written(space: Mapping[str, Any], origins: dict[str, str], mistakes: list[Mi
         else:
             one, many = parse_sweep([f"{key}={value}"], wrong)
             found += many
-            hint = f"Write choice(a,b), range(a,b) or interval(a,b); or leave it out here and set {key}={value}."
+            fixed = advise(f"{key}={value}")
+            hint = f"Write choice(a,b), range(a,b) or interval(a,b); or leave it out here and set {fixed}."
             wrong += [Mistake(key, f"names one value, {value}, and nothing to try", hint=hint) for _ in one]
         mistakes += [Mistake(f"sweep.space.{key}", item.message, place, item.hint) for item in wrong]
     return found

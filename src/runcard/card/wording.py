@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic_core import ErrorDetails
 
+from runcard.advice import advise
 from runcard.card.sections.parts import NAME, PLACE
 from runcard.card.spelling import in_words, nearest
 
@@ -76,8 +77,10 @@ def near_value(detail: ErrorDetails, key: str) -> str:
     value = detail["input"]
     if detail["type"] == "string_type" and isinstance(value, int | float):
         if key.rpartition(".")[2].isdecimal():  # an override cannot give one value of a list
-            return f'Quote a text that looks like a number, within the list: "{value}".'
-        return f"Quote a text that looks like a number: '{key}=\"{value}\"'."
+            written = advise(f'{key.rpartition(".")[0]}=["{value}"]')
+            return f"Quote a text that looks like a number, within the list: {written}."
+        written = advise(f'{key}="{value}"')
+        return f"Quote a text that looks like a number: {written}."
     if detail["type"] not in ("literal_error", "enum") or not isinstance(detail["input"], str):
         return ""
     allowed = detail["ctx"]["expected"].replace("'", "").replace(" or ", ", ").split(", ")

@@ -7,6 +7,7 @@ import itertools
 import os
 from collections.abc import Mapping, Sequence
 
+from runcard.advice import advise
 from runcard.cli.offers import SAVED, Answers, fitting, of_card, paths, places_of, runs_and_studies
 from runcard.cli.parsing import parsers
 from runcard.cli.shells import SCRIPTS, UNDONE, Line, read_line, reply
@@ -26,7 +27,8 @@ def answer(what: str) -> str:
         CardError: If it is none of them.
     """
     if what not in WHATS:
-        raise CardError(f"--shell-completion {what}: install=SHELL or uninstall=SHELL with {', '.join(SCRIPTS)}")
+        ways = ", ".join(advise("runcard", "--shell-completion", way) for way in WHATS[:-3])
+        raise CardError(f"--shell-completion {what}: say one of {ways}")
     verb, _, shell = what.partition("=")
     if verb != "query":
         return (SCRIPTS if verb == "install" else UNDONE)[shell]

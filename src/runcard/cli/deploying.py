@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import argparse
-import shlex
 from typing import TYPE_CHECKING, Any
 
+from runcard.advice import advise
 from runcard.cli.text import shown_path
 
 if TYPE_CHECKING:
     from runcard.deploying.deploy import Deployed
 
-NEXT = {
-    "kubernetes": "kubectl apply -k {folder}/overlays/production",
-    "compose": "docker compose -f {folder}/compose.yaml up -d --wait",
-}
+TARGETS = ("compose", "kubernetes")
 
 
 def add_deploy(parser: argparse.ArgumentParser) -> None:
     """The words of its line."""
     bundle = "what the image holds, name:version or name; default: the newest bundle"
     parser.add_argument("bundle", nargs="?", metavar="BUNDLE", help=bundle)
-    parser.add_argument("--target", required=True, choices=sorted(NEXT), help="what shall run it")
+    parser.add_argument("--target", required=True, choices=TARGETS, help="what shall run it")
     image = "REGISTRY/NAME:TAG; default: the image that `bentoml containerize` makes of the bundle's newest Bento"
     parser.add_argument("--image", metavar="IMAGE", help=image)
     parser.add_argument("--name", help="of the service and all that belongs to it; default: the bundle's")
@@ -29,6 +26,12 @@ def add_deploy(parser: argparse.ArgumentParser) -> None:
     workers += "worker is not"
     parser.add_argument("--workers", type=int, metavar="N", help=workers)
     parser.add_argument("-o", "--output", metavar="DIR", help="the folder to make; default: kubernetes, or compose")
+
+
+def _next(target: str, folder: str) -> str:
+    if target == "kubernetes":
+        return advise("kubectl", "apply", "-k", f"{folder}/overlays/production")
+    return advise("docker", "compose", "-f", f"{folder}/compose.yaml", "up", "-d", "--wait")
 
 
 def deployed_text(deployed: Deployed) -> str:
@@ -41,9 +44,10 @@ def deployed_text(deployed: Deployed) -> str:
         lines.append(f"bundle   {deployed.bundle}{doubt}")
     lines.append(f"token    {shown_path(deployed.token)}, made anew and kept out of git")
     if deployed.target == "kubernetes" and deployed.image.local:
-        lines.append("note     the image names no registry, and a cluster gets it only from there: --image")
+        image = advise("--image", "REGISTRY/NAME:TAG")
+        lines.append(f"note     the image names no registry, and a cluster gets it only from there: {image}")
     lines += [f"note     {note}" for note in deployed.notes]
-    return "\n".join([*lines, "next     " + NEXT[deployed.target].format(folder=shlex.quote(folder))])
+    return "\n".join([*lines, f"next     {_next(deployed.target, folder)}"])
 
 
 def deployed_data(deployed: Deployed) -> dict[str, Any]:

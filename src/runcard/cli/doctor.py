@@ -11,6 +11,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 from runcard import environment
+from runcard.advice import advise
 
 Finding = dict[str, str]
 EXTRAS = ("mlflow", "tensorboard", "transformers", "wandb")
@@ -57,12 +58,11 @@ def _package(requirement: Requirement, extra: str = "") -> Finding:
     try:
         version = importlib.metadata.version(requirement.name)
     except importlib.metadata.PackageNotFoundError:
-        todo = f"pip install 'runcard[{extra}]'" if extra else "pip install runcard"
+        todo = advise("pip", "install", f"runcard[{extra}]" if extra else "runcard")
         return _finding(requirement.name, "note" if extra else "missing", f"not installed; {todo}")
     if version.partition("+")[0] not in requirement.specifier:
-        todo = (
-            f"{version}; Runcard needs {requirement.specifier}: pip install '{requirement.name}{requirement.specifier}'"
-        )
+        command = advise("pip", "install", f"{requirement.name}{requirement.specifier}")
+        todo = f"{version}; Runcard needs {requirement.specifier}: {command}"
         return _finding(requirement.name, "missing", todo)
     return _finding(requirement.name, "ok", version)
 
@@ -73,9 +73,13 @@ def _gpu() -> Finding:
     except (ImportError, OSError) as error:
         return _finding("GPU", "missing", f"torch cannot be imported: {error}; reinstall it")
     if not torch.cuda.is_available():
-        return _finding("GPU", "note", "none that torch can use; trainer=cpu works, trainer=auto falls back to it")
+        return _finding(
+            "GPU",
+            "note",
+            f"none that torch can use; {advise('trainer=cpu')} works, {advise('trainer=auto')} falls back to it",
+        )
     names = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
-    return _finding("GPU", "ok", f"{', '.join(names)}; use trainer=gpu")
+    return _finding("GPU", "ok", f"{', '.join(names)}; use {advise('trainer=gpu')}")
 
 
 def _writable(runs_dir: Path) -> Finding:
@@ -85,7 +89,7 @@ def _writable(runs_dir: Path) -> Finding:
     try:
         tempfile.TemporaryFile(dir=place).close()
     except OSError as error:
-        todo = f"{place} cannot be written ({error.strerror}); choose another with runs_dir=FOLDER"
+        todo = f"{place} cannot be written ({error.strerror}); choose another with {advise('runs_dir=FOLDER')}"
         return _finding("runs folder", "missing", todo)
     free = shutil.disk_usage(place).free / 2**30
     return _finding("runs folder", "ok" if free > 1 else "note", f"{runs_dir} can be written, {free:.1f} GB free")

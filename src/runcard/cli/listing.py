@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from runcard import files, leaves, runs
+from runcard.advice import advise
 from runcard.card.metrics import METRICS
 from runcard.cli.terminal import rendered, width_of
 from runcard.errors import RunError
@@ -38,7 +39,7 @@ def listing(runs_dir: str, *, name: str | None, best_first: bool) -> list[dict[s
 def listing_text(rows: list[dict[str, Any]]) -> str:
     """The runs as a table; keys that differ are columns."""
     if not rows:
-        return "no runs yet: `runcard fit` makes one"
+        return f"no runs yet: `{advise('runcard', 'fit')}` makes one"
     keys = list(dict.fromkeys(key for row in rows for key in row["differs"]))
     table = Table(box=None, pad_edge=False, header_style="bold")
     for head in ("run", "state", "metric", "validation", "test", *(key.removesuffix("._target_") for key in keys)):

@@ -17,6 +17,7 @@ from collections.abc import Iterator, Sequence
 from types import FrameType
 from typing import Any, NoReturn
 
+from runcard.advice import advise
 from runcard.cli.parsing import parsers
 from runcard.cli.steps import Result
 from runcard.cli.verbs import VERBS, Verb
@@ -92,7 +93,7 @@ def run(words: Sequence[str]) -> int:
 
 def _ours(error: Exception, words: Sequence[str]) -> int:
     text = f"a fault in Runcard: {type(error).__name__}: {error}"
-    text += "\nRun again with --traceback, and please report what it shows."
+    text += f"\nRun again with {advise('--traceback')}, and please report what it shows."
     return _failed(error, 1, text, words)
 
 
@@ -123,7 +124,8 @@ def _parse(words: list[str]) -> tuple[Verb, argparse.Namespace]:
         if not name.startswith("-"):
             from runcard.card.spelling import suggest
 
-            raise CardError(f"there is no verb {name!r}. {suggest(name, of_verb)} `runcard --help` lists them.")
+            listing = advise("runcard", "--help")
+            raise CardError(f"there is no verb {name!r}. {suggest(name, of_verb)} `{listing}` lists them.")
         parser.parse_args(words)  # --help, --version, or a mistake
     # Intermixed: flags may stand between overrides.
     return next(verb for verb in VERBS if verb.name == name), of_verb[name].parse_intermixed_args(words[1:])
@@ -176,11 +178,11 @@ def _theirs(error: BaseException) -> str:
 
     module = blamed(error)
     if module:
-        return f"{module} failed: {said(error)}. Run again with --traceback to see all of it."
+        return f"{module} failed: {said(error)}. Run again with {advise('--traceback')} to see all of it."
     if isinstance(error, Exception) and used():
-        names = ", ".join(used())
+        names, again = ", ".join(used()), advise("--traceback")
         text = f"{type(error).__name__}: {error}".removesuffix(": ")
-        return f"{text}. The card names classes of yours, {names}: look at what they take and give, with --traceback."
+        return f"{text}. The card names classes of yours, {names}: look at what they take and give, with {again}."
     return ""
 
 

@@ -6,6 +6,7 @@ import argparse
 from typing import Any, NoReturn
 
 from runcard import __version__
+from runcard.advice import advise
 from runcard.cli.verbs import VERBS
 from runcard.errors import CardError
 
@@ -68,7 +69,8 @@ class Parser(argparse.ArgumentParser):
         Raises:
             CardError: Always.
         """
-        raise CardError(f"{message}. {self._meant(message)}`{self.prog} --help` says what it takes.")
+        command = advise(*self.prog.split(), "--help")
+        raise CardError(f"{message}. {self._meant(message)}`{command}` says what it takes.")
 
     def _meant(self, message: str) -> str:
         """The flag that is nearest to one that there is not."""
@@ -79,7 +81,9 @@ class Parser(argparse.ArgumentParser):
             return ""
         near = nearest(word, [flag for flag in self._option_string_actions if flag.startswith("--")])
         return (
-            f"Did you mean {' or '.join(near)}? " if near else f"A key of the card has no dashes: {word.strip('-')}=…. "
+            f"Did you mean {' or '.join(advise(one) for one in near)}? "
+            if near
+            else f"A key of the card has no dashes: {advise(word.strip('-') + '=VALUE')}. "
         )
 
 

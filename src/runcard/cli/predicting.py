@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from runcard.advice import advise
 from runcard.errors import BundleError, CardError
 from runcard.runs import RunFolder
 
@@ -59,7 +60,9 @@ def answering(what: str) -> Answering:
     try:
         tag, folder = store.find(what)
     except BundleError as error:
-        raise BundleError(f"there is no folder {path.absolute()}, and {error} `runcard ls` lists the runs.") from error
+        raise BundleError(
+            f"there is no folder {path.absolute()}, and {error} `{advise('runcard', 'ls')}` lists the runs."
+        ) from error
     return _bundle(tag, folder)
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import TYPE_CHECKING, Any
 
+from runcard.advice import advise
 from runcard.cli.text import shown_path
 from runcard.starting.cards import guessing, metric_of
 
@@ -25,9 +25,9 @@ def started_text(started: Started) -> str:
         [
             *lines,
             f"project  {folder}: {len(started.files)} files; its README.md says what each is",
-            *([f"next     cd {shlex.quote(folder)}"] if folder != "." else ["next"]),
-            "         runcard check   # the whole card; nothing is trained",
-            "         runcard fit     # train it",
+            *([f"next     {advise('cd', folder)}"] if folder != "." else ["next"]),
+            f"         {advise('runcard', 'check')}   # the whole card; nothing is trained",
+            f"         {advise('runcard', 'fit')}     # train it",
         ]
     )
 

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+from runcard.advice import advise
 from runcard.errors import CardError, Mistake
 
 if TYPE_CHECKING:
@@ -248,7 +249,8 @@ def ls(arguments: argparse.Namespace) -> Result:
     from runcard.cli.listing import listing, listing_text
 
     if not Path(arguments.runs_dir).is_dir():
-        raise CardError(f"there is no folder {arguments.runs_dir}: nothing was fitted here yet, or say --runs-dir DIR")
+        other = advise("--runs-dir", "FOLDER")
+        raise CardError(f"there is no folder {arguments.runs_dir}: nothing was fitted here yet, or say {other}")
     rows = listing(arguments.runs_dir, name=arguments.name, best_first=arguments.sort == "best")
     if arguments.name and not rows:
         raise CardError(f"--name {arguments.name}: there are no runs of this name in {arguments.runs_dir}")
@@ -260,7 +262,8 @@ def compare(arguments: argparse.Namespace) -> Result:
     from runcard.cli.comparing import compare, compared_text
 
     if arguments.cards is None:
-        raise CardError("what shall be compared? --cards takes run folders, trials of a study, or card.yaml files")
+        words = advise("--cards", "RUN", "RUN")
+        raise CardError(f"what shall be compared? {words} takes run folders, trials of a study, or card.yaml files")
     compared = compare(arguments.cards)
     return Result(compared.data, compared_text(compared, _stream(arguments)))
 

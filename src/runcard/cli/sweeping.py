@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from runcard.advice import advise
 from runcard.cli.terminal import Row, table_text
 from runcard.cli.text import shown_path
 from runcard.leaves import shown
@@ -60,8 +61,8 @@ def study_text(study: Study, width: int | None) -> str:
 def _next(study: Study, where: str, place: str) -> Iterator[str]:
     over = len([trial for trial in study.summary["trials"] if trial["state"] != "RUNNING"])
     wanted = study.summary["n_trials"]
-    commands = [f"runcard resume {place}  # {over} of {wanted} trials are done"] if over < wanted else []
-    commands += [f"runcard evaluate {shlex.quote(where)}", f"runcard package {place}"]
+    commands = [f"{advise('runcard', 'resume', place)}  # {over} of {wanted} trials are done"] if over < wanted else []
+    commands += [advise("runcard", "evaluate", where), advise("runcard", "package", place)]
     yield f"next    {commands[0]}"
     yield from (f"        {command}" for command in commands[1:])
 

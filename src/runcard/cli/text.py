@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from runcard.advice import advise
 from runcard.card.metrics import reaches
 from runcard.hiding import Hiding
 from runcard.leaves import shown
@@ -46,7 +47,7 @@ def packaged_text(packaged: Packaged) -> str:
         f"bundle  {packaged.tag}{more}\nfolder  {packaged.path}\n"
         f"answers as the run did, to {packaged.deviation:.1e}: "
         f"{packaged.compared} rows, {packaged.again} of them one by one too, {http}\n"
-        "next    runcard serve, or bentoml serve in the project's folder"
+        f"next    {advise('runcard', 'serve')}, or {advise('bentoml', 'serve')} in the project's folder"
     )
 
 

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from runcard.card.advice import settings
+from runcard.advice import advise
+from runcard.card.advice import write_settings
 from runcard.card.naming.targets import named
 from runcard.card.schema import Card
 from runcard.card.sections.data import OwnData, TableData
@@ -132,7 +133,7 @@ def _tokenizer(card: Card, rows: Rows) -> Tokenizer | None:
         said = {**card.data.kinds, **dict.fromkeys(others, "ignore")}
         listed = ", ".join(map(repr, others[:5])) + (", …" if len(others) > 5 else "")
         message = f"a text is read alone, and beside {texts[0]!r} there is {listed}"
-        raise CardError([Mistake("data.kinds", message, hint=f"Say {settings('data.kinds', said)}.")])
+        raise CardError([Mistake("data.kinds", message, hint=f"Say {advise(write_settings('data.kinds', said))}.")])
     found = named(card.model, "model").tokenizer(**card.model.arguments())
     assert isinstance(found, Tokenizer)
     return found

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import polars as pl
 
-from runcard.card.advice import setting
+from runcard.advice import advise
+from runcard.card.advice import write_override, write_setting
 from runcard.card.sections.data import Ragged
 from runcard.card.sections.formats import Spelling
 from runcard.card.spelling import nearest
@@ -109,7 +110,7 @@ def survey(path: str, target: str | None, *, encoding: str = "auto", ragged: Rag
     given = Given(null_values=tuple(reading.null_values) if Path(path).suffix.lower() in CSV else ())
     chosen = look_over(without(frame, target), given)
     looks = {name: _told(look) for name, look in chosen.looks.items()}
-    _check_columns(path, looks, target)
+    _check_columns(path, looks, target, reading)
     found = truth_of(frame[target], "auto", given, KEPT, chosen)
     notes = [note for look in chosen.looks.values() for note in look.notes if look.kind != "ignore"]
     return Survey(
@@ -176,19 +177,27 @@ def _fields(lines: Sequence[str], mark: str) -> tuple[bool, int]:
 def _check_target(path: str, names: Sequence[str], target: str | None) -> None:
     listed = ", ".join(map(repr, names[:LISTED])) + (f" and {len(names) - LISTED} more" if len(names) > LISTED else "")
     if target is None:
-        raise CardError(f"--target must be given with --data: the column to predict. {path} has: {listed}.")
+        raise CardError(
+            f"{advise('--target', 'COLUMN')} must be given with a file of rows: what to predict. {path} has: {listed}."
+        )
     if target not in names:
         near = nearest(target, names)
         hint = f"Did you mean {' or '.join(map(repr, near))}? " if near else ""
         raise CardError(f"--target: {path} has no column {target!r}. {hint}There are: {listed}.")
 
 
-def _check_columns(path: str, looks: dict[str, Look], target: str) -> None:
+def _check_columns(path: str, looks: dict[str, Look], target: str, reading: Reading) -> None:
     if any(look.kind != "ignore" for look in looks.values()):
         return
     if not looks:
         raise DataError(f"{path} has no column to learn from besides {target!r}")
     seen = "".join(f"\n  {name!r}: {look.remark}" for name, look in looks.items())
-    kinds = setting("data.kinds", next(iter(looks)), "category")
-    hint = f"If one of them does tell something, say so: runcard fit data=table ... {kinds}"
+    words = [write_override("data.path", path), write_override("problem.target", target)]
+    words += [
+        f"data.{key}={value}"
+        for key in ("encoding", "ragged")
+        if (value := getattr(reading, key)) != getattr(PLAIN, key)
+    ]
+    words.append(write_setting("data.kinds", next(iter(looks)), "category"))
+    hint = f"If one of them does tell something, say so: {advise('runcard', 'fit', 'data=table', *words)}"
     raise DataError(f"{path} has no column to learn from besides {target!r}:{seen}\n{hint}")

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from runcard.card.advice import near_column, setting
+from runcard.advice import advise
+from runcard.card.advice import suggest_column, write_override, write_setting
 from runcard.card.sections.data import Decimal, MissingTarget, Ragged, RareClasses
 from runcard.card.sections.formats import Spelling
 from runcard.card.spelling import suggest
@@ -193,7 +194,7 @@ def compare_columns(
     other = _other_separator(names)
     if other and target not in names:
         message = f"{what} has one column only, {names[0]!r}"
-        hint = f"Is the separator {other!r}? Say data.separator={other!r}."
+        hint = f"Is the separator {other!r}? Say {advise(write_override('data.separator', other))}."
         raise CardError([Mistake("data.separator", message, hint=hint)])
     if names and names[0].startswith("#") and target not in names:
         hint = "If its first line is a comment, remove it."
@@ -212,11 +213,11 @@ def compare_columns(
 
 def _unread(name: str, kind: str) -> Mistake:
     message = f"says how the column writes numbers, and data.kinds takes it for {kind}"
-    return Mistake(f"data.formats.{name}", message, hint=f"Say {setting('data.kinds', name, 'number')}.")
+    return Mistake(f"data.formats.{name}", message, hint=f"Say {advise(write_setting('data.kinds', name, 'number'))}.")
 
 
 def _near(name: str, names: Sequence[str], key: str) -> str:
-    return near_column(name, names, key) if key == "problem.target" else suggest(name, names)
+    return suggest_column(name, names, key) if key == "problem.target" else suggest(name, names)
 
 
 def features_of(taken_for: Mapping[str, KindOrIgnore]) -> dict[str, Kind]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from runcard.advice import advise
 from runcard.data.signature import Array
 from runcard.errors import CardError
 
@@ -104,8 +105,8 @@ def opened(content: str) -> Encoder:
         from tokenizers import Tokenizer as Encoder
     except ImportError as error:
         raise CardError(
-            "text needs a package that is not installed: pip install 'runcard[transformers]', or, to answer rows with "
-            "a bundle, pip install tokenizers"
+            f"text needs a package that is not installed: {advise('pip', 'install', 'runcard[transformers]')}, or, to "
+            f"answer rows with a bundle, {advise('pip', 'install', 'tokenizers')}"
         ) from error
     try:
         encoder = Encoder.from_str(content)

@@ -8,6 +8,7 @@ from collections.abc import Collection
 import numpy as np
 from numpy.typing import NDArray
 
+from runcard.advice import advise
 from runcard.errors import DataError
 
 
@@ -28,7 +29,11 @@ def checked_classes(target: str, names: Collection[str], count: int) -> tuple[st
     if len(classes) > count / 2:
         raise DataError(
             f"the target {target!r} has {len(classes)} classes in {count} rows: hardly two rows a class."
-            + (" If it is a number to predict, say problem.task=regression." if all(map(_is_number, classes)) else "")
+            + (
+                f" If it is a number to predict, say {advise('problem.task=regression')}."
+                if all(map(_is_number, classes))
+                else ""
+            )
         )
     return classes
 

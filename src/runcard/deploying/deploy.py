@@ -15,6 +15,7 @@ from string import Template
 from typing import Any
 
 from runcard import __version__
+from runcard.advice import advise
 from runcard.card import project
 from runcard.card.sections.serve import DEFAULTS, FILES, MOST
 from runcard.deploying.names import Image, checked_name, image_of, name_from
@@ -139,9 +140,10 @@ def _bundle(bundle: str | None, image: Image | None) -> tuple[str | None, dict[s
 
 def _image_of(bundle: str | None, bento: str | None) -> Image:
     if bento is None:
+        ways = advise("bentoml", "build"), advise("bentoml", "containerize", "BENTO")
         raise CardError(
-            f"which image? No Bento here holds {bundle}: make one with `bentoml build` and `bentoml containerize`, "
-            "or name an image with --image REGISTRY/NAME:TAG"
+            f"which image? No Bento here holds {bundle}: make one with `{ways[0]}` and `{ways[1]}`, or name an image "
+            f"with {advise('--image', 'REGISTRY/NAME:TAG')}"
         )
     return image_of(bento)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from runcard.advice import advise
 from runcard.errors import CardError
 
 MAX_NAME = 63  # of a service and of a label's value
@@ -68,7 +69,8 @@ def image_of(text: str) -> Image:
         raise CardError(f"--image {text}: an image is named REGISTRY/NAME:TAG, NAME in small letters and digits")
     if found["digest"] is None and found["tag"] in (None, "latest"):
         said = "latest is another image each time" if found["tag"] else "it names many images"
-        raise CardError(f"--image {text}: {said}; say REGISTRY/NAME:TAG with the tag that was pushed")
+        named = advise("--image", f"{found['name']}:TAG")
+        raise CardError(f"--image {text}: {said}; say {named} with the tag that was pushed")
     return Image(found["name"], found["tag"], found["digest"])
 
 
@@ -81,9 +83,9 @@ def checked_name(name: str) -> str:
     if not NAME.fullmatch(name) or len(name) > MAX_NAME:
         near = made_name(name)
         form = f"small letters, digits and - are allowed, at most {MAX_NAME}, a letter first"
-        raise CardError(f"--name {name}: {form}" + (f", such as {near}" if near else ""))
+        raise CardError(f"--name {name}: {form}" + (f", such as {advise('--name', near)}" if near else ""))
     if why := taken(name):
-        raise CardError(f"--name {name}: {why}; choose another, such as {name}-model")
+        raise CardError(f"--name {name}: {why}; choose another, such as {advise('--name', f'{name}-model')}")
     return name
 
 
@@ -95,7 +97,7 @@ def name_from(text: str) -> str:
     """
     name = made_name(text)
     if why := taken(name) if name else "it holds no letter and no digit":
-        raise CardError(f"{text!r} cannot name a deployment: {why}; choose a name with --name")
+        raise CardError(f"{text!r} cannot name a deployment: {why}; choose a name with {advise('--name', 'NAME')}")
     return name
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from runcard.advice import advise
 from runcard.errors import CardError
 
 
@@ -27,7 +28,7 @@ class Adapt(nn.Module):
         if channels not in (1, wanted_channels):
             raise CardError(
                 f"model: this network takes images of {wanted_channels} channels, and this data's have {channels}. "
-                "Choose model=resnet, which takes any number."
+                f"Choose {advise('model=resnet')}, which takes any number."
             )
         self.repeat = wanted_channels if channels != wanted_channels else 0
         self.size = wanted_size if size != wanted_size else None

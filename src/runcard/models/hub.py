@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from runcard.advice import advise
 from runcard.errors import CardError
 from runcard.files import sha256
 
@@ -40,9 +41,8 @@ def library() -> Any:
     try:
         import transformers
     except ImportError as error:
-        raise CardError(
-            "model: this one needs a package that is not installed: pip install 'runcard[transformers]'"
-        ) from error
+        command = advise("pip", "install", "runcard[transformers]")
+        raise CardError(f"model: this one needs a package that is not installed: {command}") from error
     return transformers
 
 
@@ -176,7 +176,8 @@ def backbone(network: nn.Module) -> nn.Module:
     """
     found = network.base_model
     if found is network or not isinstance(found, nn.Module):
-        raise CardError("model.freeze: nothing of this network would be left to learn. Set model.freeze=false.")
+        way = advise("model.freeze=false")
+        raise CardError(f"model.freeze: nothing of this network would be left to learn. Set {way}.")
     return found
 
 

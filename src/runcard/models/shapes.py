@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from runcard.advice import advise
 from runcard.errors import CardError
 
 HOLDS = {1: "columns", 2: "sequences", 3: "images"}
@@ -20,7 +21,9 @@ def image(input_shape: tuple[int, ...], network: str) -> tuple[int, int, int]:
         CardError: If a row is no image.
     """
     if len(input_shape) != 3:
-        raise CardError(f"model: {network} needs images, and this data has {_holds(input_shape)}. Choose model=mlp.")
+        raise CardError(
+            f"model: {network} needs images, and this data has {_holds(input_shape)}. Choose {advise('model=mlp')}."
+        )
     channels, height, width = input_shape
     return channels, height, width
 
@@ -39,9 +42,8 @@ def sequence(input_shape: tuple[int, ...], network: str) -> tuple[int, int]:
         return input_shape[0], input_shape[1]
     if len(input_shape) == 3:
         return input_shape[1], input_shape[0] * input_shape[2]
-    raise CardError(
-        f"model: {network} needs sequences or images, and this data has {_holds(input_shape)}. Choose model=mlp."
-    )
+    other, held = advise("model=mlp"), _holds(input_shape)
+    raise CardError(f"model: {network} needs sequences or images, and this data has {held}. Choose {other}.")
 
 
 def steps(inputs: Tensor) -> Tensor:

@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from runcard.advice import advise
 from runcard.errors import BundleError, ParityError
 from runcard.interrupts import started_here
 from runcard.packaging.bundle import TOLERANCE, Bundle
@@ -68,7 +69,7 @@ def prove(folder: Path, tag: str, bundle: Bundle, compared: Compared) -> float:
     except OSError as error:
         raise BundleError(
             f"the service cannot be tried out: {error.strerror or error}. "
-            "Nothing was packaged; with --no-http it is not tried out."
+            f"Nothing was packaged; with {advise('--no-http')} it is not tried out."
         ) from error
     return apart
 

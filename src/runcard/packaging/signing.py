@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from runcard.advice import advise
 from runcard.errors import BundleError, CardError
 from runcard.packaging.bundle import verify
 from runcard.packaging.manifest import MANIFEST, SEAL, digest_of, read_manifest, read_small, sum_of
@@ -110,7 +111,8 @@ class _Held:
 
 def _signature(folder: Path, path: Path) -> bytes:
     if not (folder / SIGNATURE_FILE).exists():
-        text = f"the bundle {path} is not signed: it holds no {SIGNATURE_FILE}. Package with --sign KEY.pem."
+        signed = advise("runcard", "package", "RUN", "--sign", "KEY.pem")
+        text = f"the bundle {path} is not signed: it holds no {SIGNATURE_FILE}. Package with `{signed}`."
         raise BundleError(text)
     try:
         return read_small(folder / SIGNATURE_FILE)
@@ -138,7 +140,7 @@ def _library() -> tuple[Any, Any, Any]:
     try:
         from model_signing import hashing, signing, verifying
     except ImportError as error:
-        text = "signatures need a package that is not installed: pip install 'runcard[signing]'"
+        text = f"signatures need a package that is not installed: {advise('pip', 'install', 'runcard[signing]')}"
         raise BundleError(text) from error
     return signing, verifying, hashing
 

@@ -14,6 +14,7 @@ import bentoml
 import yaml
 from bentoml._internal.configuration.containers import BentoMLContainer
 
+from runcard.advice import advise
 from runcard.errors import BundleError
 from runcard.packaging.bundle import ABOUT, TRANSFORMS, open_bundle
 from runcard.packaging.manifest import MANIFEST, SEAL, read_small, seal
@@ -71,7 +72,9 @@ def find(tag: str | None = None) -> tuple[str, Path]:
     try:
         model = bentoml.models.get(tag)
     except Exception as error:  # BentoML lets through what its parts stumble over in a damaged description
-        raise BundleError(f"there is no bundle {tag}: {error}. `bentoml models list` lists them.") from error
+        raise BundleError(
+            f"there is no bundle {tag}: {error}. `{advise('bentoml', 'models', 'list')}` lists them."
+        ) from error
     path = Path(model.path)
     if not (path / MANIFEST).is_file():
         raise BundleError(f"{tag} in BentoML's model store is no bundle: it holds no {MANIFEST}")
@@ -83,7 +86,7 @@ def _newest() -> tuple[str, Path]:
     # bundle, so that one which lacks either is still seen.
     bundles = {file.parent for name in (SEAL, TRANSFORMS) for file in _folder().glob(f"*/*/{name}")}
     if not bundles:
-        raise BundleError("there is no bundle to serve: make one with `runcard package RUN`")
+        raise BundleError(f"there is no bundle to serve: make one with `{advise('runcard', 'package', 'RUN')}`")
     path = max(bundles, key=_made_at)
     return f"{path.parent.name}:{path.name}", path
 

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NoReturn
 
+from runcard.advice import advise
 from runcard.errors import CardError
 from runcard.serving.access import TOKEN, is_loopback, read_token
 from runcard.serving.admission import Admitted, admit
@@ -115,5 +116,6 @@ def _check_address(host: str, port: int) -> None:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the server does
             probe.bind(found[0][4])
     except OSError as error:
-        reason = error.strerror or error
-        raise CardError(f"cannot listen on {host}:{port}: {reason}. Choose another with --port or --host.") from error
+        reason, ways = error.strerror or error, (advise("--port", "PORT"), advise("--host", "HOST"))
+        text = f"cannot listen on {host}:{port}: {reason}. Choose another with {' or '.join(ways)}."
+        raise CardError(text) from error

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import Any
 
 import yaml
 
+from runcard.advice import advise
 from runcard.card import project
 from runcard.card.sections.serve import DEFAULTS, FILES, LIMITS, Serve, find_wrong
 from runcard.card.wording import shown
@@ -99,7 +99,7 @@ def _read_words(words: Iterable[str]) -> dict[str, Any]:
         key, sign, value = text.partition("=")
         name = key.removeprefix("serve.")
         if not sign or name == key:
-            raise CardError(f"{text}: a change is written serve.KEY=VALUE, such as serve.workers=2")
+            raise CardError(f"{text}: a change is written serve.KEY=VALUE, such as {advise('serve.workers=2')}")
         try:
             chosen[name] = yaml.safe_load(value)
         except yaml.YAMLError:
@@ -135,7 +135,7 @@ def _lower(key: str, asked: Any) -> Any:
 def _ignored(key: str, asked: Any, held: Any, tag: str) -> str:
     """Why a key of the card does not hold, and the command by which it would."""
     word = f"serve.{key}={asked if isinstance(asked, str) else json.dumps(asked, default=str)}"
-    hint = f": runcard serve {tag} {shlex.quote(word)}" if _can_be_typed(word) else ""
+    hint = f": {advise('runcard', 'serve', tag, word)}" if _can_be_typed(word) else ""
     if key in LIMITS:
         return f"the bundle's card asks for {key}: {shown(asked)}, and may only lower it; {held} holds{hint}"
     return f"the bundle's card says {key}: {shown(asked)}, which only who starts the service may say{hint}"

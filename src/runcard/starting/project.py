@@ -9,6 +9,7 @@ from pathlib import Path
 from string import Template
 
 from runcard import __version__
+from runcard.advice import advise
 from runcard.card import check
 from runcard.card.groups import SCHEMAS, shipped_conf
 from runcard.card.help.editor import write_schemas
@@ -74,9 +75,10 @@ def start(
     package = package_name(path.name)
     check_free(path)
     if data is None and target is not None:
-        raise CardError("--target: names a column of --data, which is not given")
+        raise CardError(f"--target: names a column of the rows, which are not given; say {advise('--data', 'FILE')}")
     if encoding != "auto" and not is_encoding(encoding):
-        raise CardError(f"--encoding: Python knows no {encoding!r}; name one such as cp1252 or shift_jis")
+        ways = " or ".join(advise("--encoding", one) for one in ("cp1252", "shift_jis"))
+        raise CardError(f"--encoding: Python knows no {encoding!r}; name one, such as {ways}")
     found = None if data is None else survey(data, target, encoding=encoding, ragged=ragged)
     files = _files(path.name, package, found)
     with put_in_place(path) as draft:

@@ -8,6 +8,7 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.loggers.logger import Logger
 from torch import Tensor, nn
 
+from runcard.advice import advise
 from runcard.card.metrics import METRICS, better, maximizes
 from runcard.errors import TrainingError
 from runcard.training.sharding import whole
@@ -70,7 +71,7 @@ class EpochEnd(Callback):
         if self.monitor.removeprefix("val/") in (*METRICS, "loss"):
             return (
                 f"{self.monitor} cannot be computed on the validation rows: they are too few or of one class. "
-                "Choose trainer.monitor=val/loss, or a larger data.split.validation."
+                f"Choose {advise('trainer.monitor=val/loss')}, or a larger data.split.validation."
             )
         return (
             f"trainer.monitor: no callback logged {self.monitor!r} in epoch {task.state.epoch}, and it must each epoch"

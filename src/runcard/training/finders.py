@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from pytorch_lightning import seed_everything
 
+from runcard.advice import advise
 from runcard.card.schema import Card
 from runcard.data.dataset import Dataset
 from runcard.data.loader import Batch, Chunk, Part, minibatches
@@ -55,7 +56,7 @@ def learning_rate(card: Card, data: Dataset) -> float:
     if found is None:
         raise CardError(
             f"optimizer.lr=auto: the loss fell at no rate from {LOWEST:g} to {HIGHEST:g}, so none can be chosen. "
-            "Write one, such as optimizer.lr=1e-3, and look at the model with debug=overfit."
+            f"Write one, such as {advise('optimizer.lr=1e-3')}, and look at the model with {advise('debug=overfit')}."
         )
     return float(f"{rates()[found]:.2e}")
 

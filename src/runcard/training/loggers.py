@@ -12,6 +12,7 @@ from typing import Any
 
 from pytorch_lightning.loggers.logger import DummyLogger, Logger
 
+from runcard.advice import advise
 from runcard.card.schema import Card
 from runcard.card.sections.loggers import NoLogger
 from runcard.errors import CardError, Pruned, Stopped
@@ -119,7 +120,8 @@ class Guarded(Logger):
         except ModuleNotFoundError as error:
             named = f" ({error.name})" if error.name else ""
             raise CardError(
-                f"logger: this one needs a package that is not installed{named}: pip install 'runcard[{tracker.kind}]'"
+                f"logger: this one needs a package that is not installed{named}: "
+                f"{advise('pip', 'install', f'runcard[{tracker.kind}]')}"
             ) from error
         except CardError:
             self._let_go()

@@ -24,6 +24,7 @@ from pytorch_lightning.plugins.environments import (
     TorchElasticEnvironment,
 )
 
+from runcard.advice import advise
 from runcard.errors import CardError, TrainingError
 from runcard.interrupts import started_here
 from runcard.training.surroundings import without_hints
@@ -80,7 +81,7 @@ def outside_rank(devices: int) -> Rank | None:
     if environment.world_size() != devices:
         raise CardError(
             f"trainer.devices: {devices} processes are wanted and {environment.world_size()} were started. "
-            f"Set trainer.devices={environment.world_size()}."
+            f"Set {advise(f'trainer.devices={environment.world_size()}')}."
         )
     return Rank(environment.global_rank(), environment.world_size(), environment)
 

@@ -17,7 +17,7 @@ from runcard.training.checkpoint import loadable, save
 from runcard.training.epochs import weights
 from runcard.training.sharding import is_sharded, shares
 from runcard.training.state import random_states, set_random_states
-from runcard.training.task import NotANumberError, Task
+from runcard.training.task import NotANumberError, Task, lower_rate
 
 UNLOADABLE = (
     "what cannot be loaded safely, and no run could go on from a checkpoint. Keep numbers, texts, lists, mappings and "
@@ -138,7 +138,7 @@ class Saving(Callback):
         if not finite(task):
             raise TrainingError(
                 f"a weight became infinite or no number by step {task.stepper.step}: the last checkpoint is kept. "
-                "Lower optimizer.lr, or set trainer.gradient_clip_norm=1.0."
+                f"{lower_rate()}"
             )
         made = content(task) | {"callbacks": self._kept()}
         self._add_own(made, task)

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
+from runcard.advice import advise
 from runcard.errors import TrainingError
 from runcard.runs import RunFolder
 
@@ -31,13 +32,13 @@ def plain_failures(run: RunFolder | None = None) -> Iterator[None]:
         yield
     except torch.OutOfMemoryError as error:
         raise TrainingError(
-            "the GPU's memory is full: lower data.batch_size, or set trainer.precision=bf16-mixed"
+            f"the GPU's memory is full: lower data.batch_size, or set {advise('trainer.precision=bf16-mixed')}"
         ) from error
     except RuntimeError as error:
         if run is None or not LOST.search(str(error)):
             raise
         raise TrainingError(
-            f"another process of this training has died. Go on with `runcard resume {run.path}`."
+            f"another process of this training has died. Go on with `{advise('runcard', 'resume', str(run.path))}`."
         ) from error
 
 

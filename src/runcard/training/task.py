@@ -12,6 +12,7 @@ from pytorch_lightning import LightningModule
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from runcard.advice import advise
 from runcard.data.loader import Batch, Chunk
 from runcard.data.transforms import TargetStep
 from runcard.errors import TrainingError
@@ -24,7 +25,7 @@ from runcard.training.together import Together
 
 # The card's word → the type that a forward pass computes in while the weights stay whole.
 MIXED = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
-ADVICE = "Lower optimizer.lr, or set trainer.gradient_clip_norm=1.0."
+
 
 Augment = Callable[[Tensor, Tensor, int], tuple[Tensor, Tensor]]
 
@@ -170,7 +171,7 @@ class Task(LightningModule):
         if not self.skip:
             number, epoch, minibatch = len(self.state.losses), self.state.epoch, self.state.minibatch
             raise NotANumberError(
-                f"the loss became {value} at step {number} (epoch {epoch}, minibatch {minibatch}). {ADVICE}"
+                f"the loss became {value} at step {number} (epoch {epoch}, minibatch {minibatch}). {lower_rate()}"
             )
         self.state.losses.append(math.nan)
         self.state.skipped += 1
@@ -206,7 +207,7 @@ class Task(LightningModule):
         self._seen.clear()
         loss = float(self._loss(outputs, targets))
         if not math.isfinite(loss):
-            raise NotANumberError(f"the validation loss is {loss} after epoch {self.state.epoch}. {ADVICE}")
+            raise NotANumberError(f"the validation loss is {loss} after epoch {self.state.epoch}. {lower_rate()}")
         answers = self.target.decode(outputs.cpu().numpy())
         values = score(self.metrics, answers, self._truth(targets))
         self.validated = {"val/loss": loss, **{f"val/{name}": value for name, value in values.items()}}
@@ -233,6 +234,11 @@ class Task(LightningModule):
         if self.target.classes:
             return targets.cpu().numpy()
         return self.target.decode(targets.float().cpu().numpy()[:, None])
+
+
+def lower_rate() -> str:
+    """What to do where numbers grow beyond all bounds."""
+    return f"Lower optimizer.lr, or set {advise('trainer.gradient_clip_norm=1.0')}."
 
 
 class NotANumberError(TrainingError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from runcard.advice import advise
 from runcard.card.metrics import DEFAULT_METRIC, MEASURED
 from runcard.card.plan import Plan
 from runcard.card.schema import Card
@@ -43,7 +44,7 @@ def objectives(plan: Plan, task_of: Callable[[Card], TaskOrAuto]) -> list[str] |
         return named
     metrics = sorted({names[0] for names in logged})
     if len(metrics) > 1:
-        hint = "Name one for all with problem.metric=NAME, or sweep.metric=val/loss."
+        hint = f"Name one for all with {advise('problem.metric=NAME')}, or {advise('sweep.metric=val/loss')}."
         raise CardError([Mistake("problem.metric", f"the trials are judged by {' and '.join(metrics)}", hint=hint)])
     return metrics or None
 
@@ -71,6 +72,5 @@ def _logged(card: Card, task: TaskOrAuto) -> list[str]:
 
 
 def _said(named: str, names: list[str]) -> str:
-    return (
-        f"{suggest(named, [*names, *MEASURED])} Another metric is logged when it is the problem's: problem.metric=NAME."
-    )
+    way = advise("problem.metric=NAME")
+    return f"{suggest(named, [*names, *MEASURED])} Another metric is logged when it is the problem's: {way}."

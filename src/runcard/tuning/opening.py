@@ -13,6 +13,7 @@ from typing import Any
 import optuna
 
 from runcard import files, studies
+from runcard.advice import advise
 from runcard.card.metrics import maximizes
 from runcard.card.plan import Plan
 from runcard.errors import CardError, Mistake, RunError
@@ -27,7 +28,10 @@ log = logging.getLogger("runcard")
 
 # The study's attribute that holds what it was made for.
 MADE_FOR = "runcard"
-OTHER_NAME = "Choose another sweep.name, or sweep.if_exists=new to begin another study."
+
+
+def _other_name() -> str:
+    return f"Choose another sweep.name, or {advise('sweep.if_exists=new')} to begin another study."
 
 
 @contextlib.contextmanager
@@ -78,13 +82,14 @@ def _folder(plan: Plan) -> StudyFolder:
         found = _unfinished(parent, plan) if settings.if_exists == "resume" else None
         if found is None:
             return StudyFolder(studies.free(parent, f"{plan.name}-"))
-        log.info("going on with %s, which is the same sweep; sweep.if_exists=new begins another", found.path)
+        another = advise("sweep.if_exists=new")
+        log.info("going on with %s, which is the same sweep; %s begins another", found.path, another)
         return found
     folder = StudyFolder(parent / settings.name)
     if settings.if_exists == "resume" or not (folder.path.exists() or _in_storage(plan, settings.name)):
         return folder
     if settings.if_exists == "refuse":
-        raise RunError(f"there is a study {folder.path} already: choose another name with sweep.name=NAME")
+        raise RunError(f"there is a study {folder.path} already: choose another name with {advise('sweep.name=NAME')}")
     numbered = (f"{settings.name}-{number}" for number in range(2, 10_000))
     return StudyFolder(parent / next(name for name in numbered if not _taken(plan, parent, name)))
 
@@ -121,7 +126,8 @@ def _locked(plan: Plan, folder: StudyFolder) -> Iterator[None]:
     if plan.settings.storage is not None:
         yield
         return
-    busy = f"another process runs the study {folder.path}; many can share one with sweep.storage=postgresql://..."
+    shared = advise("sweep.storage=postgresql://USER@HOST/DATABASE")
+    busy = f"another process runs the study {folder.path}; many can share one with {shared}"
     with files.locked(folder.lock, busy):
         yield
 
@@ -135,7 +141,7 @@ def _look_at(plan: Plan, folder: StudyFolder) -> None:
     lost = not folder.database.is_file() or not folder.database.stat().st_size
     if plan.settings.storage is None and folder.plan.is_file() and lost:
         hint = "What is finished is still in study.json and the run folders."
-        raise RunError(f"{folder.database} is damaged: it is missing or empty. {hint} {OTHER_NAME}")
+        raise RunError(f"{folder.database} is damaged: it is missing or empty. {hint} {_other_name()}")
 
 
 def _study(plan: Plan, metrics: Sequence[str], folder: StudyFolder, storage: Storage) -> optuna.Study:
@@ -152,7 +158,7 @@ def _study(plan: Plan, metrics: Sequence[str], folder: StudyFolder, storage: Sto
             # plan.json is written when the study is in the storage.
             if folder.plan.is_file() and name not in optuna.get_all_study_names(storage.optuna):
                 lost = f"{storage.name} does not hold the study {name!r} that {folder.plan} tells of"
-                raise RunError(f"{lost}: put the right storage in its place. {OTHER_NAME}")
+                raise RunError(f"{lost}: put the right storage in its place. {_other_name()}")
             study = optuna.create_study(
                 storage=storage.optuna,
                 study_name=name,
@@ -188,7 +194,7 @@ def _refuse_another(stored: str | None, made_for: dict[str, Any], name: str, sto
         CardError: If it was.
     """
     if stored is None:
-        raise CardError(f"sweep.name: {storage.name} holds a study {name!r} that no sweep made. {OTHER_NAME}")
+        raise CardError(f"sweep.name: {storage.name} holds a study {name!r} that no sweep made. {_other_name()}")
     before = json.loads(stored)
     differences = Plan.from_dict(before["plan"]).differences(Plan.from_dict(made_for["plan"]))
     if before["metrics"] != made_for["metrics"]:
@@ -196,4 +202,6 @@ def _refuse_another(stored: str | None, made_for: dict[str, Any], name: str, sto
         differences.append(f"what decides: was {was}, is {now}")
     if differences:
         said = f"the study {name!r} was begun with another space, objective or card"
-        raise CardError([Mistake("sweep", said + "".join(f"\n      {line}" for line in differences), hint=OTHER_NAME)])
+        raise CardError(
+            [Mistake("sweep", said + "".join(f"\n      {line}" for line in differences), hint=_other_name())]
+        )

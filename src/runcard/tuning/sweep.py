@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import shlex
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from runcard import files, studies
+from runcard.advice import advise
 from runcard.brief import line_of, table_of
 from runcard.card.plan import Plan
 from runcard.card.schema import Card
@@ -99,7 +99,8 @@ def _why(summary: dict[str, Any]) -> str:
     if errors:
         return f"the first: {errors[0]}"
     if summary["states"]["PRUNED"]:
-        return "those that ended were pruned. Choose sweep.pruner=none, or a larger sweep.pruning.startup_trials."
+        way = advise("sweep.pruner=none")
+        return f"those that ended were pruned. Choose {way}, or a larger sweep.pruning.startup_trials."
     return str(summary["ended"])
 
 
@@ -135,8 +136,11 @@ def _run(
     decide = f"{' and '.join(metrics)} decide{'' if len(metrics) > 1 else 's'}"
     log.info("study %s: %d trials over %s; %s", folder.path, plan.trials, ", ".join(plan.written_space), decide)
     if plan.trials > plan.size:
-        hint = "so some are tried more than once; sweep=grid tries each once"
-        log.warning("the space has %d points, %s", plan.size, hint)
+        log.warning(
+            "the space has %d points, so some are tried more than once; %s tries each once",
+            plan.size,
+            advise("sweep.sampler=grid"),
+        )
     with signals.let_through():
         executor = elsewhere(plan, folder) if pool is None else pool.ready(folder.outputs)
     trials.storage.pause = lambda: _pause(signals)
@@ -161,7 +165,7 @@ def _can_go_on(folder: StudyFolder) -> Iterator[None]:
     try:
         yield
     except Stopped as stopped:
-        stopped.go_on = f"runcard resume {shlex.quote(str(folder.path))}"
+        stopped.go_on = advise("runcard", "resume", str(folder.path))
         raise
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import Any
 
+from runcard.advice import advise
 from runcard.card.naming import targets, thirdparty
 from runcard.card.naming.arguments import accepts, defaults_of, judge_arguments
 from runcard.card.naming.targets import HYDRAS_OWN, TARGET, Named
@@ -109,7 +110,8 @@ def _another_file(place: Named, left: list[str], origins: Origins) -> Mistake:
     key, file = f"{place.key}.{TARGET}", _file(origins[place.key])
     names = ", ".join(left)
     message = f"{place.content[TARGET]} does not take what {file} sets for another class: {names}"
-    hint = f"Write a file {place.key}/NAME.yaml for it, below a folder for --config-dir, and choose {place.key}=NAME."
+    words = advise("--config-dir", "FOLDER", f"{place.key}=NAME")
+    hint = f"Write a file {place.key}/NAME.yaml for it, below FOLDER, and choose it with {words}."
     return Mistake(key, message, place_of(origins, key), hint)
 
 

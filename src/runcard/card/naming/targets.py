@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from runcard.advice import advise
 from runcard.card.naming import thirdparty, trust
 from runcard.card.naming.arguments import accepts, converted
 from runcard.card.naming.trust import RefusedError
@@ -30,6 +31,7 @@ LIBRARIES = {
     "scheduler": "torch.optim.lr_scheduler",
     "trainer.callbacks": "pytorch_lightning.callbacks",
 }
+AVERAGE = "trainer.average.method=swa"
 # Lightning's callbacks that would do nothing here, or what is done already → the key that does it.
 ELSEWHERE = {
     "DeviceStatsMonitor": "trainer.profile",
@@ -37,7 +39,7 @@ ELSEWHERE = {
     "GradientAccumulationScheduler": "trainer.accumulate",
     "LearningRateMonitor": "logger: each tracker is told the rate of every epoch",
     "ModelCheckpoint": "checkpoint.every_s: the best weights and the last are kept",
-    "StochasticWeightAveraging": "trainer.average.method=swa",
+    "StochasticWeightAveraging": AVERAGE,
 }
 # Section → what its class must be or have.
 BASES = {
@@ -101,11 +103,14 @@ def refuse(target: object, section: str) -> None:
         raise RefusedError(f"{target!r} is no name of a class, such as package.module.Class")
     module, _, name = target.rpartition(".")
     if section == "trainer.callbacks" and module == LIBRARIES[section] and name in ELSEWHERE:
-        raise RefusedError(f"{name} has no use here", f"Set it with {ELSEWHERE[name]}.")
+        raise RefusedError(
+            f"{name} has no use here",
+            f"Set it with {advise(AVERAGE) if ELSEWHERE[name] == AVERAGE else ELSEWHERE[name]}.",
+        )
     if not (target in allowed(section) or trust.is_trusted(target)):
         near = nearest(target, allowed(section))
         ignored = passed_over()
-        how = f"{trust.HOW} {ignored}".rstrip()
+        how = f"{trust.how_to_trust()} {ignored}".rstrip()
         hint = f"Did you mean {' or '.join(near)}?" if near else how
         raise RefusedError(f"the class {target!r} is not allowed", hint)
 

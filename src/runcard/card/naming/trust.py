@@ -21,6 +21,7 @@ from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
 
+from runcard.advice import advise
 from runcard.card import project, pyproject
 from runcard.card.spelling import nearest
 from runcard.errors import CardError
@@ -30,12 +31,6 @@ VARIABLE = "RUNCARD_TRUST"
 # Where they are looked for, told to a process that works in another folder.
 PLACE = "RUNCARD_TRUST_IN"
 PACKAGE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
-HOW = (
-    "Trust a package of your own with --trust PACKAGE, "
-    f'or with trust = ["PACKAGE"] below [tool.runcard] in {pyproject.FILE}.'
-)
-
-
 _used: dict[str, None] = {}
 
 
@@ -118,7 +113,7 @@ def resolve(target: str) -> Any:
     _used[target] = None
     if not is_trusted(found.__module__):
         made = f"{found.__module__}.{found.__qualname__}"
-        raise RefusedError(f"{target!r} is an alias of {made}, which is not of a trusted package", HOW)
+        raise RefusedError(f"{target!r} is an alias of {made}, which is not of a trusted package", how_to_trust())
     return found
 
 
@@ -136,6 +131,12 @@ def _check_owner(package: str) -> None:
     theirs = next(filter(None, (*map(not_ours, places), *map(not_ours_in, folders))), None)
     if theirs is not None:
         raise RefusedError(f"{theirs} belongs to another user, and so {package!r} is not imported")
+
+
+def how_to_trust() -> str:
+    """What to do for a package of one's own."""
+    settings = f'trust = ["PACKAGE"] below [tool.runcard] in {pyproject.FILE}'
+    return f"Trust a package of your own with {advise('--trust', 'PACKAGE')}, or with {settings}."
 
 
 def _walk(target: str) -> Any:

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import polars as pl
 
-from runcard.card.advice import setting
+from runcard.advice import advise
+from runcard.card.advice import write_setting
 from runcard.card.sections.formats import PLAIN_SPELLING, Spelling
 from runcard.data.looking.dates import are_dates
 from runcard.data.looking.look import NEARLY, SLIPS, Look, first_row, gaps_said, joined, rows_said
@@ -102,7 +103,7 @@ def _plain_numbers(name: str, known: pl.Series, numbers: pl.Series, gaps: int) -
     look = look_at_numbers(name, numbers, gaps)
     if look.kind != "number" or not (text := may_be_grouped(known)):
         return look
-    way = setting("data.formats", name, "1.234,5")
+    way = advise(write_setting("data.formats", name, "1.234,5"))
     doubt = f"{text!r} is read as {float(text):g}; if its point groups thousands, say {way}"
     return replace(look, remark=joined(doubt, look.remark), doubt=True)
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from runcard.advice import advise
 from runcard.card.sections.data import MissingTarget, RareClasses
 from runcard.data.looking.look import listed, rows_said
 from runcard.data.signature import Array
@@ -80,8 +81,8 @@ def _rare_classes(name: str, labels: Array, lacking: Lacking) -> list[str]:
     few = "a single row" if lacking.min_rows == 2 else f"fewer than {lacking.min_rows} rows"
     raise DataError(
         f"the target {name!r} has classes with {few}: {listed(rare)}. "
-        "Such a class cannot be both learned and tested: add rows, or say data.rare_classes=drop, which leaves its "
-        "rows out, or data.rare_classes=merge, which makes one class of all such."
+        f"Such a class cannot be both learned and tested: add rows, or say {advise('data.rare_classes=drop')}, which "
+        f"leaves its rows out, or {advise('data.rare_classes=merge')}, which makes one class of all such."
     )
 
 
@@ -98,5 +99,5 @@ def _check_merged(name: str, labels: Array, rare: Collection[str], lacking: Lack
     if rare and count < lacking.min_rows:
         raise DataError(
             f"the target {name!r} has the rare class {listed([*rare])}, and merged with no other it stays rare: "
-            f"{rows_said(count)}, and {lacking.min_rows} are needed. Say data.rare_classes=drop."
+            f"{rows_said(count)}, and {lacking.min_rows} are needed. Say {advise('data.rare_classes=drop')}."
         )

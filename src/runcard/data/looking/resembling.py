@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import polars as pl
 
-from runcard.card.advice import setting
+from runcard.advice import advise
+from runcard.card.advice import write_setting
 from runcard.card.sections.formats import NumberFormat
 from runcard.data.looking.formats import CORES, fitting_formats
 from runcard.data.spelling import read_unified, unified
@@ -35,8 +36,8 @@ def resembling(name: str, texts: pl.Series) -> str:
     form = _dressed(texts)
     if form is None:
         return f"its texts resemble numbers, such as {texts[0]!r}"
-    ways = setting("data.formats", name, str(form)), setting("data.kinds", name, "number")
-    return f"its texts resemble numbers, such as {texts[0]!r}; {' '.join(ways)} reads them so"
+    ways = write_setting("data.formats", name, str(form)), write_setting("data.kinds", name, "number")
+    return f"its texts resemble numbers, such as {texts[0]!r}; {advise(*ways)} reads them so"
 
 
 def _dressed(texts: pl.Series) -> NumberFormat | None:

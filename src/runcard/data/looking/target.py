@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from runcard.advice import advise
 from runcard.data.looking.columns import look_at, notes_of_texts
 from runcard.data.looking.features import Chosen, Given
 from runcard.data.looking.lacking import ALL_NEEDED, Lacking, without_rare
@@ -113,7 +114,7 @@ def look_at_target(
         raise DataError(f"the target {column.name!r} holds values of type {column.dtype}: neither classes nor numbers")
     if column.dtype == pl.Boolean and task == "regression":
         message = f"the target {column.name!r} holds true and false, and problem.task is regression: "
-        return Look("boolean", refusal=f"{message}choose classification"), seen
+        return Look("boolean", refusal=f"{message}choose {advise('problem.task=classification')}"), seen
     if task == "classification" or column.null_count() == len(column):
         return Look("category"), seen
     look = look_at(seen, habits, spelled)
@@ -129,7 +130,7 @@ def look_at_target(
     )
     if look.kind == "ignore" and not look.refusal and look.is_temporal and task == "auto":
         classes = column.n_unique() <= len(column) / 2
-        way = " problem.task=classification takes each for a class." if classes else ""
+        way = f" {advise('problem.task=classification')} takes each for a class." if classes else ""
         return Look("ignore", refusal=f"the target {column.name!r} holds {look.remark}.{way}"), seen
     if look.kind == "number" and look.null_values:
         again = see(column, habits, look.spelling, target=True)
@@ -190,9 +191,9 @@ def _not_numbers(column: pl.Series, error: NumberError) -> str:
     """Why a target is not one of numbers, and what would go."""
     reason = f"the target {column.name!r} {error.reason}"
     if error.is_large:
-        return f"{reason}. Leave the row out; or leave the value empty and say data.missing_target=drop."
+        return f"{reason}. Leave the row out; or leave the value empty and say {advise('data.missing_target=drop')}."
     distinct = column.drop_nulls().n_unique()
-    classes = " Choose problem.task=classification." if distinct <= len(column) / 2 else ""
+    classes = f" Choose {advise('problem.task=classification')}." if distinct <= len(column) / 2 else ""
     return f"problem.task is regression, and {reason}.{classes}"
 
 
@@ -209,7 +210,8 @@ def _check_gaps(name: str, known: NDArray[np.bool_], nulled: dict[str, int], loo
     read = f" {listed(texts)} is read as missing there (data.null_values)." if texts else ""
     raise DataError(
         f"the target {name!r} is missing in {len(gaps)} of {len(known)} rows (row {where}).{read} "
-        "A row without the truth teaches nothing: fill it in, or leave such rows out with data.missing_target=drop."
+        "A row without the truth teaches nothing: fill it in, or leave such rows out with "
+        f"{advise('data.missing_target=drop')}."
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from runcard.advice import advise
 from runcard.data.looking.look import FEW, Look, gaps_said, joined
 
 # More texts than this, and most of them used once, are names or free text, which no column of zeros can teach.
@@ -38,7 +39,10 @@ def look_at_words(name: str, known: pl.Series, gaps: int, doubt: str = "") -> Lo
         return Look("ignore", "the same wherever it is known" if gaps else "the same in every row")
     rare = count >= FEW and distinct > count / 2
     if rare and float(known.str.strip_chars().str.split(" ").list.len().mean()) >= SENTENCE:  # type: ignore[arg-type]
-        return Look("ignore", "free text: model=pretrained reads it as kind text, with every other column on ignore")
+        return Look(
+            "ignore",
+            f"free text: {advise('model=pretrained')} reads it as kind text, with every other column on ignore",
+        )
     if rare and distinct == count:
         return Look("ignore", doubt or "a different text in every row, as names and identifiers are")
     if rare:

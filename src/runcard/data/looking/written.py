@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import polars as pl
 
-from runcard.card.advice import setting
+from runcard.advice import advise
+from runcard.card.advice import write_setting
 from runcard.card.sections.formats import PLAIN_NUMBERS, NumberFormat
 from runcard.data.looking.formats import Written, formats_of
 from runcard.data.looking.look import FEW, NEARLY, SLIPS, Look, first_row, rows_said
@@ -67,10 +68,11 @@ def _nearly(seen: Seen, odd: pl.Series) -> Look | None:
         return None
     name, row = column.name, first_row(column == odd[0])
     more = f" and {len(odd) - 1} other texts are" if len(odd) > 1 else " is"
+    missing = [write_setting("data.null_values_of", name, odd.to_list())]
+    missing += ["data.missing_target=drop"] if seen.target else []
     message = (
         f"{count - others} of the {count} values of column {name!r} are numbers, and {odd[0]!r} (row {row}){more} none."
-        f" Mend the rows, or say what it means: {setting('data.null_values_of', name, odd.to_list())}"
-        f"{' data.missing_target=drop' if seen.target else ''} if it is missing, {_as_texts(seen)}."
+        f" Mend the rows, or say what it means: {advise(*missing)} if it is missing, {_as_texts(seen)}."
     )
     return Look("ignore", refusal=message)
 
@@ -79,9 +81,9 @@ def _as_texts(seen: Seen) -> str:
     """What takes a column as it stands, as it is typed."""
     if seen.target:
         classes = seen.column.n_unique() <= len(seen.column) / 2
-        return "problem.task=classification if each is a class" if classes else "or take another target"
+        return f"{advise('problem.task=classification')} if each is a class" if classes else "or take another target"
     name = seen.column.name
-    ways = setting("data.kinds", name, "category"), setting("data.kinds", name, "ignore")
+    ways = [advise(write_setting("data.kinds", name, kind)) for kind in ("category", "ignore")]
     return f"{ways[0]} if each is a category, {ways[1]} to leave the column out"
 
 
@@ -93,13 +95,13 @@ def _unsettled(seen: Seen, texts: pl.Series, written: Written, decimal: str) -> 
         odd = texts[first_row(plain.is_null()) - 1]
         return (
             f"data.decimal is {decimal!r}, and column {name!r} writes {odd!r} (row {first_row(column == odd)}). "
-            f"Say how it writes the number 1234.5: {setting('data.formats', name, str(form))}."
+            f"Say how it writes the number 1234.5: {advise(write_setting('data.formats', name, str(form)))}."
         )
     if written.formats:
         one, other = (read_numbers(texts, form) for form in written.formats[:2])
         place = first_row(one != other) - 1
         row = first_row(column == texts[place])
-        ways = " or ".join(setting("data.formats", name, str(form)) for form in written.formats)
+        ways = " or ".join(advise(write_setting("data.formats", name, str(form))) for form in written.formats)
         return (
             f"{texts[place]!r} in column {name!r} (row {row}) may be {one[place]:.10g} or {other[place]:.10g}. "
             f"Say how the column writes the number 1234.5: {ways}."

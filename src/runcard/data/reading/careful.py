@@ -14,6 +14,7 @@ from dataclasses import replace
 
 import polars as pl
 
+from runcard.advice import advise
 from runcard.data.reading.layout import Layout, Reading, Source, find_layout, lines_of, settled_encoding
 from runcard.errors import DataError
 
@@ -123,8 +124,12 @@ def _cure(fields: Sequence[str], width: int, reading: Reading) -> str:
             f"A value that holds {reading.separator!r} must stand in quotes; a column without a name needs an empty "
             "one in the header."
         )
-    fill = {"card": "data.ragged=fill", "init": "--ragged fill"}.get(reading.advice)
-    return "Mend the line." if fill is None else f"Mend the line; {fill} takes what lines lack at their end as missing."
+    words = {"card": ["data.ragged=fill"], "init": ["--ragged", "fill"]}.get(reading.advice)
+    return (
+        "Mend the line."
+        if words is None
+        else f"Mend the line; {advise(*words)} takes what lines lack at their end as missing."
+    )
 
 
 def _said(error: str, where: str) -> str:
@@ -155,6 +160,6 @@ def _other(line: bytes, place: int, where: str, encoding: str, layout: Layout, r
     cell = line[begin : end if end >= 0 else None].strip(b' "\r\n')[:LETTERS]
     read = ", ".join(f"{cell.decode(name, 'replace')!r} as {name}" for name in LIKELY)
     message = f"{where}: it is not {encoding.upper().removesuffix('-SIG')}. {cell!r} would be {read}. "
-    key = {"card": "data.encoding=cp1252", "init": "--encoding cp1252"}.get(reading.advice)
-    advice = "" if key is None else f", or say which it is: {key}"
+    words = {"card": ["data.encoding=cp1252"], "init": ["--encoding", "cp1252"]}.get(reading.advice)
+    advice = "" if words is None else f", or say which it is: {advise(*words)}"
     return DataError(f"{message}Save the file as UTF-8{advice}.", f"{cell!r} would be {read}")
