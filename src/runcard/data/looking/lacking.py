@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -81,9 +81,19 @@ def _rare_classes(name: str, labels: Array, lacking: Lacking) -> list[str]:
     few = "a single row" if lacking.min_rows == 2 else f"fewer than {lacking.min_rows} rows"
     raise DataError(
         f"the target {name!r} has classes with {few}: {listed(rare)}. "
-        f"Such a class cannot be both learned and tested: add rows, or say {advise('data.rare_classes=drop')}, which "
-        f"leaves its rows out, or {advise('data.rare_classes=merge')}, which makes one class of all such."
+        f"Such a class cannot be both learned and tested: add rows{_ways(counts, rare, lacking)}."
     )
+
+
+def _ways(counts: Mapping[str, int], rare: Sequence[str], lacking: Lacking) -> str:
+    """What may be said of rare classes; not what would be refused then."""
+    left, merged = len(counts) - len(rare), sum(counts[label] for label in rare)
+    ways = []
+    if left >= 2:
+        ways.append(f"{advise('data.rare_classes=drop')}, which leaves its rows out")
+    if left >= 1 and merged >= lacking.min_rows:
+        ways.append(f"{advise('data.rare_classes=merge')}, which makes one class of all such")
+    return f", or say {', or '.join(ways)}" if ways else ""
 
 
 def _check_left(name: str, classes: Collection[str], rare: Collection[str], lacking: Lacking) -> None:
@@ -97,7 +107,8 @@ def _check_left(name: str, classes: Collection[str], rare: Collection[str], lack
 def _check_merged(name: str, labels: Array, rare: Collection[str], lacking: Lacking) -> None:
     count = int((labels == MERGED).sum())
     if rare and count < lacking.min_rows:
+        way = f" Say {advise('data.rare_classes=drop')}." if len({*labels}) > 2 else ""
         raise DataError(
             f"the target {name!r} has the rare class {listed([*rare])}, and merged with no other it stays rare: "
-            f"{rows_said(count)}, and {lacking.min_rows} are needed. Say {advise('data.rare_classes=drop')}."
+            f"{rows_said(count)}, and {lacking.min_rows} are needed.{way}"
         )
