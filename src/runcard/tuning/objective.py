@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from runcard.advice import advise
-from runcard.card.metrics import DEFAULT_METRIC, MEASURED
+from runcard.card.metrics import DEFAULT_METRIC, MEASURED, METRICS
 from runcard.card.plan import Plan
 from runcard.card.schema import Card
 from runcard.card.spelling import suggest
@@ -44,7 +44,10 @@ def objectives(plan: Plan, task_of: Callable[[Card], TaskOrAuto]) -> list[str] |
         return named
     metrics = sorted({names[0] for names in logged})
     if len(metrics) > 1:
-        hint = f"Name one for all with {advise('problem.metric=NAME')}, or {advise('sweep.metric=val/loss')}."
+        # Classes and numbers have no metric in common but the loss.
+        alike = len({METRICS[name.removeprefix("val/")].task for name in metrics}) == 1
+        one = f"{advise('problem.metric=NAME')}, or " if alike else ""
+        hint = f"Name one for all with {one}{advise('sweep.metric=val/loss')}."
         raise CardError([Mistake("problem.metric", f"the trials are judged by {' and '.join(metrics)}", hint=hint)])
     return metrics or None
 
