@@ -16,7 +16,7 @@ from runcard import files, studies
 from runcard.advice import advise
 from runcard.card.metrics import maximizes
 from runcard.card.plan import Plan
-from runcard.errors import CardError, Mistake, RunError
+from runcard.errors import CardError, Mistake, RunError, Stopped
 from runcard.studies import StudyFolder
 from runcard.tuning.listening import longest
 from runcard.tuning.pruners import make_pruner
@@ -58,9 +58,11 @@ def opened(plan: Plan, metrics: Sequence[str]) -> Iterator[tuple[StudyFolder, Tr
                 yield folder, Trials(_study(plan, metrics, folder, storage), storage, plan)
             finally:
                 storage.close()
-        except BaseException:
+        except BaseException as error:
             if not there and not folder.summary.is_file():  # the name is free again
                 _take_back(plan, folder)
+                if isinstance(error, Stopped) and not folder.path.exists():
+                    error.go_on = ""  # there is nothing to go on with
             raise
 
 
