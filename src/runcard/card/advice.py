@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from pydantic_core import ErrorDetails
 
@@ -65,24 +66,31 @@ def write_setting(key: str, name: str, value: str | Sequence[str]) -> str:
 
 def write_settings(key: str, entries: Mapping[str, str | Sequence[str]]) -> str:
     """An override that gives entries of a mapping."""
+    # A name in quotes is beyond Hydra's grammar: then all of it is read as YAML.
+    quoted = _quoted if all(map(_is_plain, entries)) else _as_yaml
     # References are filled in within values, not within names.
-    written = ", ".join(f"{_quoted(name)}: {_written(value)}" for name, value in entries.items())
+    written = ", ".join(f"{quoted(name)}: {_written(value, quoted)}" for name, value in entries.items())
     return f"{key}={{{written}}}"
 
 
-def _written(value: str | Sequence[str]) -> str:
+def _written(value: str | Sequence[str], quoted: Callable[[str], str]) -> str:
     if isinstance(value, str):
-        return _quoted(literal(value))
-    return f"[{', '.join(_quoted(literal(text)) for text in value)}]"
+        return quoted(literal(value))
+    return f"[{', '.join(quoted(literal(text)) for text in value)}]"
+
+
+def _is_plain(text: str) -> bool:
+    return WORD.fullmatch(text) is not None and text.lower() not in VALUES
 
 
 def _quoted(text: str) -> str:
-    """A text as Hydra reads it: a plain word, or in quotes, where a backslash counts before a quote or ``${`` only."""
-    if WORD.fullmatch(text) and text.lower() not in VALUES:
-        return text
-    return '"' + re.sub(r'(\\*)("|\$\{|$)', _escaped, text) + '"'
+    """A text as Hydra reads it: a plain word, or in quotes, where a backslash counts before a quote only."""
+    return text if _is_plain(text) else '"' + re.sub(r'(\\*)("|$)', _escaped, text) + '"'
+
+
+def _as_yaml(text: str) -> str:
+    return text if _is_plain(text) else json.dumps(text, ensure_ascii=False)
 
 
 def _escaped(found: re.Match[str]) -> str:
-    after = '\\"' if found[2] == '"' else found[2]
-    return found[1] * 2 + after
+    return found[1] * 2 + ('\\"' if found[2] else "")
