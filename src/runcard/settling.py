@@ -141,8 +141,8 @@ def _try_least_minibatch(trial: Trial, card: Card, data: Dataset) -> None:
     least = min(sizes[: card.trainer.limit_batches]) // card.trainer.devices
     if least > 1:
         return
-    last = f"{rows} rows in minibatches of {size} leave one for the last. Set data.last_batch=drop."
-    trial.learn_one(last if len(sizes) > 1 and sizes[0] > 1 else "Set data.batch_size=2 or more.")
+    last = f"{rows} rows in minibatches of {size} leave one for the last. Set {advise('data.last_batch=drop')}."
+    trial.learn_one(last if len(sizes) > 1 and sizes[0] > 1 else f"Set {advise('data.batch_size=2')} or more.")
 
 
 def _work(model: nn.Module, rows: int, data: Dataset) -> float:

@@ -50,6 +50,13 @@ BROKEN: Files = {
     "own/model/broken.yaml": "_target_: broken.Net\n",
     "broken.py": NET.replace("return", BREAKS).replace("    def __init__", "    calls = 0\n\n    def __init__"),
 }
+NORMS: Files = {
+    "own/model/norm.yaml": "_target_: norms.Net\n",
+    "norms.py": NET.replace("self.layer(inputs)", "self.norm(self.layer(inputs))").replace(
+        "self.layer =", "self.norm = torch.nn.BatchNorm1d(outputs)\n        self.layer ="
+    ),
+}
+NORMED = "fit --config-dir own --trust norms model=norm data=wine"
 OF_OWN = f"fit --config-dir own data=wine {' '.join(TINY)}"
 
 
@@ -158,6 +165,8 @@ CASES = [
         onto="check data=wine trainer=gpu",
         patched=ONE_GPU,
     ),
+    Case(["settling: data.last_batch=drop"], f"{NORMED} data.batch_size=5", NORMS, trains=True),
+    Case(["settling: data.batch_size=2"], f"{NORMED} data.batch_size=1", NORMS, trains=True),
     Case(["starting.project: --data FILE"], "init mine --target y", ROWS, {"FILE": "rows.csv"}),
     Case(
         ["starting.project: --encoding one"],
@@ -212,6 +221,11 @@ SLOW = [
 ]
 OF_RUN = [
     Case(["cli.steps: --cards RUN RUN"], "compare", fill={"RUN": "runs/wine-mlp/one"}),
+    Case(
+        ["evaluation.predictor: runcard fit str(folder.card)"],
+        "evaluate 'runs/wine-mlp/changed card'",
+        also=" ".join(TINY),
+    ),
     Case(["runs: runcard resume str(run.path) (2)"], "evaluate 'runs/wine-mlp/not finished'"),
     Case(["runs: runcard resume str(run.path)"], "evaluate runs/wine-mlp/pruned"),
 ]
@@ -258,11 +272,13 @@ def test_advice_on_runs_leads_on(case: Case, command: Command, monkeypatch: pyte
 
 @pytest.mark.parametrize("case", [*each_fifth(OF_RUN), *map(slow, SLOW_OF_RUN)], ids=named)
 def test_advice_on_a_run_leads_on(case: Case, wine_run: Run, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("one", "not finished", "pruned"):
+    for name in ("one", "not finished", "pruned", "changed card"):
         shutil.copytree(wine_run.path, f"runs/wine-mlp/{name}")
     for name in ("not finished", "pruned"):
         Path(f"runs/wine-mlp/{name}/metrics.json").unlink()
     Path("runs/wine-mlp/pruned/pruned.json").write_text('{"epochs": 3}')
+    with Path("runs/wine-mlp/changed card/card.yaml").open("a") as file:
+        file.write("# changed\n")
     if case in SLOW_OF_RUN:
         write_keys(Path(), "ours")
     monkeypatch.setattr("runcard.serving.launch.become_server", raising(CardError(SERVED)))

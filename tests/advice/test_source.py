@@ -44,7 +44,11 @@ NO_ADVICE = {
     },
     "cli.debugging": {"  learning rate": "what the card holds"},
     "cli.sweeping": {" ± {}": "a number of trials"},
-    "settling": {"": "what was found for a key"},
+    "settling": {
+        "data.batch_size=auto:": "what was found",
+        "optimizer.lr=auto:": "what was found",
+        "trainer.monitor={}:": "what is set",
+    },
     "training.finders": {"optimizer.lr=auto:": "the value that the message is about"},
     "tuning.budget": {"": "the limit that was met"},
     "tuning.rays": {"hydra.launcher.address={}": "the value that the message is about"},
@@ -58,6 +62,7 @@ NO_ADVICE = {
     "data.looking.written": {"data.missing_target": "given to advise"},
     "data.reading.careful": {"data.": "given to advise"},
     "data.survey": {"data.{}={}": "given to advise"},
+    "models.trial": {"model: {} answers": "an argument in Python"},
     "packaging.bundle": {"it is served with torch": "the words are no command"},
 }
 PACKAGES = "asks a package index; see test_extras_that_are_advised_exist"

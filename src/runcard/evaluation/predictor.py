@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from runcard.advice import advise
 from runcard.brief import line_of, table_of
 from runcard.card.check import load_saved
 from runcard.card.schema import Card
@@ -156,7 +156,7 @@ def open_trained(folder: RunFolder) -> Run:
         raise RunError(f"{folder.data} is damaged: {error!r}") from error
     weights = load_checkpoint(folder.best)["state_dict"]
     if folder.card_changed:
-        way = f"runcard fit {shlex.quote(str(folder.card))}"
+        way = advise("runcard", "fit", str(folder.card))
         log.warning(
             "%s was changed since the run was trained, and the run is as it was: `%s` trains it", folder.card, way
         )
