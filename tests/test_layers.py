@@ -205,7 +205,7 @@ def test_the_one_more_package_of_texts_is_imported_where_there_are_texts() -> No
     first = {node.module for node in tree.body if isinstance(node, ast.ImportFrom)}
     assert "tokenizers" in imports(path)
     assert "tokenizers" not in first
-    assert own(path) <= {*NUMPY_ONLY, "errors"}
+    assert own(path) <= {*NUMPY_ONLY, "advice", "errors"}
 
 
 def test_the_service_reads_a_bundle_and_nothing_else() -> None:

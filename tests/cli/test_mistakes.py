@@ -65,7 +65,11 @@ TYPED = {
     "another problem": (["check", "problem=wine"], 2, "the data set digits has no target 'cultivar'"),
     "too large a model": (["fit", "model.hidden=[999999999,999999999]"], 2, "Make the layers smaller"),
     "a number for a text": (["fit", "problem.target=2"], 2, "Quote a text that looks like a number"),
-    "a number in a list of texts": (["fit", "data=table", "data.null_values=[-9]"], 2, 'within the list: "-9"'),
+    "a number in a list of texts": (
+        ["fit", "data=table", "data.null_values=[-9]"],
+        2,
+        "within the list: 'data.null_values=[\"-9\"]'",
+    ),
     "a tab": (["check", "data=table", "data.path=tabs.txt", "problem.target=y", r"data.separator=\t"], 0, "right"),
     "blanks in a name": (
         ["fit", "data=table", "data.path=blanks.csv", "problem.target=y"],
