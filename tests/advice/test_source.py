@@ -85,7 +85,7 @@ UNTRIED = {
     "deploying.deploy: bentoml build": BENTOML,
     "deploying.deploy: bentoml containerize BENTO": BENTOML,
     "packaging.store: bentoml models list": BENTOML,
-    "tuning.report: sweep.seeds=3": "stands in the page of a study, which no command prints",
+    "tuning.doubts: sweep.seeds=3": "stands in the page of a study, which no command prints",
     "tuning.opening: sweep.storage=postgresql://USER@HOST/DATABASE": "needs a PostgreSQL server",
     "models.hub: model.freeze=false": "no network of the hub is without layers that answer; for one of another kind",
     "runs: sweep.name=NAME": "two sweeps of one name begin in the same moment",

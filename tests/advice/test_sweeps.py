@@ -86,6 +86,10 @@ CASES = [
     Case([f"{OF}f'{{dimension.key}}=auto'"], "check -m optimizer.lr=auto,1e-3", also="seed=1,2"),
     Case([f"{OF}*words"], f"check sweep=grid {LR}"),
     Case([f"{OF}*words"], f"check -m sweep.sampler=brute_force sweep.n_trials=5 {LR}"),
+    Case(
+        [f"{OF}sweep.sampler=grid"],
+        "check -m data=wine sweep.sampler=random sweep.n_trials=2 data.split.seed=1,2 seed=0",
+    ),
     Case([f"{OF}sweep.sampler=tpe (2)"], f"check -m sweep.sampler=cmaes sweep.n_trials=3 {LR}"),
     Case(
         ["card.varied: f'{key}={value}'"], "check sweep=tpe 'sweep.space={seed: 3}'", onto="check -m data.workers=0,1"

@@ -157,7 +157,8 @@ def _in_space(settings: Sweep, space: Sequence[Dimension]) -> Iterator[Wrong]:
             yield dimension.key, f"an interval has no end of values, and {who} tries them all", hint
         is_contest = settings.sampler in ENUMERATING and len(settings.metrics or ()) < 2
         if dimension.key == "data.split.seed" and not is_contest:
-            hint = "Choose sweep=grid and one metric: each choice is then judged by its mean over the splits."
+            way = advise("sweep.sampler=grid")
+            hint = f"Choose {way} and one metric: each choice is then judged by its mean over the splits."
             yield dimension.key, "is varied: trials on other rows are no contest, the luckiest would win", hint
         if dimension.key == "seed" and settings.seeds > 1:
             hint = "Take seed out of the space, or leave sweep.seeds at 1."

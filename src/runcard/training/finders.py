@@ -56,7 +56,8 @@ def learning_rate(card: Card, data: Dataset) -> float:
     if found is None:
         raise CardError(
             f"optimizer.lr=auto: the loss fell at no rate from {LOWEST:g} to {HIGHEST:g}, so none can be chosen. "
-            f"Write one, such as {advise('optimizer.lr=1e-3')}, and look at the model with {advise('debug=overfit')}."
+            f"Write one, such as {advise('optimizer.lr=1e-3')}, and look at the model with "
+            f"{advise('debug=overfit', 'optimizer.lr=1e-3')}."
         )
     return float(f"{rates()[found]:.2e}")
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from runcard.advice import advise
 from runcard.leaves import shown
 from runcard.tuning.ranking import SPLIT, grouped, is_ranked, number_text
 
@@ -53,7 +54,8 @@ def _is_share(summary: Mapping[str, Any]) -> bool:
 def _of_the_seeds(summary: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     first = rows[0]
     if first["std"] is None:
-        yield "It was run with one seed, so how much of its value is luck is not known; sweep.seeds=3 would say."
+        more = advise("sweep.seeds=3")
+        yield f"It was run with one seed, so how much of its value is luck is not known; {more} would say."
         return
     what = "splits and seeds" if any(SPLIT in (trial.get("params") or {}) for trial in summary["trials"]) else "seeds"
     spread = f"{summary['metric']} {number_text(first['mean'])}, standard deviation {first['std']:.2g}"
