@@ -289,7 +289,7 @@ def test_names_that_look_like_marks() -> None:
 
 
 def test_another_separator_is_suspected() -> None:
-    with pytest.raises(CardError, match=r"Say data\.separator=';'"):
+    with pytest.raises(CardError, match=r"Say 'data\.separator=\";\"'"):
         table(write("x;y\n1;a\n")).check_columns("y")
 
 
