@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,7 +37,7 @@ def study_text(study: Study, width: int | None) -> str:
         width: Of the terminal; None: there is none.
     """
     summary, best, folder = study.summary, study.best, study.folder
-    where, place = shown_path(Path(best["run"])), shlex.quote(shown_path(folder.path))
+    where, place = shown_path(Path(best["run"])), shown_path(folder.path)
     lines = []
     if _is_table(summary):
         lines += [_table(summary, width), ""]
