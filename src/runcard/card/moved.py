@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from runcard.advice import advise
 from runcard.card.check import replaced
 from runcard.card.overrides import parse_overrides
 from runcard.card.schema import Card
@@ -36,7 +37,8 @@ def with_places(card: Card, words: Sequence[str], run: Path) -> Card:
     mistakes: list[Mistake] = []
     overrides = parse_overrides(words, mistakes)
     known = places_of(card)
-    other = f"A finished run stays as it is: `runcard fit {run / 'card.yaml'}` trains another, with any overrides."
+    command = advise("runcard", "fit", str(run / "card.yaml"))
+    other = f"A finished run stays as it is: `{command}` trains another, with any overrides."
     for one in overrides:
         if one.key not in known or not isinstance(one.value, str):
             said = f"Of a run's card only {' and '.join(known)} can be said anew. " if known else ""
@@ -50,4 +52,4 @@ def with_places(card: Card, words: Sequence[str], run: Path) -> Card:
 def advise_place(card: Card) -> str:
     """What to type where a file of rows is gone; empty if none is."""
     gone = [key for key, path in places_of(card).items() if "://" not in path and not os.path.exists(path)]
-    return f" If it was moved, add {' '.join(f'{key}=FILE' for key in gone)}." if gone else ""
+    return f" If it was moved, add {advise(*(f'{key}=FILE' for key in gone))}." if gone else ""
