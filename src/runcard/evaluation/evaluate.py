@@ -15,7 +15,7 @@ from runcard.errors import RunError
 from runcard.evaluation.predictor import Run
 from runcard.evaluation.scores import score_test_rows
 from runcard.files import write_bytes, write_json, write_text
-from runcard.training.testing import call_test_hooks
+from runcard.training.held_out import call_test_hooks
 
 log = logging.getLogger("runcard")
 
