@@ -238,7 +238,7 @@ def test_a_file_that_is_no_card_is_refused_in_a_line(case: str, command: Command
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ([], "--cards takes run folders, trials of a study, or card.yaml files"),
+        ([], "Say --cards RUN RUN, with run folders, trials of a study, or card.yaml files"),
         (["--cards"], "expected at least one argument"),
         (["--cards", "good.yaml"], "two or more are compared"),
         (["--cards", "good.yaml", "nowhere"], "there is no folder"),

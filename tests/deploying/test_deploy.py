@@ -104,7 +104,7 @@ def test_a_name_that_is_typed_is_not_changed_but_refused(name: str, command: Com
     said = command(*LINE, "kubernetes", f"--name={name}")
     assert said.code == 2
     form = "small letters, digits and - are allowed, at most 63, a letter first"
-    assert re.search(rf"{form}(, such as [a-z0-9-]+)?\n$", said.err)
+    assert re.search(rf"{form}(, such as --name [a-z0-9-]+)?\n$", said.err)
     assert list(away.iterdir()) == []
 
 
@@ -112,7 +112,7 @@ def test_a_name_that_is_typed_is_not_changed_but_refused(name: str, command: Com
 def test_names_that_mean_something_else_are_refused(name: str, command: Command) -> None:
     said = command(*LINE, "kubernetes", "--name", name)
     assert said.code == 2
-    assert f"such as {name}-model" in said.err
+    assert f"such as --name {name}-model" in said.err
     with pytest.raises(CardError, match="--name"):
         name_from(name)
     with pytest.raises(CardError, match="no letter"):

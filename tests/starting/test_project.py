@@ -226,7 +226,7 @@ REFUSED = {
     "file": (["rows.csv/mine"], 2, "there is no folder"),
     "a file": (["afile"], 2, "is a file"),
     "nowhere": (["no/mine"], 2, "make it first"),
-    "target alone": (["mine", "--target", "churned"], 2, "--data, which is not given"),
+    "target alone": (["mine", "--target", "churned"], 2, "which are not given; say --data FILE"),
     "no target": (["mine", "--data", "rows.csv"], 2, "There are: 'customer'".replace("There are", "rows.csv has")),
     "wrong target": (["mine", "--data", "rows.csv", "--target", "Churn"], 2, "Did you mean 'churned'?"),
     "no file": (["mine", "--data", "row.csv", "--target", "churned"], 4, "there is no file"),

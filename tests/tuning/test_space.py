@@ -107,7 +107,7 @@ def test_values_come_back_as_they_were(values: list[object]) -> None:
         ),
         (["optimizer.lr=interval(1e-3,1e-2),1"], "holds a range or an interval among its values"),
         (["optimizer.lr=interval(1e-3,1e-2"], "a bracket that is not closed"),
-        (["trainer.gradient_clip_norm=choice(null,1.0)"], "as in key=null,1"),
+        (["trainer.gradient_clip_norm=choice(null,1.0)"], "as in KEY=null,1"),
         (["optimizer.lr=intervall(1,2)"], "Did you mean interval"),
         (["seed=glob(*)"], "seed is no group"),
         (["optimizer={lr: 0.1},{lr: 0.2}"], "a group has choices by name"),

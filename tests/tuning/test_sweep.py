@@ -216,7 +216,7 @@ def test_another_number_may_decide(command: Command) -> None:
     [
         (["data=wine", "seed=1,2", "sweep.metric=val/fame"], "nobody logs 'val/fame'", 2),
         (["data=wine", "seed=1,2", "sweep.metric=val/f1"], "problem.metric=NAME", 2),
-        (["data=wine,diabetes"], "the trials are judged by val/accuracy and val/r2", 2),
+        (["data=wine,diabetes"], "the trials predict 'cultivar' and 'progression'", 2),
         (["data=table", "data.path=nowhere.csv", "problem.target=y", "seed=1,2"], "there is no file", 4),
         (["data=wine", "seed=1,2", "sweep.studies_dir=/proc/none"], "sweep.studies_dir=FOLDER", 2),
         ([], "sweep.space: is empty", 2),
@@ -338,7 +338,7 @@ def test_check_looks_at_the_whole_space(command: Command) -> None:
     ("words", "says", "code"),
     [
         (["data=wine", "seed=1,2", "sweep.metric=val/los"], "nobody logs 'val/los'", 2),
-        (["data=wine,diabetes"], "the trials are judged by val/accuracy and val/r2", 2),
+        (["data=wine,diabetes"], "the trials predict 'cultivar' and 'progression'", 2),
         (["data=table", "data.path=nowhere.csv", "problem.target=y", "seed=1,2"], "there is no file", 4),
     ],
 )
@@ -349,7 +349,7 @@ def test_check_finds_what_fit_would(words: list[str], says: str, code: int, comm
 
 def test_check_says_what_decides(table: Path, command: Command) -> None:
     assert "the sweep is right; val/accuracy decides" in command("check", "-m", "data=wine", "seed=1,2").out
-    words = ["data=table", f"data.path={table}", "problem.target=churned,city"]
+    words = ["data=table", f"data.path={table}", "problem.target=churned", "seed=1,2"]
     assert "as far as can be told before the data is read" in command("check", "-m", *words).out
 
 

@@ -263,7 +263,7 @@ def compare(arguments: argparse.Namespace) -> Result:
 
     if arguments.cards is None:
         words = advise("--cards", "RUN", "RUN")
-        raise CardError(f"what shall be compared? {words} takes run folders, trials of a study, or card.yaml files")
+        raise CardError(f"what shall be compared? Say {words}, with run folders, trials of a study, or card.yaml files")
     compared = compare(arguments.cards)
     return Result(compared.data, compared_text(compared, _stream(arguments)))
 

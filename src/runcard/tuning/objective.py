@@ -60,7 +60,8 @@ def _refuse_unlike(cards: Sequence[Card]) -> None:
     """
     targets = sorted({card.problem.target for card in cards})
     if len(targets) > 1:
-        message = f"the trials predict {' and '.join(map(repr, targets))}: these are problems, and no choices for one"
+        named = " and ".join(map(repr, targets))
+        message = f"the trials predict {named}: they are problems of their own, and no choices for one"
         raise CardError([Mistake("problem.target", message, hint="Run a sweep for each, with one target.")])
 
 
