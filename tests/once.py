@@ -169,7 +169,7 @@ def _look_for_plugins_once() -> None:
     # Each trainer looks it up anew, in 20 ms.
     registry.entry_points = functools.cache(registry.entry_points)  # type: ignore[assignment]
     # By the opset's number: torch finds it anew for each export.
-    ONNXRegistry.from_torchlib = staticmethod(functools.cache(ONNXRegistry.from_torchlib))  # type: ignore
+    ONNXRegistry.from_torchlib = staticmethod(functools.cache(ONNXRegistry.from_torchlib))
 
 
 def _count_work_once() -> None:
