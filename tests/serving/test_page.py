@@ -184,6 +184,12 @@ def test_a_csv_is_answered_and_saved(table_service: Service, browser: Browser, a
         assert whole.select(rows.columns).equals(rows)
         assert whole.select(alone.columns).fill_null("").equals(alone)
         browser.run("document.querySelector('#answers').replaceChildren()")
+    rows.with_columns(city=pl.lit("=1+1")).write_csv(away / "formulas.csv")
+    browser.choose("#file", away / "formulas.csv")
+    browser.wait_for("return document.querySelector('#save')")
+    assert "have ' before them in saved files" in browser.run("return document.querySelector('#answers').textContent")
+    assert {*pl.read_csv(io.StringIO(saved(browser, away / "formulas", "#save-both")))["city"]} == {"'=1+1"}
+    browser.run("document.querySelector('#answers').replaceChildren()")
     request = urllib.request.Request(f"{table_service.url}/predict/batch", (away / "mine.csv").read_bytes())
     request.add_header("Content-Type", "text/csv")
     with urllib.request.urlopen(request) as response:

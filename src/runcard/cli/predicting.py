@@ -90,7 +90,7 @@ def _bundle(name: str, folder: Path) -> Answering:
     return Answering(folder, {"bundle": name}, bundle.signature, bundle.transforms, bundle.answer, bundle.card["data"])
 
 
-def answer_file(what: Answering, rows: str, output: Path, *, shown: bool) -> tuple[int, list[str]]:
+def answer_file(what: Answering, rows: str, output: Path, *, shown: bool, raw: bool = False) -> tuple[int, list[str]]:
     """Answer a file of rows in memory that does not grow with it.
 
     Args:
@@ -98,6 +98,7 @@ def answer_file(what: Answering, rows: str, output: Path, *, shown: bool) -> tup
         rows: The file.
         output: Where the answers go; the file is there when all of them are.
         shown: Whether to draw a bar on stderr.
+        raw: Whether a CSV keeps texts that a spreadsheet would run as formulas.
 
     Returns:
         How many rows were answered, and what is unusual about them, a line a feature.
@@ -108,8 +109,9 @@ def answer_file(what: Answering, rows: str, output: Path, *, shown: bool) -> tup
         RunError: If the output cannot be written.
     """
     from runcard.data.answers import Unusual, answers_frame
-    from runcard.data.output import check_output, writing_frames
+    from runcard.data.output import check_output, quote_formulas, writing_frames
     from runcard.data.reading.batches import batch_rows, read_batches
+    from runcard.data.reading.frames import CSV
     from runcard.data.reading.layout import Reading
     from runcard.data.values import as_written, columns_of
 
@@ -117,14 +119,21 @@ def answer_file(what: Answering, rows: str, output: Path, *, shown: bool) -> tup
     _check_apart(what, rows, output)
     signature, unusual = what.signature, Unusual(what.signature)
     size = batch_rows(what.transforms.input_shape(signature))
+    quotes, quoted = output.suffix.lower() in CSV and not raw, 0
     batches = read_batches(rows, as_written(signature), size, Reading.of(what.data))
     with contextlib.closing(batches), _progress(rows, shown=shown) as move, writing_frames(output) as write:
         for frame in batches:
             columns = columns_of(frame, signature, before=unusual.rows)
-            write(answers_frame(signature.target, what.answer(columns)))
+            answers = answers_frame(signature.target, what.answer(columns))
+            answers, count = quote_formulas(answers) if quotes else (answers, 0)
+            quoted += count
+            write(answers)
             unusual.add(columns)
             move(unusual.rows)
-    return unusual.rows, unusual.lines()
+    said = (
+        f"{quoted} answers begin as a spreadsheet's formula does: ' stands before them; {advise('--raw')} leaves them"
+    )
+    return unusual.rows, [*unusual.lines(), *([said] if quoted else [])]
 
 
 def _check_apart(what: Answering, rows: str, output: Path) -> None:

@@ -199,7 +199,7 @@ def predict(arguments: argparse.Namespace) -> Result:
 
     what, output = answering(arguments.run), Path(arguments.output).expanduser().absolute()
     shown = not arguments.json and sys.stderr.isatty()
-    rows, warnings = answer_file(what, arguments.rows, output, shown=shown)
+    rows, warnings = answer_file(what, arguments.rows, output, shown=shown, raw=arguments.raw)
     lines = [*(f"warning: {warning}" for warning in warnings), f"{rows} answers in {output}"]
     return Result({"answers": str(output), "rows": rows, "warnings": warnings, **what.named}, "\n".join(lines))
 

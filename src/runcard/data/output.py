@@ -13,6 +13,8 @@ from runcard.data.reading.frames import CSV
 from runcard.errors import CardError, RunError
 from runcard.files import writing
 
+# How a text begins that a spreadsheet runs, and which of these are numbers.
+FORMULA, NUMBER = r"^[=+\-@\x00-\x1f]", r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 # Values in one piece of a Parquet file, 8 MB.
 PIECE = 2**20
 
@@ -28,6 +30,29 @@ def check_output(path: Path) -> None:
         raise CardError(f"{path}: files of answers end in {endings}, not {path.suffix or 'nothing'}")
     if not path.parent.is_dir():
         raise CardError(f"{path}: there is no folder {path.parent}")
+
+
+def quote_formulas(frame: pl.DataFrame) -> tuple[pl.DataFrame, int]:
+    """Put ``'`` before each text that a spreadsheet would run as a formula; numbers stay.
+
+    Args:
+        frame: A table that is to be written as CSV.
+
+    Returns:
+        The table, and how many of its cells were quoted.
+    """
+    marks = {
+        column.name: column.str.contains(FORMULA) & ~column.str.contains(NUMBER)
+        for column in frame
+        if column.dtype == pl.String
+    }
+    quoted = {
+        name: frame[name].zip_with(~marked.fill_null(value=False), "'" + frame[name])
+        for name, marked in marks.items()
+        if marked.any()
+    }
+    columns = {column.name: quoted.get(column.name, column) for column in frame}
+    return pl.DataFrame(columns), sum(int(marked.sum()) for marked in marks.values())
 
 
 @contextlib.contextmanager

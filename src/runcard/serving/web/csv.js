@@ -40,6 +40,10 @@ function writeCsv(table, separator) {
   const written = cell => special.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell;
   return table.map(row => row.map(written).join(separator) + "\n").join("");
 }
+// A text that a spreadsheet would run as a formula gets a quote before it; numbers stay.
+const FORMULA = /^[=+\-@\u0000-\u001f]/, NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
+const isFormula = cell => FORMULA.test(cell) && !NUMBER.test(cell);
+const withoutFormulas = table => table.map(row => row.map(cell => isFormula(cell) ? "'" + cell : cell));
 // Rows as named fields, as a CSV; what is unknown is left empty, lists are written as JSON.
 function csvOf(rows) {
   const names = Object.keys(model.kinds);

@@ -51,15 +51,18 @@ function offerFiles(text, said, given, separator, name) {
   const link = add(parent, "a", "Save the answers", "button");
   link.id = "save";
   link.download = name.replace(/\.[^.]*$/, "") + "-answers.csv";
-  save(link, text);
+  const runs = table => table.some(row => row.some(isFormula));
+  save(link, runs(said) ? writeCsv(withoutFormulas(said), ",") : text);
   const both = add(parent, "a", "Save rows and answers", "button");
   both.id = "save-both";
   both.download = name.replace(/\.[^.]*$/, "") + "-answered.csv";
   // As the rows were separated; a column of theirs that is called as one of the answers is would stand there twice.
   const rows = parseCsv(given, separator);
   const kept = rows[0].map((_, place) => place).filter(place => !said[0].includes(rows[0][place]));
-  if (rows.length === said.length) save(both, writeCsv(rows.map((row, at) => [...kept.map(place => row[place] ?? ""), ...said[at]]), separator));
+  const whole = rows.map((row, at) => [...kept.map(place => row[place] ?? ""), ...(said[at] ?? [])]);
+  if (rows.length === said.length) save(both, writeCsv(withoutFormulas(whole), separator));
   else both.remove();
+  if (runs(said) || runs(whole)) add(answers, "p", "Texts that a spreadsheet would run as formulas have ' before them in saved files.", "quiet");
 }
 async function answerCsv(file, name) {
   const mine = ++batches;
