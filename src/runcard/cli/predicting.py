@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import csv
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -90,7 +91,14 @@ def _bundle(name: str, folder: Path) -> Answering:
     return Answering(folder, {"bundle": name}, bundle.signature, bundle.transforms, bundle.answer, bundle.card["data"])
 
 
-def answer_file(what: Answering, rows: str, output: Path, *, shown: bool, raw: bool = False) -> tuple[int, list[str]]:
+def split_names(text: str) -> list[str]:
+    """Names with commas between them; one that has a comma of its own is quoted, as in a CSV."""
+    return next(csv.reader([text]), []) if text else []
+
+
+def answer_file(
+    what: Answering, rows: str, output: Path, *, shown: bool, raw: bool = False, keep: Sequence[str] = ()
+) -> tuple[int, list[str]]:
     """Answer a file of rows in memory that does not grow with it.
 
     Args:
@@ -99,17 +107,19 @@ def answer_file(what: Answering, rows: str, output: Path, *, shown: bool, raw: b
         output: Where the answers go; the file is there when all of them are.
         shown: Whether to draw a bar on stderr.
         raw: Whether a CSV keeps texts that a spreadsheet would run as formulas.
+        keep: Columns of the file that go before the answers, of a CSV as they are written.
 
     Returns:
         How many rows were answered, and what is unusual about them, a line a feature.
 
     Raises:
-        CardError: If the output could not be written, or holds what the answers come from.
+        CardError: If the output could not be written, or holds what the answers come from; or if a column to keep is
+            not there, or could not stand beside the answers.
         DataError: If the file or a row of it is wrong.
         RunError: If the output cannot be written.
     """
     from runcard.data.answers import Unusual, answers_frame
-    from runcard.data.output import check_output, quote_formulas, writing_frames
+    from runcard.data.output import check_output, put_beside, quote_formulas, writing_frames
     from runcard.data.reading.batches import batch_rows, read_batches
     from runcard.data.reading.frames import CSV
     from runcard.data.reading.layout import Reading
@@ -120,11 +130,12 @@ def answer_file(what: Answering, rows: str, output: Path, *, shown: bool, raw: b
     signature, unusual = what.signature, Unusual(what.signature)
     size = batch_rows(what.transforms.input_shape(signature))
     quotes, quoted = output.suffix.lower() in CSV and not raw, 0
-    batches = read_batches(rows, as_written(signature), size, Reading.of(what.data))
+    names = [*dict.fromkeys([*as_written(signature), *keep])]
+    batches = read_batches(rows, names, size, Reading.of(what.data))
     with contextlib.closing(batches), _progress(rows, shown=shown) as move, writing_frames(output) as write:
         for frame in batches:
             columns = columns_of(frame, signature, before=unusual.rows)
-            answers = answers_frame(signature.target, what.answer(columns))
+            answers = put_beside(frame, keep, answers_frame(signature.target, what.answer(columns)))
             answers, count = quote_formulas(answers) if quotes else (answers, 0)
             quoted += count
             write(answers)

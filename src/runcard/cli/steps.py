@@ -195,11 +195,11 @@ def evaluate(arguments: argparse.Namespace) -> Result:
 
 def predict(arguments: argparse.Namespace) -> Result:
     """Rows file → answers file."""
-    from runcard.cli.predicting import answer_file, answering
+    from runcard.cli.predicting import answer_file, answering, split_names
 
     what, output = answering(arguments.run), Path(arguments.output).expanduser().absolute()
-    shown = not arguments.json and sys.stderr.isatty()
-    rows, warnings = answer_file(what, arguments.rows, output, shown=shown, raw=arguments.raw)
+    shown, keep = not arguments.json and sys.stderr.isatty(), split_names(arguments.keep)
+    rows, warnings = answer_file(what, arguments.rows, output, shown=shown, raw=arguments.raw, keep=keep)
     lines = [*(f"warning: {warning}" for warning in warnings), f"{rows} answers in {output}"]
     return Result({"answers": str(output), "rows": rows, "warnings": warnings, **what.named}, "\n".join(lines))
 

@@ -94,6 +94,8 @@ def _add_predict(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("rows", metavar="ROWS", help=rows)
     output = "a .csv, .tsv, .txt, .parquet or .ndjson file; default: answers.csv"
     parser.add_argument("-o", "--output", default="answers.csv", metavar="FILE", help=output)
+    keep = "columns of ROWS to write before the answers, such as an id; of a CSV as they are written there"
+    parser.add_argument("--keep", metavar="COLUMN,COLUMN", default="", help=keep)
     raw = "leave texts in a CSV that a spreadsheet would run as formulas; without it ' stands before them"
     parser.add_argument("--raw", action="store_true", help=raw)
     _add_trust(parser)

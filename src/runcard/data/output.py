@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import polars as pl
+from polars import selectors
 
 from runcard.data.reading.frames import CSV
 from runcard.errors import CardError, RunError
@@ -30,6 +31,27 @@ def check_output(path: Path) -> None:
         raise CardError(f"{path}: files of answers end in {endings}, not {path.suffix or 'nothing'}")
     if not path.parent.is_dir():
         raise CardError(f"{path}: there is no folder {path.parent}")
+
+
+def put_beside(frame: pl.DataFrame, names: Sequence[str], answers: pl.DataFrame) -> pl.DataFrame:
+    """The answers, after columns of their rows.
+
+    Args:
+        frame: The rows.
+        names: Of the columns.
+        answers: As many.
+
+    Raises:
+        CardError: If a column is not there, holds lists, or is called as one of the answers is.
+    """
+    for name in names:
+        if name not in frame.columns:
+            raise CardError(f"--keep {name}: the rows have no such column")
+        if name in answers.columns:
+            raise CardError(f"--keep {name}: a column of the answers is called so too; rename the one of the rows")
+        if frame[name].dtype.is_nested():
+            raise CardError(f"--keep {name}: it holds lists, and a file of answers one value a cell")
+    return frame.select(selectors.by_name([*names])).hstack(answers) if names else answers
 
 
 def quote_formulas(frame: pl.DataFrame) -> tuple[pl.DataFrame, int]:
