@@ -28,9 +28,11 @@ import runcard
 from runcard import runs
 from runcard.errors import CardError, Stopped
 from runcard.evaluation.predictor import Run
+from runcard.files import write_json
 from runcard.runs import RunFolder
 from runcard.training.loggers import closing, make_logger
 from runcard.training.trackers.base import settings
+from runcard.training.trackers.wandb import Wandb
 from tests.conftest import HANG_S, TINY, Command
 
 Record: Any = vars(proto)["Record"]
@@ -229,6 +231,31 @@ def test_mlflow_holds_card_final_numbers_and_status(caplog: pytest.LogCaptureFix
     assert held.params.keys() == settings(card("mlflow")).keys()
     assert said["FINISHED"].info.run_name.startswith("wine-mlp/")
     assert not warnings_of(caplog)
+
+
+@pytest.mark.parametrize("commit", ["0123abc", None])
+def test_mlflow_is_told_the_users_commit_and_the_study(commit: str | None) -> None:
+    Path("studies/mine/4").mkdir(parents=True)
+    Path("studies/mine/plan.json").write_text("{}")
+    run = RunFolder(Path("studies/mine/4").absolute())
+    write_json(run.environment, {"commit": commit})
+    logger, _ = begun("mlflow", run=run)
+    logger.finalize("success")
+    held = mlflow.MlflowClient(f"sqlite:///{Path('mlflow.db').absolute()}").get_run(logger.version)
+    assert held.data.tags.get("mlflow.source.git.commit") == commit
+    assert (held.data.tags["mlflow.source.name"], held.data.tags["runcard.study"]) == ("runcard", "mine")
+    assert held.info.run_name == "mine/4"
+
+
+def test_wandb_groups_the_trials_of_a_study(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("studies/mine/4").mkdir(parents=True)
+    Path("studies/mine/plan.json").write_text("{}")
+    run = RunFolder(Path("studies/mine/4").absolute())
+    tracker = Wandb(card("wandb"), run, 0)
+    assert (tracker.name, tracker._grouped()) == ("mine/4", {"group": "mine", "job_type": "trial"})
+    monkeypatch.setenv("WANDB_RUN_GROUP", "theirs")
+    assert tracker._grouped() == {}
+    assert Wandb(card("wandb"), new_run("alone"), 0)._grouped() == {}
 
 
 @pytest.mark.slow

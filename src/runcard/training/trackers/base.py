@@ -18,6 +18,7 @@ from runcard.card.schema import Card
 from runcard.card.sections.parts import Section
 from runcard.files import read_json, write_json
 from runcard.runs import RunFolder
+from runcard.studies import is_study
 
 Record = Mapping[str, str]
 
@@ -29,6 +30,10 @@ class Tracker(ABC):
         card: What is tracked.
         run: Where ``tracker.json`` is kept, and what the tracker itself writes to disk.
         first_epoch: The epoch that training goes on from; 0: from the beginning.
+
+    Attributes:
+        study: Of which the run is a trial; empty: of none.
+        name: What the tracker shows: study or card, and the run.
     """
 
     kind: ClassVar[str]
@@ -37,8 +42,16 @@ class Tracker(ABC):
         self.card = card
         self.run = run
         self.first_epoch = first_epoch
-        self.name = f"{card.name}/{run.path.name}"
+        place = run.path.parent
+        self.study = place.name if is_study(place) else ""
+        self.name = f"{self.study or card.name}/{run.path.name}"
         self.logger: Logger | None = None
+
+    @property
+    def commit(self) -> str:
+        """Of the checkout in which the run was started, as its folder says; empty: there is none."""
+        known = read_json(self.run.environment) if self.run.environment.is_file() else {}
+        return str(known.get("commit") or "")
 
     def begin(self) -> None:
         """Open the tracker's run, tell it the card, and the epochs before the first.

@@ -18,6 +18,8 @@ from runcard.card.sections.loggers import MlflowLogger
 from runcard.training.trackers.base import Record, Tracker, settings
 
 LOCKED_S = 60.0
+# MLflow takes it from the folder of the program that runs.
+COMMIT = "mlflow.source.git.commit"
 
 
 class Mlflow(Tracker):
@@ -42,14 +44,21 @@ class Mlflow(Tracker):
         place = record.get("place") or absolute(self.card.logger.tracking_uri)
         section = self.card.logger.model_copy(update={"tracking_uri": place})
         with _few_tries(place), _one_at_a_time(place):
-            logger = build(section, run_name=self.name, run_id=record.get("id"), synchronous=True)
+            logger = build(section, run_name=self.name, run_id=record.get("id"), synchronous=True, tags=self._tags())
             self._client = _opened(logger)
+        if not record and not self.commit and COMMIT in self._client.get_run(logger.run_id).data.tags:
+            self._client.delete_tag(logger.run_id, COMMIT)
         self._held: dict[str, set[int]] | None = {} if record else None
         if record:
             self._client.update_run(logger.run_id, status="RUNNING")
         # An address of the environment may hold a password, and is read from there again.
         known = ("logger", "tracking_uri") not in self.card.secrets
         return logger, {"id": logger.run_id, **({"place": place} if known else {})}
+
+    def _tags(self) -> dict[str, str]:
+        """What MLflow would guess from the program that runs, which is Runcard's own; and the study."""
+        commit = {COMMIT: self.commit} if self.commit else {}
+        return {"mlflow.source.name": "runcard", **commit, **({"runcard.study": self.study} if self.study else {})}
 
     def _describe(self, *, known: bool) -> None:
         assert self.logger is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -75,6 +76,7 @@ class Wandb(Tracker):
             self.card.logger,
             save_dir=self.run.path,
             name=self.name,
+            **self._grouped(),
             id=record.get("id"),
             resume=None if offline else "allow",  # offline it only warns
             settings={name: value for name, value in SETTINGS.items() if name in wandb.Settings.model_fields},
@@ -82,6 +84,10 @@ class Wandb(Tracker):
         self._tracked = logger.experiment
         self._begins = self._tracked.step if record and not offline else 0
         return logger, {"id": self._tracked.id}
+
+    def _grouped(self) -> dict[str, str]:
+        """The study as a group; one that the environment names stays."""
+        return {"group": self.study, "job_type": "trial"} if self.study and "WANDB_RUN_GROUP" not in os.environ else {}
 
     def _describe(self, *, known: bool) -> None:
         self._tracked.config.update(self.card.to_dict(), allow_val_change=True)
