@@ -38,7 +38,9 @@ function parseCsv(text, separator, most = Infinity) {
 function writeCsv(table, separator) {
   const special = new RegExp(`[${separator}"\\r\\n]`);
   const written = cell => special.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell;
-  return table.map(row => row.map(written).join(separator) + "\n").join("");
+  // Of one column, an empty cell alone would be a blank line, which is no row.
+  const line = row => (row.length === 1 && row[0] === "" ? '""' : row.map(written).join(separator));
+  return table.map(row => line(row) + "\n").join("");
 }
 // A text that a spreadsheet would run as a formula gets a quote before it; numbers stay.
 const FORMULA = /^[=+\-@\u0000-\u001f]/, NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
