@@ -114,7 +114,9 @@ def resume_run(
         TrainingError: If training fails.
     """
     if folder.finished:
-        return open_trained(folder)
+        run = open_trained(folder)
+        with_places(run.card, places, folder.path)  # refuses what a finished run would ignore
+        return run
     card = load_saved(folder.card)
     check_devices(card)
     _follow_if_not_first(card)

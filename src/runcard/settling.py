@@ -189,7 +189,7 @@ def _try_schedule(card: Card, data: Dataset) -> None:
     if not isinstance(card.scheduler, OwnScheduler):
         return
     name, epochs = card.scheduler.target_class, card.trainer.max_epochs
-    minibatches = -(-len(data.indices("train")) // card.data.batch_rows)
+    minibatches = len(minibatch_sizes(len(data.indices("train")), card.data.batch_rows, drop=card.data.drops_last))
     steps = epochs * -(-minibatches // card.trainer.accumulate)
     try:
         schedule = make_schedule(

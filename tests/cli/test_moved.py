@@ -51,6 +51,13 @@ def test_other_rows_are_refused_there_too(moved: Path, command: Command) -> None
     assert "the data has changed since the run" in done.err
 
 
+def test_a_finished_run_takes_no_other_overrides(moved: Path, command: Command) -> None:
+    done = command("resume", str(moved), "trainer.max_epochs=6")
+    assert done.code == 2
+    assert f"`runcard fit {moved / 'card.yaml'}` trains another" in done.err
+    assert command("resume", str(moved), "data.path=there/rows.csv").code == 0
+
+
 @pytest.mark.parametrize("word", ["trainer.max_epochs=6", "data.kinds={}", "data.path=null", "nonsense"])
 def test_nothing_else_of_a_run_is_said_anew(word: str, moved: Path, command: Command) -> None:
     for verb in ("evaluate", "package", "resume"):

@@ -32,7 +32,7 @@ MAX_JUDGED = 500
 NO_CHOICE = "null"  # of a group that a card can be without
 NOT_TRIED = "-"  # of a group whose condition is not met: the card's own choice; no file of a choice has this name
 # Of the data, what changes neither its columns nor its target.
-CUTS = ("data.split", "data.batch_size")
+CUTS = ("data.split", "data.batch_size", "data.last_batch")
 
 
 @dataclass(frozen=True)
