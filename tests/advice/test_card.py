@@ -127,6 +127,11 @@ CASES = [
         f"{ROWS} data.null_values=[-9]",
         {"rows.csv": "x,y\n1,a\n"},
     ),
+    Case(
+        ["card.explain: f'{key}.{empty[0]}=null'"],
+        "check data=wine trainer.early_stopping=null",
+        onto="check data=wine",
+    ),
 ]
 
 

@@ -82,6 +82,14 @@ class Odd(Callback):
         pl_module.log("mine/x", float("nan"))
 
 
+class OddOfTest(Callback):
+    def __init__(self, name: str, value: str) -> None:
+        self.name, self.value = name, float(value)
+
+    def on_test_end(self, trainer, pl_module):
+        trainer.logger.log_metrics({self.name: self.value})
+
+
 class Changes(Callback):
     def on_save_checkpoint(self, trainer, pl_module, checkpoint):
         checkpoint["state_dict"] = {}
@@ -162,6 +170,8 @@ def test_a_run_goes_on_with_what_callbacks_logged_and_kept(package: str, command
         ("Logs, name: val/loss, value: 1.0", [], "one logs 'val/loss', a number of Runcard's own; rename it"),
         ("Odd", [], "one logs 'mine/x', and its value is no number"),
         ("Logs, name: mine/x, value: 1.0", ["trainer.monitor=mine/y"], "no callback logged 'mine/y' in epoch 0"),
+        ("OddOfTest, name: test/x, value: 'nan'", [], "one logs 'test/x', and its value is no number"),
+        ("OddOfTest, name: test/f1, value: '1'", [], "one logs 'test/f1', a number of Runcard's own; rename it"),
         ("Changes", [], "its on_save_checkpoint changes what training goes on from"),
         ("Adds", [], "its on_save_checkpoint adds what cannot be loaded safely"),
     ],

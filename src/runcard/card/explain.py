@@ -102,7 +102,7 @@ def _keys_within(detail: ErrorDetails, key: str, root: type[BaseModel]) -> str:
     fields = _section_at(detail["loc"], root).model_fields
     empty = [name for name, field in fields.items() if type(None) in typing.get_args(field.annotation)]
     if detail["input"] is None and empty:
-        return f"Set {key}.{empty[0]}=null."
+        return f"Set {advise(f'{key}.{empty[0]}=null')}."
     return f"Its keys are set one by one: {', '.join(f'{key}.{name}' for name in fields)}."
 
 

@@ -44,8 +44,8 @@ class Trial:
         """Ask for answers and for gradients.
 
         Raises:
-            CardError: If it cannot take the rows, answers in another form, by the rows beside a row or by chance, has
-                nothing to learn, or makes weights too late or keeps more than tensors.
+            CardError: If it cannot take the rows, or answers in another form, by chance, or by the rows beside a row.
+                Also if it has nothing to learn, makes weights in forward, or keeps more than tensors.
         """
         self._check_weights()
         with lent_randomness(), torch.no_grad():
@@ -102,9 +102,9 @@ class Trial:
 
     def _check_alone(self, together: Tensor) -> None:
         alone = torch.cat([self._ask(self.rows[row : row + 1]) for row in range(len(self.rows))])
-        row = _first_apart(together, alone)
-        if row is not None:
-            one, other = (float(answers[row].flatten()[_column(together, alone, row)]) for answers in (alone, together))
+        apart = _first_apart(together, alone)
+        if apart is not None:
+            one, other = float(alone[apart]), float(together[apart])
             raise CardError(
                 f"model: {self.name} answers a row with {one:.4g} alone and with {other:.4g} beside others. A service "
                 "answers rows in any company: normalise a row by itself or by running statistics, never by the batch."
@@ -152,17 +152,10 @@ def lent_randomness() -> Iterator[None]:
         np.random.set_state(numpys)
 
 
-def _apart(one: Tensor, other: Tensor) -> Tensor:
-    """Which numbers differ by more than rounding, or in being numbers at all, ``(rows, outputs)``."""
+def _first_apart(one: Tensor, other: Tensor) -> tuple[int, int] | None:
+    """The first row and output that differ by more than rounding, or in being a number; None: none does."""
     largest = torch.nan_to_num(torch.maximum(one.abs(), other.abs())).max()
     known = one.isfinite() & other.isfinite()
-    return (known & ((one - other).abs() > APART * largest + 1e-6)) | (one.isfinite() ^ other.isfinite())
-
-
-def _first_apart(one: Tensor, other: Tensor) -> int | None:
-    rows = _apart(one, other).any(dim=1).nonzero()
-    return int(rows[0, 0]) if len(rows) else None
-
-
-def _column(one: Tensor, other: Tensor, row: int) -> int:
-    return int(_apart(one, other)[row].nonzero()[0, 0])
+    apart = (known & ((one - other).abs() > APART * largest + 1e-6)) | (one.isfinite() ^ other.isfinite())
+    found = apart.nonzero().tolist()
+    return (found[0][0], found[0][1]) if found else None

@@ -52,7 +52,7 @@ class EpochEnd(Callback):
         """
         assert isinstance(pl_module, Task)
         state = pl_module.state
-        logged = self.numbers.take(trainer, pl_module)
+        logged = self.numbers.take(trainer)
         numbers = self.numbers.numbers | logged
         if self.monitor not in numbers:
             raise TrainingError(self._unknown(pl_module))

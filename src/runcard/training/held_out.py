@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.loggers.logger import DummyLogger
 from torch import Tensor, nn
@@ -12,11 +11,11 @@ from torch import Tensor, nn
 from runcard.card.schema import Card
 from runcard.data.dataset import Dataset
 from runcard.data.loader import CHECK_ROWS, Batch, Batches
-from runcard.errors import TrainingError
 from runcard.models.make import threads
 from runcard.runs import RunFolder
 from runcard.training.checkpoint import load
 from runcard.training.fit import make_callbacks, make_part
+from runcard.training.saving import restore_callbacks
 from runcard.training.shared import EpochNumbers, SharedLogger
 from runcard.training.surroundings import as_it_was, plain_failures, without_hints
 
@@ -28,13 +27,13 @@ class NetworkOnTestRows(LightningModule):
 
     Args:
         model: The network.
-        metrics: What the answers are worth, by name; callbacks read it once all rows are answered.
+        numbers: What the answers are worth; callbacks read it once all rows are answered.
     """
 
-    def __init__(self, model: nn.Module, metrics: Mapping[str, float]) -> None:
+    def __init__(self, model: nn.Module, numbers: EpochNumbers) -> None:
         super().__init__()
         self.model = model
-        self.metrics = metrics
+        self.numbers = numbers
 
     def test_step(self, batch: Batch, index: int) -> Tensor:
         """The outputs for a batch, ``(rows, outputs)``."""
@@ -43,7 +42,7 @@ class NetworkOnTestRows(LightningModule):
 
     def on_test_epoch_end(self) -> None:
         """Let callbacks read the scores."""
-        self.trainer.callback_metrics.update({name: torch.tensor(value) for name, value in self.metrics.items()})
+        self.numbers.share(self.trainer, self.numbers.numbers)
 
 
 def call_test_hooks(
@@ -62,34 +61,29 @@ def call_test_hooks(
         What they logged.
 
     Raises:
-        TrainingError: If one fails, or logs under a name of Runcard's own.
+        TrainingError: If one logs under a name of Runcard's own, or what is no number.
     """
     callbacks = make_callbacks(card)
     if not any(_looks(callback) for callback in callbacks.values()):
         return {}
-    kept = load(run.last).get("callbacks", {}) if run.last.is_file() else {}
-    for name, state in kept.items():
-        if name in callbacks:
-            callbacks[name].load_state_dict(state)
-    logger = SharedLogger([DummyLogger()])
+    if run.last.is_file():
+        restore_callbacks(callbacks, load(run.last))
+    numbers = EpochNumbers([], SharedLogger([DummyLogger()]))
+    numbers.numbers = dict(metrics)
     with as_it_was(), without_hints(), plain_failures(run), threads(card.trainer.thread_count):
         trainer = Trainer(
             accelerator="cpu",
             devices=1,
-            callbacks=[EpochNumbers([], logger), *callbacks.values()],
-            logger=logger,
+            callbacks=[numbers, *callbacks.values()],
+            logger=numbers.logger,
             enable_checkpointing=False,
             enable_progress_bar=False,
             enable_model_summary=False,
             default_root_dir=run.path,
         )
         trainer._signal_connector.register_signal_handlers = lambda: None  # type: ignore[method-assign]
-        trainer.test(NetworkOnTestRows(model, metrics), Batches(make_part(data, "test"), CHECK_ROWS), verbose=False)
-    there = {name: float(value) for name, value in trainer.callback_metrics.items()} | logger.logged
-    taken = [name for name in metrics if name in logger.logged or there.get(name) != torch.tensor(metrics[name]).item()]
-    if taken:
-        raise TrainingError(f"trainer.callbacks: one logs {taken[0]!r}, a number of Runcard's own; rename it")
-    return {name: value for name, value in there.items() if name not in metrics}
+        trainer.test(NetworkOnTestRows(model, numbers), Batches(make_part(data, "test"), CHECK_ROWS), verbose=False)
+    return numbers.take(trainer)
 
 
 def _looks(callback: Callback) -> bool:

@@ -62,10 +62,8 @@ class Saving(Callback):
         Raises:
             TrainingError: If one keeps what no checkpoint can hold.
         """
-        for name, state in (self.resumed or {}).get("callbacks", {}).items():
-            if name in self.callbacks:
-                self.callbacks[name].load_state_dict(state)
         if self.resumed is not None:
+            restore_callbacks(self.callbacks, self.resumed)
             for callback in self.callbacks.values():
                 callback.on_load_checkpoint(trainer, pl_module, self.resumed)
         self._kept()
@@ -161,6 +159,18 @@ class Saving(Callback):
                 )
             if not loadable({key: value for key, value in made.items() if key not in before}):
                 raise TrainingError(f"trainer.callbacks.{name}: its on_save_checkpoint adds {UNLOADABLE}")
+
+
+def restore_callbacks(callbacks: Mapping[str, Callback], content: Mapping[str, Any]) -> None:
+    """Give the card's own callbacks what they kept.
+
+    Args:
+        callbacks: By name.
+        content: Of a checkpoint.
+    """
+    for name, state in content.get("callbacks", {}).items():
+        if name in callbacks:
+            callbacks[name].load_state_dict(state)
 
 
 def content(task: Task) -> dict[str, Any]:

@@ -90,7 +90,7 @@ class EpochNumbers(Callback):
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Let callbacks read what the validation rows gave."""
         assert isinstance(pl_module, Task)
-        self._share(trainer, pl_module.validated)
+        self.share(trainer, pl_module.validated)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Add the loss of the training rows and the learning rate.
@@ -106,9 +106,9 @@ class EpochNumbers(Callback):
             raise TrainingError(f"no loss of epoch {state.epoch} was a number: nothing was learned in it.")
         loss = float(np.average(losses[known], weights=self.rows[known]))
         self.numbers = {"epoch": state.epoch, "lr": state.rate, "train/loss": loss, **pl_module.validated}
-        self._share(trainer, self.numbers)
+        self.share(trainer, self.numbers)
 
-    def take(self, trainer: Trainer, task: Task) -> Numbers:
+    def take(self, trainer: Trainer) -> Numbers:
         """What callbacks have logged since the last call.
 
         Raises:
@@ -120,12 +120,12 @@ class EpochNumbers(Callback):
         self._known = there
         if self.logger is not None:
             logged, self.logger.logged = logged | self.logger.logged, {}
-        if task.together is not None:  # each process must take the same epoch for the best
-            logged = trainer.strategy.broadcast(logged)
+        logged = trainer.strategy.broadcast(logged)  # each process must take the same epoch for the best
         self._check(logged)
         return logged
 
-    def _share(self, trainer: Trainer, numbers: Numbers) -> None:
+    def share(self, trainer: Trainer, numbers: Mapping[str, float]) -> None:
+        """Let callbacks read numbers of Runcard's own."""
         made = {name: torch.tensor(value) for name, value in numbers.items() if name != "epoch"}
         trainer.callback_metrics.update(made)
         self._known.update(made)
