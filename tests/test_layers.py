@@ -16,6 +16,7 @@ FILES = sorted((ROOT / "runcard").rglob("*.py"))
 # Left to right. Files of the ground floor stand before all rooms, in this order.
 ORDER = [
     "silence",
+    "deferral",
     "errors",
     "owner",
     "regular",
@@ -100,7 +101,18 @@ HEAVY = {"tokenizers", "torch", "pytorch_lightning", "torchmetrics", "sklearn", 
 # Shared by training and serving, so NumPy only.
 NUMPY_ONLY = ["card.sections.formats", "data.moments", "data.signature", "data.transforms", "data.fields"]
 # What the service may load of other rooms; the Bento holds these files and no others.
-SERVED = {"silence", "errors", "owner", "regular", "environment", "interrupts", "visible", "yamltext", "advice"}
+SERVED = {
+    "silence",
+    "deferral",
+    "errors",
+    "owner",
+    "regular",
+    "environment",
+    "interrupts",
+    "visible",
+    "yamltext",
+    "advice",
+}
 SERVED |= {"card.metrics", "card.project", "card.pyproject", "card.spelling", "card.wording"}
 SERVED |= {"card.sections.parts", "card.sections.serve"}
 SERVED |= {
@@ -240,7 +252,10 @@ def test_init_files_hold_a_version_or_nothing(path: Path) -> None:
     if path.parent.name != "runcard":
         assert not path.read_text(encoding="utf-8").strip()
     else:
-        assert {name for name in imports(path, top_level=True) if name.startswith("runcard")} == {"runcard.silence"}
+        assert {name for name in imports(path, top_level=True) if name.startswith("runcard")} == {
+            "runcard.silence",
+            "runcard.deferral",
+        }
 
 
 LIGHT = [["--help"], ["check"], ["check", "experiment=digits_cnn"], ["ls", "--runs-dir", "."], ["init", "mine"]]

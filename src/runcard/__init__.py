@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+import runcard.deferral  # before torchmetrics, which it makes lighter
 import runcard.silence  # noqa: F401  # before any library that it asks to be silent
 
 if TYPE_CHECKING:
