@@ -5,11 +5,13 @@ from __future__ import annotations
 import gc
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
 import sys
 import tempfile
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,6 +49,9 @@ if TYPE_CHECKING:
 # One step through everything, no drawing.
 TINY = ["trainer.max_epochs=1", "trainer.limit_batches=1", "report=false"]
 HANG_S = 120
+SWEEPS = re.compile("sweep|stud|test_readme")
+# Cases of one test, of which the default run takes them all.
+MANY = 6
 # A description of a transformer for images that takes no time.
 TINY_VIT = {
     "model_type": "vit",
@@ -80,9 +85,24 @@ def pytest_configure(config: pytest.Config) -> None:
         once.install()
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest leaves out what is marked as slow
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    # First those that take longest: at the end one process would have nothing left while the other is at them.
-    items.sort(key=lambda item: item.path.parent.name != "tuning")
+    # First those that take longest: at the end one process would have nothing left while the other is at them. All that
+    # sweep stand together, so that one of the two processes of tests makes a server of trials, which imports torch.
+    items.sort(key=lambda item: item.path.parent.name != "tuning" and not SWEEPS.search(item.nodeid))
+    _leave_cases_to_the_slow_run(items)
+
+
+def _leave_cases_to_the_slow_run(items: list[pytest.Item]) -> None:
+    """Of a test with more than ``MANY`` cases each third is run by default, unless it says itself which are."""
+    cases = defaultdict[str, list[pytest.Item]](list)
+    for item in items:
+        cases[item.nodeid.partition("[")[0]].append(item)
+    for of_one in cases.values():
+        said = any(each.get_closest_marker(name) for each in of_one for name in ("slow", "whole"))
+        if len(of_one) > MANY and not said:
+            for item in (item for place, item in enumerate(of_one) if place % 3):
+                item.add_marker("slow")
 
 
 def pytest_collection_finish() -> None:

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+pytestmark = pytest.mark.whole
+
 ROOT = Path(__file__).parents[1] / "src"
 FILES = sorted((ROOT / "runcard").rglob("*.py"))
 # Left to right. Files of the ground floor stand before all rooms, in this order.

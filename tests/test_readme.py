@@ -24,7 +24,7 @@ from runcard.serving.predictor import Predictor
 from tests.conftest import TINY, Command, Made, customers, write_arrays
 from tests.servers import BIN, free_port, starting, wait_until_ready
 
-pytestmark = pytest.mark.usefixtures("undrawn")
+pytestmark = [pytest.mark.usefixtures("undrawn"), pytest.mark.whole]
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")

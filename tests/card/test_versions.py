@@ -29,7 +29,12 @@ def older(run: Run, where: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    "words", [["evaluate"], ["resume"], pytest.param(["verify"], marks=pytest.mark.slow), ["package", "--no-http"]]
+    "words",
+    [
+        ["evaluate"],
+        ["resume"],
+        *(pytest.param(words, marks=pytest.mark.slow) for words in (["verify"], ["package", "--no-http"])),
+    ],
 )
 def test_a_run_of_version_1_is_used_as_any_other(words: list[str], wine_run: Run, away: Path, command: Command) -> None:
     run = older(wine_run, away / "wine" / "old")

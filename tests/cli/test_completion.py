@@ -325,6 +325,7 @@ def bash(away: Path) -> Iterator[Bash]:
         shell.close()
 
 
+@pytest.mark.slow  # by default the function that bash calls, in a bash of its own
 def test_a_real_bash(bash: Bash) -> None:
     for typed, becomes in {
         "runcard fi": "runcard fit ",

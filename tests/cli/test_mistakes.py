@@ -234,7 +234,8 @@ for words in json.loads(sys.argv[1]):
 """
 
 
-@pytest.mark.parametrize("encoding", ["ascii", pytest.param("latin-1", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+@pytest.mark.slow
 def test_what_a_terminal_has_no_letter_for_is_escaped(encoding: str, away: Path) -> None:
     rows = "".join(f"{number}.5,{'abc'[number % 3]},{'yn'[number % 2]}\n" for number in range(60))
     (away / "rows.csv").write_text(f"größe,дом,y\n{rows}")

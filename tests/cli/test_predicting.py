@@ -187,6 +187,7 @@ def test_a_signal_leaves_what_was_there(output: str, signum: int, code: int, tab
 
 
 @pytest.mark.usefixtures("rows")
+@pytest.mark.slow
 def test_a_bar_on_a_terminal_and_nothing_of_it_elsewhere(table_made: Made, command: Command) -> None:
     words = ["predict", str(table_made.bundle.path), "rows.csv"]
     bar, none = map(without_codes, each_in_terminal(words, [*words, "--json"]))

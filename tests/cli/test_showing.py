@@ -121,6 +121,7 @@ def test_on_a_terminal_in_colour_and_within_its_width(columns: int) -> None:
     assert max(map(len, table)) <= columns
 
 
+@pytest.mark.slow
 def test_a_place_for_which_a_terminal_has_no_room_stands_below() -> None:
     Path("a" * 45 + ".csv").write_text("x,y\n1,2\n")
     words = ["check", "data=table", f"data.path={'a' * 45}.csv", "problem.target=y"]

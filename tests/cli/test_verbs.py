@@ -143,6 +143,7 @@ def test_warnings_of_a_prediction(command: Command) -> None:
     assert pl.read_csv("answers.csv").columns[0] == "prediction"
 
 
+@pytest.mark.slow
 def test_the_module_is_the_command(command: Command) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "runcard", "check", "data=wine", "--json"], capture_output=True, text=True

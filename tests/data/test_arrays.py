@@ -203,7 +203,7 @@ def test_the_files_are_stored_absolute_and_their_bytes_are_the_fingerprint(comma
         Path(name).write_bytes(content)
 
 
-@pytest.mark.parametrize("task", ["classification", "regression"])
+@pytest.mark.parametrize("task", ["regression", pytest.param("classification", marks=pytest.mark.slow)])
 def test_stretches_change_nothing_that_matters(task: str, monkeypatch: pytest.MonkeyPatch) -> None:
     write_arrays(Path(), 4, 3)
     if task == "regression":
@@ -228,7 +228,7 @@ def test_the_report_says_that_baselines_learned_from_fewer_rows(monkeypatch: pyt
     assert "baselines learned from 50 of the" in run.folder.report.read_text()
 
 
-@pytest.mark.parametrize("kind", ["vector", "sequence"])
+@pytest.mark.parametrize("kind", ["sequence", pytest.param("vector", marks=pytest.mark.slow)])
 def test_a_run_answers_rows_from_a_file(kind: str, request: pytest.FixtureRequest, command: Command) -> None:
     run = request.getfixturevalue(f"{kind}_made").run
     rows, _ = runcard.tested_rows(run.path)

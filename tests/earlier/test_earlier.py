@@ -23,6 +23,8 @@ from tests.conftest import Command
 from tests.earlier.kept import KEPT, SUMS, VERSIONS, Kept, copy_kept, same_machine, sums, weights_digest
 from tests.servers import BIN, free_port, starting, wait_until_ready
 
+pytestmark = pytest.mark.whole
+
 RUNS = ("table", "text", "images", "steps", "mixed", "median")
 BUNDLES = ("onnx", "onnx-signed", "torch")
 # Where a byte is changed, as a share of the file: of a table, most say nothing.
@@ -235,6 +237,7 @@ def assert_trials(study: str, kept: Kept) -> None:
     assert_close(found, kept.expected["study"], exactly=same_machine(kept.study("finished") / "0"))
 
 
+@pytest.mark.slow  # README packages one of ours
 def test_a_study_is_packaged_and_listed(studies: Kept, command: Command) -> None:
     said = command("package", str(studies.study("finished")), "--no-http", "--json")
     assert said.code == 0, said.err
@@ -256,6 +259,7 @@ def test_a_run_with_a_changed_byte_is_refused(file: str, share: float, kept: Kep
     assert "Traceback" not in said.err
 
 
+@pytest.mark.slow  # test_resume.py damages ours
 def test_a_killed_run_whose_checkpoint_has_a_changed_byte_goes_on_from_the_one_before(
     kept: Kept, command: Command
 ) -> None:

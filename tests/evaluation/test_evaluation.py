@@ -146,6 +146,7 @@ def test_a_damaged_file_is_named(name: str) -> None:
         assert Path(name).name in str(caught.value)
 
 
+@pytest.mark.slow
 def test_a_class_that_a_sample_would_miss_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     from runcard.evaluation import baselines
 
@@ -159,6 +160,7 @@ def test_a_class_that_a_sample_would_miss_is_kept(monkeypatch: pytest.MonkeyPatc
     assert run.metrics["baseline/linear/log_loss"] > 0
 
 
+@pytest.mark.slow
 def test_names_that_look_like_mathematics_or_are_very_long() -> None:
     names = ["$10_$20", "$\\foo$ x^2", "数字", "long " * 60]
     frame = customers(200).with_columns(pl.Series("churned", names * 50))

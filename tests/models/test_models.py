@@ -247,6 +247,10 @@ class TestLstm(ModelContract):
         return self.make(shape, 3, layers=1, bidirectional=False)
 
     @pytest.mark.slow
+    def test_onnx_answers_as_torch(self) -> None:
+        super().test_onnx_answers_as_torch()
+
+    @pytest.mark.slow
     def test_onnx_of_two_layers(self) -> None:
         self.export(lambda shape: self.make(shape, 3))
 
@@ -269,6 +273,10 @@ class TestTransformer(ModelContract):
 
     def make_brief(self, shape: tuple[int, ...]) -> nn.Module:
         return self.make(shape, 3, layers=1)
+
+    @pytest.mark.slow
+    def test_onnx_answers_as_torch(self) -> None:
+        super().test_onnx_answers_as_torch()
 
     @pytest.mark.slow
     def test_onnx_of_two_layers(self) -> None:

@@ -138,7 +138,13 @@ def test_a_pooler_that_the_weights_lack_begins_at_random_and_learns(tiny_texts: 
 
 
 @pytest.mark.parametrize(
-    "words", [["trainer.precision=bf16-true"], ["optimizer.lr=auto"], ["data.batch_size=auto"], ["model.freeze=true"]]
+    "words",
+    [
+        ["trainer.precision=bf16-true"],
+        ["model.freeze=true"],
+        pytest.param(["optimizer.lr=auto"], marks=pytest.mark.slow),
+        pytest.param(["data.batch_size=auto"], marks=pytest.mark.slow),
+    ],
 )
 def test_what_else_a_card_may_say(words: list[str], card: list[str], command: Command) -> None:
     said = command("fit", *card, *TINY, *words, "--json")

@@ -324,6 +324,7 @@ def test_predictions_that_are_not_the_runs(change: str, table_made: Made, away: 
         parity.compare(open_bundle(table_made.bundle.path), run, runcard.api._restored(run))
 
 
+@pytest.mark.slow
 def test_an_outlier_in_the_test_rows_is_no_reason_to_refuse(away: Path, command: Command) -> None:
     random = np.random.default_rng(0)
     columns = dict(zip("xzw", random.normal(size=(3, 400)), strict=True))
@@ -372,7 +373,13 @@ def test_what_onnx_cannot_express_is_said() -> None:
 
 
 @pytest.mark.parametrize(
-    "missing", ["checkpoints/best.ckpt", "metrics.json", "predictions.parquet", "environment.json"]
+    "missing",
+    [
+        "checkpoints/best.ckpt",
+        pytest.param("metrics.json", marks=pytest.mark.slow),
+        pytest.param("predictions.parquet", marks=pytest.mark.slow),
+        pytest.param("environment.json", marks=pytest.mark.slow),
+    ],
 )
 def test_a_run_that_lacks_a_file(missing: str, table_made: Made, away: Path, command: Command) -> None:
     shutil.copytree(table_made.run.path, away / "run")

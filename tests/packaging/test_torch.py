@@ -128,7 +128,7 @@ def check_served(project: Project, tag: str, folder: Path) -> None:
         assert right / len(truth) == runcard.load_run(project.run).metrics["test/accuracy"]
 
 
-@pytest.mark.parametrize("network", ["Forked", "Tied"])
+@pytest.mark.parametrize("network", ["Tied", pytest.param("Forked", marks=pytest.mark.slow)])
 def test_it_answers_as_its_run_did(network: str, away: Path, command: Command) -> None:
     said = command("package", "--no-http", made(away, network).run, "--json")
     assert (said.code, said.json["runtime"]) == (0, "torch"), said.err
@@ -209,6 +209,7 @@ def test_only_where_its_package_is_trusted_and_found(
         ),
     ],
 )
+@pytest.mark.slow
 def test_code_that_changed_meanwhile(
     old: str, new: str, says: str, project: Project, bundle: tuple[str, Path], command: Command
 ) -> None:
@@ -217,7 +218,7 @@ def test_code_that_changed_meanwhile(
     assert (said.code, says in said.err) == (2, True), said.err
 
 
-@pytest.mark.parametrize("target", ["compose", "kubernetes"])
+@pytest.mark.parametrize("target", ["compose", pytest.param("kubernetes", marks=pytest.mark.slow)])
 def test_its_deployment_trusts_its_package_and_has_room_for_torch(
     target: str, project: Project, bundle: tuple[str, Path], command: Command
 ) -> None:

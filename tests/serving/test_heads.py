@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from runcard.serving.wire import protocol
 from tests.serving.both_parsers import by_h11, ours
 
+pytestmark = pytest.mark.whole
+
 NEXT = b"GET /next HTTP/1.1\r\nHost: localhost\r\n\r\n"
 GET = b"GET / HTTP/1.1\r\nHost: localhost\r\n"
 POST = b"POST / HTTP/1.1\r\nHost: localhost\r\n"

@@ -151,6 +151,7 @@ def test_neither_process_loads_what_trains(table_service: Service, witnessed: Pa
         assert not HEAVY & set(process["modules"]), process["words"]
 
 
+@pytest.mark.slow
 def test_runcard_serve_loads_no_torch_before_it_becomes_bentoml(lone_store: Path, installed: Command) -> None:
     script = (
         "import sys, runcard.serving.launch as launch\n"
@@ -204,6 +205,7 @@ def test_whatever_is_damaged_is_named(name: str, store_here: Path) -> None:
         prepare([], "127.0.0.1", free_port())
 
 
+@pytest.mark.slow
 def test_there_is_no_bundle(away: Path) -> None:
     done = subprocess.run(
         [BIN / "runcard", "serve"],

@@ -80,7 +80,12 @@ def write(name: str) -> str:
     return FILES[name][1]
 
 
-@pytest.mark.parametrize("name", FILES)
+OFTEN = ("customers.csv", "semicolons.csv")
+
+
+@pytest.mark.parametrize(
+    "name", [name if name in OFTEN else pytest.param(name, marks=pytest.mark.slow) for name in FILES]
+)
 def test_a_project_can_be_fitted_at_once(name: str, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     target = write(name)
     said = command("init", "mine", "--data", name, "--target", target, "--json").json
@@ -299,6 +304,7 @@ def test_few_rows_ask_for_a_small_model(command: Command) -> None:
     assert sizes == {100: ([64], 16), 2000: ([128, 128], 64)}
 
 
+@pytest.mark.slow  # test_layers.py asks init, too
 def test_init_waits_for_no_torch(table: Path) -> None:
     script = (
         "import sys\nfrom runcard.cli.main import run\n"

@@ -128,6 +128,7 @@ def test_what_counts_as_known() -> None:
     assert (known({"val/loss": 9.0, "val/r2": 0.995}), known({"val/loss": 0.0})) == (True, False)
 
 
+@pytest.mark.slow
 def test_where_the_time_goes(command: Command) -> None:
     said = command("fit", "data=wine", "debug=profile", "report=false")
     assert said.code == 0, said.err

@@ -36,6 +36,7 @@ def test_a_run_equals_the_one_with_its_numbers_written_out(command: Command) -> 
     assert "auto" in found.origin.read_text()
 
 
+@pytest.mark.slow
 def test_it_resumes_with_the_number_that_was_found(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = fit(*AUTO, "runs_dir=whole").folder
     run = dies(monkeypatch, Task, "on_validation_epoch_end", lambda task: task.state.epoch == 2, *AUTO)

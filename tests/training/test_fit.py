@@ -35,7 +35,10 @@ def weights(path: Path) -> dict[str, torch.Tensor]:
 
 @pytest.mark.parametrize(
     "words",
-    [["experiment=digits_cnn", "trainer.limit_batches=2"], ["experiment=diabetes"]],
+    [
+        pytest.param(["experiment=digits_cnn", "trainer.limit_batches=2"], marks=pytest.mark.slow),
+        ["experiment=diabetes"],
+    ],
     ids=" ".join,
 )
 def test_one_card_gives_the_same_bytes_and_another_seed_others(words: list[str]) -> None:

@@ -36,9 +36,9 @@ def learned_plainly(*words: str) -> Run:
         pytest.param(["augment=mixup"], marks=pytest.mark.slow),
         ["augment=mixup", "trainer.label_smoothing=0.1"],
         pytest.param(["trainer.label_smoothing=0.2"], marks=pytest.mark.slow),
-        ["trainer.average.method=ema", "trainer.average.decay=0.9"],
+        pytest.param(["trainer.average.method=ema", "trainer.average.decay=0.9"], marks=pytest.mark.slow),
         ["trainer.average.method=swa", "trainer.average.start_fraction=0.5"],
-        ["data=diabetes", "augment=mixup"],
+        pytest.param(["data=diabetes", "augment=mixup"], marks=pytest.mark.slow),
     ],
     ids=" ".join,
 )

@@ -70,11 +70,10 @@ def test_it_is_said_where_it_was_and_not_again(
 
 
 EXPERIMENTS = sorted(path.stem for path in (shipped_conf() / "experiment").glob("*.yaml"))
-# The digits take half a minute each.
-SHIPPED = [pytest.param(name, marks=[] if name == "wine" else pytest.mark.slow) for name in EXPERIMENTS]
 
 
-@pytest.mark.parametrize("name", SHIPPED)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", EXPERIMENTS)
 def test_no_shipped_experiment_is_warned_of(name: str, caplog: pytest.LogCaptureFixture) -> None:
     runcard.fit(runcard.load_card([f"experiment={name}", "report=false"]))
     assert TEXT not in caplog.text

@@ -96,6 +96,7 @@ def test_whatever_came_of_it(ends: Sequence[End]) -> None:
     assert ("There is none" in page.text) == (not any(isinstance(end, list) for end in ends))
 
 
+@pytest.mark.slow
 def test_several_objectives_have_a_front() -> None:
     ends: list[End] = [[0.5, 1.0], [0.9, 3.0], [0.4, 2.0], TrialState.FAIL]
     page = parsed(render(summary_of(ends, metrics=["val/accuracy", "latency_ms"])))

@@ -92,6 +92,7 @@ class SamplerContract:
         assert len(first) == 5
         assert first + tried(self.plan(), "parts") == self.whole()
 
+    @pytest.mark.slow  # by default the one that most use
     def test_another_seed_tries_others(self) -> None:
         assert tried(self.plan(seed=1), "other", until=4)[1:] != self.whole()[1:4]
 
@@ -127,6 +128,9 @@ class TestRandom(SamplerContract):
 class TestTpe(Guided):
     sampler = "tpe"
 
+    def test_another_seed_tries_others(self) -> None:
+        super().test_another_seed_tries_others()
+
     def test_one_that_was_killed_tries_the_same(self) -> None:
         super().test_one_that_was_killed_tries_the_same()
 
@@ -137,10 +141,6 @@ class TestGp(Guided):
     @pytest.mark.slow
     def test_points_are_of_the_space(self) -> None:
         super().test_points_are_of_the_space()
-
-    @pytest.mark.slow
-    def test_another_seed_tries_others(self) -> None:
-        super().test_another_seed_tries_others()
 
     @pytest.mark.slow
     def test_it_learns(self) -> None:
@@ -170,10 +170,6 @@ class TestNsga2(SamplerContract):
 class TestNsga3(SamplerContract):
     sampler = "nsga3"
 
-    @pytest.mark.slow
-    def test_another_seed_tries_others(self) -> None:
-        super().test_another_seed_tries_others()
-
 
 class TestBruteForce(SamplerContract):
     sampler = "brute_force"
@@ -202,7 +198,8 @@ def test_a_key_that_applies_to_some(sampler: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "sampler", ["random", "tpe", pytest.param("gp", marks=pytest.mark.slow), "qmc", "nsga2", "nsga3"]
+    "sampler",
+    ["tpe", "nsga2", *(pytest.param(name, marks=pytest.mark.slow) for name in ("gp", "qmc", "random", "nsga3"))],
 )
 def test_several_objectives(sampler: str) -> None:
     words = [f"sweep={sampler}", "sweep.metric=[val/accuracy,latency_ms]", "sweep.space={}", *NUMBERS]
