@@ -44,7 +44,7 @@ def packed(name: str, *words: str) -> Packed:
 
     card = runcard.load_card([*words, f"name={name}", "report=false", f"runs_dir={os.environ['BENTOML_HOME']}"])
     run = runcard.fit(card)
-    bundle = runcard.package(run.path, http=False)
+    bundle = runcard.package(run.path, http=False, accept=True)
     return Packed(bundle.tag, bundle.path, run.path, runcard.tested_rows(run.path)[0])
 
 

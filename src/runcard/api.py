@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, Any
 
 from runcard import runs, studies
 from runcard.card import check as judge
-from runcard.card.metrics import reaches
 from runcard.card.origins import place_of
 from runcard.card.schema import Card
 from runcard.card.sections.data import Shipped, TableData
@@ -297,7 +296,12 @@ def evaluate(path: str | Path, places: Sequence[str] = ()) -> Run:
 
 
 def package(
-    path: str | Path, *, http: bool = True, sign: str | Path | None = None, places: Sequence[str] = ()
+    path: str | Path,
+    *,
+    http: bool = True,
+    sign: str | Path | None = None,
+    places: Sequence[str] = (),
+    accept: bool = False,
 ) -> Packaged:
     """Put a run, or the winner of a study, into BentoML's model store as a bundle.
 
@@ -309,6 +313,7 @@ def package(
             without, where no port can be opened.
         sign: A PEM file with the elliptic-curve key to sign it with; None: it is not signed.
         places: Where the rows are now, if they were moved, such as ``data.path=rows.csv``.
+        accept: Whether a model is packaged whose score on the test rows is worse than ``problem.least_value``.
 
     Returns:
         The bundle's tag and folder.
@@ -319,7 +324,9 @@ def package(
         DataError: If the data is gone or is no longer that of the run.
         ParityError: If the bundle would not answer as the run did.
         RunError: If there is no such run or study, or a file of it is damaged.
+        ScoreError: If the model is not as good as its card asks, and that is not accepted; nothing was made.
     """
+    from runcard.packaging.acceptance import accept_run
     from runcard.packaging.package import package as package_run
 
     signer = None
@@ -328,20 +335,8 @@ def package(
 
         signer = Signer(sign)
     run = load_run(studies.winner(path).path if studies.is_study(path) else path)
-    _say_what_is_short(run, path)
+    accept_run(run, path, anyhow=accept)
     return package_run(run, _restored(run, places), http=http, signer=signer)
-
-
-def _say_what_is_short(run: Run, path: str | Path) -> None:
-    """Log why someone may not want to serve this run yet."""
-    metric, least = run.card.problem.metric, run.card.problem.least_value
-    score = run.metrics.get(f"test/{metric}")
-    if least is not None and score is not None and not reaches(metric, score, least):
-        log.warning("%s is %.4f on the test rows, and the least acceptable is %.4f", metric, score, least)
-    if studies.is_study(path):
-        done, wanted = studies.progress(path)
-        if done < wanted:
-            log.warning("the study was stopped after %d of %d trials; this is the best of them", done, wanted)
 
 
 def tested_rows(path: str | Path) -> tuple[list[dict[str, Any]], list[Any]]:

@@ -6,6 +6,7 @@
     │   ├── BundleError     2    what was named as a bundle is not one, or is not what was packaged
     │   └── TrainingError   2    the card cannot be trained: the loss is no number, memory is short
     ├── ParityError         3    the bundle would not answer as the run did
+    ├── ScoreError          3    the model is not as good as its card asks
     └── DataError           4    the data is missing or wrong
 ``Stopped`` is no error: a signal asked the process to end (130 for Ctrl-C, 143 for SIGTERM).
 """
@@ -68,6 +69,12 @@ class BundleError(CardError):
 
 class ParityError(RuncardError):
     """What would be served does not answer as what was evaluated."""
+
+    exit_code = 3
+
+
+class ScoreError(RuncardError):
+    """The model's score on the test rows is worse than the card's ``problem.least_value``."""
 
     exit_code = 3
 

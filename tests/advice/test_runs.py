@@ -123,6 +123,12 @@ CASES = [
     ),
     Case(["cli.parsing: *self.prog.split() --help", "cli.parsing: one"], "check --jason", onto="check"),
     Case(["cli.parsing: word.strip('-') + '=VALUE'"], "check --seed 3", fill={"VALUE": "3"}, onto="check"),
+    Case(
+        ["packaging.acceptance: runcard package str(path) --accept"],
+        "package --no-http runs/*/*",
+        before="fit model=linear data=wine trainer.max_epochs=1 report=false problem.least_value=1",
+        also="--no-http",
+    ),
     Case(["cli.predicting: runcard ls"], "predict nothing rows.csv", {"runs": None}),
     Case(
         ["cli.starting: cd folder", "cli.starting: runcard check", "cli.starting: runcard fit"],

@@ -146,7 +146,7 @@ def test_regression(command: Command) -> None:
 
 @pytest.mark.slow
 def test_the_winner_of_a_study(command: Command) -> None:
-    study = command("fit", "-m", "data=wine", *TINY[:2], "seed=1,2", "--json").json
+    study = command("fit", "-m", "data=wine", *TINY, "seed=1,2", "--json").json
     said = command("package", "--no-http", study["study"], "--json")
     assert said.code == 0, said.err
     about = json.loads((Path(said.json["path"]) / "bundle.json").read_text())
@@ -340,16 +340,21 @@ def test_an_outlier_in_the_test_rows_is_no_reason_to_refuse(away: Path, command:
     assert said.json["deviation"] <= 1e-5
 
 
-def test_too_low_a_score_is_said(command: Command) -> None:
-    run = command("fit", "data=wine", "model=linear", *TINY, "problem.least_value=1.0", "--json").json["run"]
+def test_a_run_that_is_not_good_enough_is_packaged_only_if_it_is_accepted(command: Command) -> None:
+    run = command("fit", "data=wine", "model=linear", *TINY[:3], "problem.least_value=1.0", "--json").json["run"]
+    before = {bundle.tag for bundle in bentoml.models.list()}
     said = command("package", "--no-http", run)
+    assert (said.code, said.out) == (3, "")
+    assert re.search(r"accuracy is 0\.\d{4} on the test rows, and problem\.least_value asks for 1\.0000", said.err)
+    assert {bundle.tag for bundle in bentoml.models.list()} == before
+    said = command("package", "--no-http", run, "--accept")
     assert said.code == 0
-    assert "the least acceptable is 1.0000" in said.err
+    assert "problem.least_value asks for 1.0000" in said.err
 
 
 @pytest.mark.slow
 def test_a_study_that_stopped_early_is_said(command: Command) -> None:
-    study = command("fit", "-m", "data=wine", "model=linear", *TINY[:2], "seed=1,2", "--json").json["study"]
+    study = command("fit", "-m", "data=wine", "model=linear", *TINY, "seed=1,2", "--json").json["study"]
     summary = json.loads((Path(study) / "study.json").read_text())
     (Path(study) / "study.json").write_text(json.dumps(summary | {"n_trials": 200}))
     said = command("package", "--no-http", study)

@@ -93,7 +93,7 @@ def test_the_example_is_a_row_that_can_be_sent(table_made: Made, digits_made: Ma
 
 def test_baselines_and_numbers(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plots, "svg_text", lambda _: "")
-    run = command("fit", "data=diabetes", *TINY[:2], "--json").json["run"]
+    run = command("fit", "data=diabetes", *TINY[:2], TINY[3], "--json").json["run"]
     head, body = parts(Path(command("package", "--no-http", run, "--json").json["path"]))
     assert head["pipeline_tag"] == "tabular-regression"
     assert set(head["metrics"]) == {"r_squared", "rmse", "mae"}

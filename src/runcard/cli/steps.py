@@ -186,11 +186,13 @@ def evaluate(arguments: argparse.Namespace) -> Result:
     """One run in depth."""
     from runcard import api
     from runcard.cli.text import run_text, said_to_people
+    from runcard.evaluation.standing import is_acceptable
 
     with said_to_people():
         run = api.evaluate(arguments.run, arguments.places)
-    data = {"run": str(run.path), "metrics": run.metrics, "report": str(run.folder.report)}
-    return Result(data, run_text(run))
+    acceptable = is_acceptable(run.card, run.metrics)
+    data = {"run": str(run.path), "metrics": run.metrics, "report": str(run.folder.report), "acceptable": acceptable}
+    return Result(data, run_text(run), 0 if acceptable or arguments.accept else 3)
 
 
 def predict(arguments: argparse.Namespace) -> Result:
@@ -210,7 +212,13 @@ def package(arguments: argparse.Namespace) -> Result:
     from runcard.cli.text import packaged_text, said_to_people
 
     with said_to_people():
-        packaged = api.package(arguments.run, http=arguments.http, sign=arguments.sign, places=arguments.places)
+        packaged = api.package(
+            arguments.run,
+            http=arguments.http,
+            sign=arguments.sign,
+            places=arguments.places,
+            accept=arguments.accept,
+        )
     data = {"bundle": packaged.tag, "path": str(packaged.path), "rows_compared": packaged.compared}
     data |= {"rows_one_by_one": packaged.again, "rows_over_http": packaged.http, "deviation": packaged.deviation}
     data |= {"signed": packaged.signed, "runtime": packaged.runtime}

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runcard.advice import advise
-from runcard.card.metrics import reaches
 from runcard.hiding import Hiding
 from runcard.leaves import shown
 
@@ -25,14 +24,16 @@ if TYPE_CHECKING:
 
 def run_text(run: Run) -> str:
     """How good a run is and where it lies."""
-    metric, metrics, least = run.card.problem.metric, run.metrics, run.card.problem.least_value
+    from runcard.evaluation.standing import standards
+
+    metric, metrics = run.card.problem.metric, run.metrics
     lines = [f"{run.card.name}: {metric} {_shown(metrics.get(f'test/{metric}'))} on the test rows"]
-    compared = [(name, metrics.get(f"baseline/{name}/{metric}")) for name in ("linear", "trivial")]
-    lines += [f"  {name} baseline    {_shown(value)}" for name, value in compared if value is not None]
-    score = metrics.get(f"test/{metric}")
-    if least is not None and score is not None:
-        reached = "reached" if reaches(metric, score, least) else "NOT reached"
-        lines.append(f"  least acceptable {_shown(least)}, {reached}")
+    least, _, trivial, linear = standards(run.card, metrics)
+    for name, baseline in (("linear", linear), ("trivial", trivial)):
+        if baseline.value is not None:
+            lines.append(f"  {name} baseline    {_shown(baseline.value)}{', NOT beaten' * (baseline.met is False)}")
+    if least.met is not None:
+        lines.append(f"  least acceptable {_shown(least.value)}, {'reached' if least.met else 'NOT reached'}")
     lines.append(f"run     {shown_path(run.path)}")
     if run.folder.report.is_file():
         lines.append(f"report  {shown_path(run.folder.report)}")

@@ -73,6 +73,8 @@ def _add_places(parser: argparse.ArgumentParser) -> None:
 def _add_evaluate(parser: argparse.ArgumentParser) -> None:
     _add_run(parser)
     _add_places(parser)
+    accept = "end with 0, not 3, where the score on the test rows is worse than problem.least_value"
+    parser.add_argument("--accept", action="store_true", help=accept)
 
 
 def _add_resume(parser: argparse.ArgumentParser) -> None:
@@ -108,6 +110,8 @@ def _add_package(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-http", dest="http", action="store_false", help=http)
     sign = "sign the bundle with the elliptic-curve key in this PEM file, as model.sig; needs runcard[signing]"
     parser.add_argument("--sign", metavar="KEY.pem", help=sign)
+    accept = "package it also where the score on the test rows is worse than problem.least_value"
+    parser.add_argument("--accept", action="store_true", help=accept)
     _add_trust(parser)
 
 

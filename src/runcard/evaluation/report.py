@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from runcard.card.metrics import METRICS, better, metrics_of, reaches
+from runcard.card.metrics import METRICS, metrics_of
 from runcard.data.dataset import Dataset
 from runcard.errors import RunError
 from runcard.evaluation import page, plots
 from runcard.evaluation.baselines import most_rows
 from runcard.evaluation.predictor import Run
 from runcard.evaluation.scores import Scores
+from runcard.evaluation.standing import standards
 from runcard.files import read_json
 from runcard.yamltext import dump_yaml
 
@@ -49,18 +50,8 @@ def render(run: Run, data: Dataset, scores: Scores, metrics: Mapping[str, float]
 
 def _checks(run: Run, metrics: Mapping[str, float]) -> Iterator[tuple[str, float | None, str]]:
     """What the score is held against, the value, and ``yes``, ``no`` or nothing."""
-    metric, problem = run.card.problem.metric, run.card.problem
-    score = metrics.get(f"test/{metric}")
-    for what, value, passes in (
-        ("the least acceptable value", problem.least_value, reaches),
-        ("what is done today", problem.today_value, better),
-        ("the trivial baseline", metrics.get(f"baseline/trivial/{metric}"), better),
-        ("the linear baseline", metrics.get(f"baseline/linear/{metric}"), better),
-    ):
-        if value is None or score is None:
-            yield what, value, ""
-        else:
-            yield what, value, "yes" if passes(metric, score, value) else "no"
+    for standard in standards(run.card, metrics):
+        yield standard.what, standard.value, "" if standard.met is None else "yes" if standard.met else "no"
 
 
 def _table(metrics: Mapping[str, float], names: list[str]) -> list[dict[str, Any]]:
