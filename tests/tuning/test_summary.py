@@ -14,6 +14,7 @@ from runcard.studies import StudyFolder
 from runcard.tuning.points import distributions, encoded
 from runcard.tuning.ranking import SPLIT, front, grouped, winners
 from runcard.tuning.summary import Summary, importances
+from tests.tuning.test_report import finish
 
 VALUES = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), max_size=12)
 
@@ -54,15 +55,17 @@ def test_trials_on_other_splits_are_no_contest() -> None:
 
 def test_what_a_summary_holds() -> None:
     plan = runcard.load_sweep(["data=wine", "seed=1,2,3", "model=linear,mlp"])
-    study = optuna.create_study(direction="maximize")
+    study, folder = optuna.create_study(direction="maximize"), StudyFolder(Path("studies/x"))
     study.enqueue_trial(encoded({"seed": 1, "model": "mlp"}))
     for value in (0.5, 0.9, None, 0.9):
         trial = study.ask(distributions(plan.space))
         trial.report(float("nan"), 0)
         state = optuna.trial.TrialState.FAIL if value is None else None
+        trial.set_user_attr("run", f"studies/x/{trial.number}")
         study.tell(trial, value, state)
+        finish(folder, trial.number)
     study.ask(distributions(plan.space))
-    summary = Summary(plan, ["val/accuracy"], StudyFolder(Path("studies/x"))).of(study, seconds=1.0)
+    summary = Summary(plan, ["val/accuracy"], folder).of(study, seconds=1.0)
     assert summary["states"] == {"COMPLETE": 3, "PRUNED": 0, "FAIL": 1, "RUNNING": 1}
     assert (summary["best"]["number"], summary["best"]["value"], summary["front"]) == (1, 0.9, [])
     assert json.loads(json.dumps(summary, allow_nan=False)) == summary

@@ -171,6 +171,7 @@ def _study(plan: Plan, metrics: Sequence[str], folder: StudyFolder, storage: Sto
             stored = study.user_attrs.get(MADE_FOR)
             if stored is None and not study.get_trials(deepcopy=False):
                 study.set_user_attr(MADE_FOR, json.dumps(made_for))
+                study.set_metric_names(list(metrics))
                 return study
         _refuse_another(stored, made_for, name, storage)
         return study

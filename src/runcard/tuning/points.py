@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,7 +15,7 @@ from optuna.distributions import (
     IntDistribution,
 )
 
-from runcard.card.space import Dimension
+from runcard.card.space import Dimension, is_among
 
 
 def distributions(space: Sequence[Dimension]) -> dict[str, BaseDistribution]:
@@ -44,6 +45,17 @@ def suggest(trial: optuna.Trial, space: Sequence[Dimension]) -> dict[str, Any]:
         if dimension.applies(point):
             point[dimension.key] = _decode(dimension, _suggested(trial, dimension))
     return point
+
+
+def fits(dimension: Dimension, stored: Any) -> bool:
+    """Whether a value as Optuna stores it is one that a dimension has; of a range with steps but for rounding."""
+    if dimension.low is None or dimension.high is None:
+        return is_among(stored, [_encode(value) for value in dimension.values])
+    if isinstance(stored, bool) or not isinstance(stored, int | float) or not math.isfinite(stored):
+        return False
+    if dimension.finite:
+        return any(math.isclose(stored, value, rel_tol=1e-9, abs_tol=1e-12) for value in dimension.values)
+    return dimension.holds(stored)
 
 
 def _suggested(trial: optuna.Trial, dimension: Dimension) -> Any:

@@ -18,8 +18,10 @@ from runcard.card.metrics import maximizes
 from runcard.card.plan import Plan
 from runcard.errors import RunError
 from runcard.files import read_json
+from runcard.leaves import shown
 from runcard.runs import RunFolder
 from runcard.studies import StudyFolder
+from runcard.tuning.outside import is_ours, why_aside
 from runcard.tuning.points import decoded
 from runcard.tuning.ranking import is_number, run_values, spread, winners
 
@@ -43,6 +45,7 @@ class Summary:
         settings = plan.settings
         self._plan, self._folder = plan, folder
         self._over: dict[int, dict[str, Any]] = {}
+        self._runs = set[int]()
         self.directions: list[Literal["maximize", "minimize"]] = [
             "maximize" if maximizes(metric) else "minimize" for metric in metrics
         ]
@@ -71,9 +74,10 @@ class Summary:
             seconds: How long the sweep has taken so far.
             ended: Why it is over, such as ``target reached``; None: it is not.
         """
-        begun = [trial for trial in study.get_trials(deepcopy=False) if trial.state != TrialState.WAITING]
+        there = study.get_trials(deepcopy=False)
+        begun = [trial for trial in there if trial.state != TrialState.WAITING and is_ours(trial)]
         trials = [self._described(trial) for trial in begun]
-        best = [self._told(trial) for trial in winners(trials, self.directions)]
+        best = [self._told(trial) for trial in winners([*filter(self._has_run, trials)], self.directions)]
         return {
             **self._head,
             "best": best[0] if best else None,
@@ -82,7 +86,14 @@ class Summary:
             "ended": ended,
             "seconds": round(seconds, 3),
             "trials": trials,
+            "aside": [self._aside(trial) for trial in there if not is_ours(trial)],
         }
+
+    def _aside(self, trial: FrozenTrial) -> dict[str, Any]:
+        """A trial that somebody else has put into the study, and why it does not count."""
+        told = {"number": trial.number, "state": trial.state.name, "why": why_aside(trial, self._plan.space)}
+        values = None if trial.values is None else [_plain(value) for value in trial.values]
+        return told | {"values": values, "params": {key: shown(value) for key, value in trial.params.items()}}
 
     def _told(self, trial: Mapping[str, Any]) -> dict[str, Any]:
         told = {key: trial[key] for key in TOLD} | {"validation_rows": _validation_rows(str(trial["run"]))}
@@ -111,12 +122,23 @@ class Summary:
             "values": values,
             "seed_values": known.get("seed_values", of_one_run),
             "params": decoded(self._plan.space, trial.params),
-            "run": known.get("run", str(self._folder.trial(trial.number).path)),
+            "run": str(self._run(trial)),
             "started": _utc(trial.datetime_start),
-            "seconds": trial.duration and round(trial.duration.total_seconds(), 3),
+            "seconds": None if trial.duration is None else round(trial.duration.total_seconds(), 3),
             **{key: known.get(key) for key in ("worker", "host", "epochs", "tries", "error")},
             "reports": [[step, _plain(value)] for step, value in sorted(trial.intermediate_values.items())],
         }
+
+    def _has_run(self, trial: Mapping[str, Any]) -> bool:
+        """Whether there is a finished run of a trial, without which it can be neither looked at nor packaged."""
+        if trial["number"] not in self._runs and RunFolder(Path(trial["run"])).finished:
+            self._runs.add(trial["number"])
+        return trial["number"] in self._runs
+
+    def _run(self, trial: FrozenTrial) -> Path:
+        """A trial's run folder: in the study, which may have been moved, or else where it was begun."""
+        here = self._folder.trial(trial.number).path
+        return here if here.is_dir() else Path(trial.user_attrs.get("run", here))
 
 
 @functools.cache

@@ -130,6 +130,7 @@ def _run(
     signals: HeldBack,
 ) -> dict[str, Any]:
     """All trials that are left; the last summary."""
+    trials.say_aside()
     if trials.over() and folder.summary.is_file():
         log.info("all %d trials of %s are done; raise sweep.n_trials to try more", len(trials.all()), folder.path)
         return folder.read()

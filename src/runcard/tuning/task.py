@@ -56,6 +56,7 @@ def outcome(
     seed_values: Sequence[Sequence[float]] | None = None,
     epochs: int = 0,
     error: str | None = None,
+    scores: Mapping[str, float] | None = None,
 ) -> dict[str, Any]:
     """What came of a trial, for JSON.
 
@@ -65,8 +66,10 @@ def outcome(
         seed_values: The same for each run.
         epochs: How many were trained in this process and before, in all runs.
         error: Why it failed.
+        scores: What else validation rows say of its first run, such as ``val/loss``.
     """
-    return {"state": state, "values": values, "seed_values": seed_values, "epochs": epochs, "error": error}
+    came = {"state": state, "values": values, "seed_values": seed_values, "epochs": epochs, "error": error}
+    return came | {"scores": dict(scores or {})}
 
 
 # Of a trial that was stopped before it had anything to say.

@@ -62,6 +62,7 @@ class _Done:
     def __init__(self, task: Task) -> None:
         self.task = task
         self.values: list[list[float]] = []
+        self.scores: dict[str, float] = {}
         self.epochs = 0
 
     def run(self, told: Told | None, data: Dataset | None) -> dict[str, Any]:
@@ -70,6 +71,8 @@ class _Done:
             run = self._fitted(number, told if task.reports == "epoch" and number == 0 else None, data)
             self.epochs += int(run.metrics["epochs"])
             self.values.append(values_of(run, task.metrics, data))
+            if number == 0:
+                self.scores = {name: value for name, value in run.metrics.items() if name.startswith("val/")}
             last = number + 1 == task.seeds
             if told is not None and task.reports == "seed" and told(number, self.values[-1][0]) and not last:
                 return outcome("PRUNED", seed_values=self.values, epochs=self.epochs)
@@ -77,7 +80,7 @@ class _Done:
             summed_up(metric, one, task.spread_weight)
             for metric, one in zip(task.metrics, zip(*self.values, strict=True), strict=True)
         ]
-        return outcome("COMPLETE", values=values, seed_values=self.values, epochs=self.epochs)
+        return outcome("COMPLETE", values=values, seed_values=self.values, epochs=self.epochs, scores=self.scores)
 
     def _fitted(self, number: int, told: Told | None, data: Dataset | None) -> Run:
         """The run with the number's seed, begun or gone on with."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -15,9 +16,12 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from runcard.card.plan import Plan
 from runcard.tuning.leases import Lease, Leases
 from runcard.tuning.listening import report
+from runcard.tuning.outside import ASIDE, is_ours, learnable, misfit, why_aside
 from runcard.tuning.points import distributions, encoded, suggest
 from runcard.tuning.samplers import make_sampler
 from runcard.tuning.storage import Storage, quietly
+
+log = logging.getLogger("runcard")
 
 T = TypeVar("T")
 STATES = {"COMPLETE": TrialState.COMPLETE, "PRUNED": TrialState.PRUNED, "FAIL": TrialState.FAIL}
@@ -65,9 +69,16 @@ class Trials:
         self._held: dict[int, Lease] = {}
 
     def all(self, *states: TrialState) -> list[FrozenTrial]:
-        """The trials so far; those that wait for their turn are not among them."""
+        """The sweep's trials so far; neither those that wait for their turn, nor those that somebody else finished."""
         wanted = states or (TrialState.RUNNING, *STATES.values())
-        return self._asked(lambda: self.study.get_trials(deepcopy=False, states=wanted))
+        found = self._asked(lambda: self.study.get_trials(deepcopy=False, states=wanted))
+        return [trial for trial in found if is_ours(trial)]
+
+    def say_aside(self) -> None:
+        """Warn of the trials that were put into the study from elsewhere and are left aside."""
+        for trial in self._asked(lambda: self.study.get_trials(deepcopy=False)):
+            if not is_ours(trial):
+                log.warning("trial %d is left aside: %s", trial.number, why_aside(trial, self.plan.space))
 
     def over(self) -> bool:
         """Whether all are finished."""
@@ -98,7 +109,8 @@ class Trials:
         Returns:
             Whether it counts; not if someone else has taken the trial meanwhile.
         """
-        kept = {key: outcome[key] for key in ("epochs", "error", "seed_values") if outcome[key]}
+        kept = {key: outcome[key] for key in ("error", "seed_values") if outcome[key]}
+        kept |= {"epochs": outcome["epochs"], **(outcome.get("scores") or {})}
         if outcome["values"] and kept.get("seed_values") == [outcome["values"]]:  # of one run, they say the same
             del kept["seed_values"]
         return self._asked(lambda: self._tell(taken, STATES[outcome["state"]], outcome["values"], kept))
@@ -130,28 +142,47 @@ class Trials:
 
     def _take(self) -> Taken | None:
         with self.storage.alone(self.study.study_name):
-            there = self.study.get_trials(deepcopy=False)
+            taken, there = None, self._there_now()
             for trial in there:
                 if trial.state == TrialState.RUNNING and trial.number not in self._held:
                     lease = self.leases.claim(trial.number)
-                    if lease is not None:
-                        return self._left_behind(trial._trial_id, lease)
-            begun = [trial for trial in there if trial.state != TrialState.WAITING]
-            if len(begun) >= self.total:
-                return None
-            return self._begun(len(begun), waiting=len(there) > len(begun))
+                    taken = None if lease is None else self._left_behind(trial._trial_id, lease)
+                    if taken is not None:
+                        return taken
+            more = True
+            while taken is None and more:  # a trial that is left aside makes room for another
+                taken, more = self._begun(self._there_now())
+            return taken
 
-    def _begun(self, count: int, *, waiting: bool) -> Taken | None:
-        """A new trial: one that waits for its turn, or the next."""
-        self.study.sampler = self._sampler(count)
-        if self.plan.settings.sampler == "grid" and not waiting:
-            trial = self._written(next(itertools.islice(self.plan.points(), count, None)))
+    def _there_now(self) -> list[FrozenTrial]:
+        return self.study.get_trials(deepcopy=False)
+
+    def _begun(self, there: Sequence[FrozenTrial]) -> tuple[Taken | None, bool]:
+        """A new trial: the first that waits for its turn, or the next; None and whether to look for another."""
+        begun = [trial for trial in there if trial.state != TrialState.WAITING and is_ours(trial)]
+        waiting = next((trial.number for trial in there if trial.state == TrialState.WAITING), None)
+        if len(begun) >= self.total:
+            return None, False
+        if self.plan.settings.sampler == "grid" and waiting is None:
+            point = self._untried(begun)
+            if point is None:
+                return None, False
+            trial = self._written(point)
         else:
-            for point in () if waiting else self.plan.first[count : count + 1]:
+            for point in self.plan.first[len(begun) : len(begun) + 1] if waiting is None else ():
                 self.study.enqueue_trial(encoded(point))
-            trial = self.study.ask()
+            with self._sampling(len(there) if waiting is None else waiting):
+                trial = self.study.ask()
         lease = self.leases.claim(trial.number)
-        return None if lease is None else self._taken(trial, lease, new=True)
+        return None if lease is None else self._taken(trial, lease, new=True), waiting is not None
+
+    def _untried(self, before: Sequence[FrozenTrial]) -> dict[str, Any] | None:
+        """The first point of the grid that no trial has; they are begun in order, so it is seldom looked for long."""
+        points = self.plan.points()
+        if not any(trial.system_attrs for trial in before):  # nobody has enqueued one out of its turn
+            return next(itertools.islice(points, len(before), None), None)
+        tried = [trial.params for trial in before]
+        return next((point for point in points if encoded(point) not in tried), None)
 
     def _written(self, point: Mapping[str, Any]) -> optuna.Trial:
         """A new trial at a point that no sampler chooses: in one transaction where asking for it takes six."""
@@ -159,20 +190,62 @@ class Trials:
         running = create_trial(state=TrialState.RUNNING, params=encoded(point), distributions=among)
         return self._there(self.study._storage.create_new_trial(self.study._study_id, running))
 
-    def _left_behind(self, trial_id: int, lease: Lease) -> Taken:
+    def _left_behind(self, trial_id: int, lease: Lease) -> Taken | None:
         """A trial whose process is gone; a value that was not drawn yet comes out as it would have then."""
-        self.study.sampler = self._sampler(lease.number)
-        return self._taken(self._there(trial_id), lease, new=False)
+        with self._sampling(lease.number):
+            trial = self._there(trial_id)
+        return self._taken(trial, lease, new=False)
 
     def _there(self, trial_id: int) -> optuna.Trial:
         """A trial that is in the storage, for the sampler that the study has now."""
         self.study._thread_local.cached_all_trials = None
         return optuna.trial.Trial(self.study, trial_id)
 
-    def _taken(self, trial: optuna.Trial, lease: Lease, *, new: bool) -> Taken:
-        point = suggest(trial, self.plan.space)
+    def _taken(self, trial: optuna.Trial, lease: Lease, *, new: bool) -> Taken | None:
+        reason = misfit(trial._cached_frozen_trial, self.plan.space)
+        if reason:
+            self._leave_aside(trial, lease, reason)
+            return None
+        with self._sampling(lease.number):
+            point = suggest(trial, self.plan.space)
+        if new and self.plan.settings.sampler == "grid" and trial._cached_frozen_trial.system_attrs:
+            reason = self._tried_already(trial.number, encoded(point))
+            if reason:
+                self._leave_aside(trial, lease, reason)
+                return None
         self._held[lease.number] = lease  # only now: one that is held is not looked for when an answer is lost
         return Taken(lease.number, trial._trial_id, point, lease, int(trial.user_attrs.get("tries", 0)), new)
+
+    def _tried_already(self, number: int, values: Mapping[str, Any]) -> str:
+        """Which trial before this one of a grid has the same values; empty: none."""
+        same = [
+            one.number for one in self._there_now() if one.number < number and one.params == values and is_ours(one)
+        ]
+        return f"trial {same[0]} has the same values" if same else ""
+
+    def _leave_aside(self, trial: optuna.Trial, lease: Lease, reason: str) -> None:
+        """End a trial that was put into the study from elsewhere and cannot be tried."""
+        self._keep(trial._trial_id, {ASIDE: reason})
+        self.study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
+        self.leases.give_back(lease)
+        log.warning("trial %d, which was put into the study from elsewhere, fails: %s", trial.number, reason)
+
+    @contextlib.contextmanager
+    def _sampling(self, number: int) -> Iterator[None]:
+        """Have values drawn for a trial of a number, by what can be learned from those before."""
+        storage = self.study._storage
+        really = storage.get_all_trials
+
+        def fitting(study_id: int, *options: Any, **named: Any) -> list[FrozenTrial]:
+            found = really(study_id, *options, **named)
+            return found if all(map(is_ours, found)) else learnable(found, self.plan.space)
+
+        self.study.sampler = self._sampler(number)
+        storage.get_all_trials = fitting  # type: ignore[method-assign]
+        try:
+            yield
+        finally:
+            storage.get_all_trials = really  # type: ignore[method-assign]
 
     def _sampler(self, number: int) -> optuna.samplers.BaseSampler:
         return make_sampler(
