@@ -96,6 +96,7 @@ CASES = [
         ["deploying.names: --name NAME"],
         "deploy --target compose --image registry.example.com/null:1",
         fill={"NAME": "mine"},
+        patched={"runcard.deploying.deploy._bundle": lambda *_: (None, {})},
     ),
     Case(["cli.doctor: trainer=cpu", "cli.doctor: trainer=auto"], "doctor", onto="check", patched=NO_GPU),
     Case(["cli.doctor: trainer=gpu"], "doctor", onto="check", patched=ONE_GPU),
@@ -106,7 +107,13 @@ CASES = [
         onto="check",
         patched={"tempfile.TemporaryFile": raising(OSError(28, "No space left"))},
     ),
-    Case(["cli.listing: runcard fit"], "ls --runs-dir empty", {"empty": None}, trains=True),
+    Case(
+        ["cli.listed: runcard ls --columns ','.join(left[:2])"],
+        "ls",
+        before=f"{WINE} && {SMALL} data=diabetes trainer.precision=bf16-mixed optimizer.weight_decay=0.123456",
+        patched={"runcard.cli.terminal.width_of": lambda _: 40},
+    ),
+    Case(["cli.listed: runcard fit"], "ls --runs-dir empty", {"empty": None}, trains=True),
     Case(
         ["cli.main: --traceback"],
         "check",

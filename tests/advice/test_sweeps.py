@@ -100,7 +100,11 @@ CASES = [
         fill={"NAME": "f1"},
         also="seed=1,2",
     ),
-    Case(["tuning.objective: sweep.metric=val/loss"], "check -m data=wine,diabetes"),
+    Case(
+        ["tuning.objective: sweep.metric=val/loss"],
+        "check -m data=table data.path=rows.csv problem.target=y problem.task=classification,regression",
+        {"rows.csv": "x,y\n" + "1,0\n2,1\n" * 20},
+    ),
     Case(["tuning.objective: problem.metric=NAME (2)"], "check -m seed=1,2 sweep.metric=val/f1", fill={"NAME": "f1"}),
     Case(
         ["tuning.opening: sweep.name=NAME"],

@@ -76,10 +76,9 @@ def try_case(case: Case, command: Command, monkeypatch: pytest.MonkeyPatch) -> N
         _stop_at_training(monkeypatch)
     _write(case.files)
     for earlier in case.before.split(" && ") if case.before else []:
-        words = [path for word in shlex.split(earlier) for path in sorted(map(str, Path().glob(word))) or [word]]
-        said = _call(command, words)
+        said = _call(command, _expanded(earlier))
         assert said.code == 0 or TRAIN in said.err, said
-    first = shlex.split(case.typed)
+    first = _expanded(case.typed)
     with monkeypatch.context() as patch:
         for name, value in case.patched.items():
             patch.setattr(name, value)
@@ -88,7 +87,7 @@ def try_case(case: Case, command: Command, monkeypatch: pytest.MonkeyPatch) -> N
     assert "Traceback" not in said.err
     assert {*case.sites} <= {site for site, _ in given}, (given, said)
     _write(case.mended)
-    base = [*shlex.split(case.onto or case.typed)]
+    base = _expanded(case.onto or case.typed)
     for site, text in given:
         if site in case.sites:
             words = words_of(text, case)
@@ -97,6 +96,13 @@ def try_case(case: Case, command: Command, monkeypatch: pytest.MonkeyPatch) -> N
             else:
                 line = with_words(base, [*words, *shlex.split(case.also)])
                 _leads_on(case, site, text, {*first} - {*line}, _call(command, line))
+
+
+def _expanded(line: str) -> list[str]:
+    """A command's words; ``*`` in a path stands for what there is."""
+    words = shlex.split(line)
+    paths = [sorted(map(str, Path().glob(word))) if "*" in word and "/" in word else [] for word in words]
+    return [path for word, found in zip(words, paths, strict=True) for path in found or [word]]
 
 
 def _leads_on(case: Case, site: str, text: str, left: set[str], said: Said) -> None:

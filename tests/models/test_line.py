@@ -11,6 +11,7 @@ import runcard
 from tests.conftest import Command
 
 STEPS = ["data=digits", "trainer.max_epochs=2", "trainer.limit_batches=3", "report=false"]
+STEPS += ["problem.least_value=null"]
 MODELS = {
     "resnet": ["model.channels=[8,16]", "model.blocks=[1,1]"],
     "mobilenet": [],

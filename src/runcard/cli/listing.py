@@ -1,65 +1,96 @@
-"""Runs side by side: state, scores, and the card's keys in which they differ."""
+"""Runs and studies of a folder: state, scores, and the card's keys in which runs differ."""
 
 from __future__ import annotations
 
-import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-from rich.table import Table
-from rich.text import Text
-
 from runcard import files, leaves, runs
-from runcard.advice import advise
 from runcard.card.metrics import METRICS
-from runcard.cli.terminal import rendered, width_of
-from runcard.errors import RunError
-from runcard.visible import visible
+from runcard.card.spelling import suggest
+from runcard.errors import CardError, RunError
 
 # Where a run lies and how it is served say nothing about what it is, and the problem's texts would drown the numbers.
 NOT_COMPARED = ("runs_dir", "name", "problem.", "serve.")
+# How the place of a value begins that nobody typed: it was found for ``auto``.
+SETTLED = "settled"
 
 
-def listing(runs_dir: str, *, name: str | None, best_first: bool) -> list[dict[str, Any]]:
+def list_runs(
+    runs_dir: str, *, name: str | None, best_first: bool, columns: Sequence[str] | None = None
+) -> list[dict[str, Any]]:
     """One mapping a run: ``run``, ``state``, ``metric``, ``validation``, ``test``, ``differs``.
 
     Args:
         runs_dir: Where the run folders are.
         name: Only runs of this name; None: all.
         best_first: By the metric on the validation rows, each in its own direction; else newest first.
+        columns: The keys to show; None: those in which the cards differ, but what was settled by ``auto``.
+
+    Raises:
+        CardError: If no card has one of the columns.
     """
     folders = [run for run in runs.find(runs_dir) if name is None or run.path.parent.name == name]
-    found = [(run, _card(run)) for run in folders]
-    differing = leaves.differing_keys([card for _, card in found if card])
-    flats = [leaves.flatten(card) for _, card in found if card]
-    keys = [key for key in differing if not key.startswith(NOT_COMPARED) and not _of_other_rows(key, flats)]
-    rows = [_row(run, card, keys) for run, card in found]
+    found = [(run, leaves.flatten(_card(run))) for run in folders]
+    keys = _differing(found) if columns is None else _known(columns, [flat for _, flat in found])
+    rows = [_row(run, flat, keys) for run, flat in found]
     return sorted(rows, key=_rank) if best_first else rows
 
 
-def listing_text(rows: list[dict[str, Any]]) -> str:
-    """The runs as a table; keys that differ are columns."""
-    if not rows:
-        return f"no runs yet: `{advise('runcard', 'fit')}` makes one"
-    keys = list(dict.fromkeys(key for row in rows for key in row["differs"]))
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for head in ("run", "state", "metric", "validation", "test", *(key.removesuffix("._target_") for key in keys)):
-        table.add_column(head, overflow="fold", justify="right" if head in ("validation", "test") else "left")
-    for row in rows:
-        scores = ["" if row[part] is None else f"{row[part]:.4f}" for part in ("validation", "test")]
-        differs = [_shown(key, row["differs"].get(key)) for key in keys]
-        table.add_row(*(Text(visible(text)) for text in (row["run"], row["state"], row["metric"], *scores, *differs)))
-    return rendered(table, width_of(sys.stdout))
+def list_studies(studies_dir: str) -> list[dict[str, Any]]:
+    """One mapping a study, by name: ``study``, ``done``, ``n_trials``, ``metric``, ``value``, ``winner``."""
+    rows = []
+    for path in sorted(Path(studies_dir).expanduser().glob("*/study.json")):
+        try:
+            rows.append(_study(path.parent, files.read_json(path)))
+        except (RunError, KeyError, TypeError, AttributeError):  # damaged, or of somebody else
+            rows.append({"study": str(path.parent), "state": "damaged"})
+    return rows
 
 
-def _of_other_rows(key: str, flats: list[dict[str, Any]]) -> bool:
+def _study(folder: Path, summary: Mapping[str, Any]) -> dict[str, Any]:
+    best = summary["best"] or {}
+    done = sum(trial["state"] != "RUNNING" for trial in summary["trials"])
+    row = {"study": str(folder), "state": "finished" if done >= summary["n_trials"] else "unfinished", "done": done}
+    row |= {"n_trials": summary["n_trials"], "metric": summary["metric"], "value": best.get("value")}
+    return row | {"winner": None if not best else str(folder / str(best["number"]))}
+
+
+def _differing(found: Sequence[tuple[runs.RunFolder, dict[str, Any]]]) -> list[str]:
+    """The keys in which cards differ because somebody wanted it so."""
+    flats = [flat for _, flat in found if flat]
+    keys = [
+        key
+        for key in leaves.differing_keys(flats)
+        if not key.startswith(NOT_COMPARED) and not _is_of_other_rows(key, flats)
+    ]
+    origins = [(flat, _origins(run)) for run, flat in found if flat] if keys else []
+    return [key for key in keys if not all(_is_settled(key, origin) for flat, origin in origins if key in flat)]
+
+
+def _known(columns: Sequence[str], flats: Sequence[Mapping[str, Any]]) -> list[str]:
+    known = dict.fromkeys(key for flat in flats for key in flat)
+    for key in columns:
+        if known and key not in known:
+            raise CardError(f"--columns {key}: no card of these runs has this key. {suggest(key, [*known])}")
+    return list(columns)
+
+
+def _is_of_other_rows(key: str, flats: Sequence[Mapping[str, Any]]) -> bool:
     """Whether a key names a column that not all of the tables have: that they are others, their paths say."""
     return key.startswith("data.kinds.") and not all(key in flat for flat in flats)
 
 
-def _shown(key: str, value: Any) -> str:
-    if value is None:
-        return ""
-    return str(value).rpartition(".")[2] if key.endswith("_target_") else str(value)
+def _is_settled(key: str, origin: Mapping[str, Any]) -> bool:
+    return str(origin.get(key, "")).startswith(SETTLED)
+
+
+def _origins(run: runs.RunFolder) -> dict[str, Any]:
+    try:
+        return files.read_json(run.origin)
+    except RunError:  # of a version that kept none
+        return {}
 
 
 def _plain(value: Any) -> Any:
@@ -74,8 +105,7 @@ def _card(run: runs.RunFolder) -> dict[str, Any]:
         return {}
 
 
-def _row(run: runs.RunFolder, card: dict[str, Any], keys: list[str]) -> dict[str, Any]:
-    flat = leaves.flatten(card)
+def _row(run: runs.RunFolder, flat: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Any]:
     metric = str(flat.get("problem.metric", ""))
     scores: dict[str, Any] = {}
     state = "finished" if run.finished else "pruned" if run.pruned.is_file() else "unfinished"
@@ -87,7 +117,7 @@ def _row(run: runs.RunFolder, card: dict[str, Any], keys: list[str]) -> dict[str
         state, scores = "damaged", {}
     return {
         "run": str(run.path),
-        "state": state if card else "damaged",
+        "state": state if flat else "damaged",
         "metric": metric,
         "validation": scores.get(f"val/{metric}"),
         "test": scores.get(f"test/{metric}"),
@@ -95,7 +125,7 @@ def _row(run: runs.RunFolder, card: dict[str, Any], keys: list[str]) -> dict[str
     }
 
 
-def _rank(row: dict[str, Any]) -> tuple[bool, str, float]:
+def _rank(row: Mapping[str, Any]) -> tuple[bool, str, float]:
     metric, value = row["metric"], row["validation"]
     if value is None or metric not in METRICS:
         return True, metric, 0.0

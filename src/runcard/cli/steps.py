@@ -253,16 +253,23 @@ def deploy(arguments: argparse.Namespace) -> Result:
 
 
 def ls(arguments: argparse.Namespace) -> Result:
-    """Find runs."""
-    from runcard.cli.listing import listing, listing_text
+    """Find runs and studies."""
+    from runcard.cli.listed import listing_text
+    from runcard.cli.listing import list_runs, list_studies
+    from runcard.cli.predicting import split_names
+    from runcard.cli.terminal import width_of
 
-    if not Path(arguments.runs_dir).is_dir():
+    best = arguments.sort == "best"
+    studies = [] if arguments.name else list_studies(arguments.studies_dir)
+    if not Path(arguments.runs_dir).is_dir() and not studies:
         other = advise("--runs-dir", "FOLDER")
         raise CardError(f"there is no folder {arguments.runs_dir}: nothing was fitted here yet, or say {other}")
-    rows = listing(arguments.runs_dir, name=arguments.name, best_first=arguments.sort == "best")
+    columns = split_names(arguments.columns) if arguments.columns else None
+    rows = list_runs(arguments.runs_dir, name=arguments.name, best_first=best, columns=columns)
     if arguments.name and not rows:
         raise CardError(f"--name {arguments.name}: there are no runs of this name in {arguments.runs_dir}")
-    return Result({"runs": rows}, listing_text(rows))
+    text = listing_text(rows, studies, width_of(_stream(arguments)), by_metric=best)
+    return Result({"runs": rows, "studies": studies}, text)
 
 
 def compare(arguments: argparse.Namespace) -> Result:

@@ -133,8 +133,12 @@ def _add_serve(parser: argparse.ArgumentParser) -> None:
 def _add_ls(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--runs-dir", default="runs", metavar="DIR", help="where the run folders are; default: runs")
     parser.add_argument("--name", help="only runs of this name")
-    sort = "newest first, or best first by the metric on the validation rows"
+    studies = "where the study folders are; default: studies"
+    parser.add_argument("--studies-dir", default="studies", metavar="DIR", help=studies)
+    sort = "newest first, or best first by the metric on the validation rows, each metric by itself"
     parser.add_argument("--sort", choices=["newest", "best"], default="newest", help=sort)
+    columns = "show these keys of the cards, such as optimizer.lr,seed, instead of those that differ"
+    parser.add_argument("--columns", metavar="KEY,KEY", help=columns)
 
 
 def _add_doctor(parser: argparse.ArgumentParser) -> None:
