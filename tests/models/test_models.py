@@ -173,6 +173,10 @@ class TestResNet(ModelContract):
     def make_brief(self, shape: tuple[int, ...]) -> nn.Module:
         return self.make(shape, 3, blocks=(1, 1))
 
+    @pytest.mark.slow
+    def test_onnx_answers_as_torch(self) -> None:
+        super().test_onnx_answers_as_torch()
+
     def test_zero_init_begins_with_the_shortcuts(self) -> None:
         rows = torch.randn(4, 1, 8, 8)
         for zero_init in (True, False):

@@ -173,7 +173,11 @@ def test_a_history_with_too_much_is_put_right(whole: RunFolder, monkeypatch: pyt
 
 @pytest.mark.parametrize(
     "words",
-    [["model.dropout=0.5", "data.workers=2"], pytest.param(["trainer.average.method=swa"], marks=pytest.mark.slow), []],
+    [
+        [],
+        pytest.param(["trainer.average.method=swa"], marks=pytest.mark.slow),
+        pytest.param(["model.dropout=0.5", "data.workers=2"], marks=pytest.mark.slow),
+    ],
 )
 def test_other_cards(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     more = ["trainer.early_stopping.patience=1", "optimizer.lr=0.05", *words]

@@ -147,6 +147,7 @@ def test_many_at_once(command: Command) -> None:
     assert names <= set(study.trials[0].user_attrs)
 
 
+@pytest.mark.slow
 def test_a_grid_tries_each_point_once_whatever_is_added(command: Command) -> None:
     study = begun(command, *GRID, trials=2)
     assert [trial.params for trial in study.trials] == [{"seed": 1, "model": "linear"}, {"seed": 1, "model": "mlp"}]

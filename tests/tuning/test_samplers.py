@@ -162,6 +162,10 @@ class TestCmaes(Guided):
 class TestQmc(SamplerContract):
     sampler = "qmc"
 
+    @pytest.mark.slow
+    def test_points_are_of_the_space(self) -> None:
+        super().test_points_are_of_the_space()
+
 
 class TestNsga2(SamplerContract):
     sampler = "nsga2"
@@ -169,6 +173,10 @@ class TestNsga2(SamplerContract):
 
 class TestNsga3(SamplerContract):
     sampler = "nsga3"
+
+    @pytest.mark.slow
+    def test_points_are_of_the_space(self) -> None:
+        super().test_points_are_of_the_space()
 
 
 class TestBruteForce(SamplerContract):
