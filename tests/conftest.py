@@ -94,14 +94,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def _leave_cases_to_the_slow_run(items: list[pytest.Item]) -> None:
-    """Of a test with more than ``MANY`` cases each third is run by default, unless it says itself which are."""
+    """Of a test with more than ``MANY`` cases each fifth is run by default, unless it says itself which are."""
     cases = defaultdict[str, list[pytest.Item]](list)
     for item in items:
         cases[item.nodeid.partition("[")[0]].append(item)
     for of_one in cases.values():
         said = any(each.get_closest_marker(name) for each in of_one for name in ("slow", "whole"))
         if len(of_one) > MANY and not said:
-            for item in (item for place, item in enumerate(of_one) if place % 3):
+            for item in (item for place, item in enumerate(of_one) if place % 5):
                 item.add_marker("slow")
 
 

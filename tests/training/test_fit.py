@@ -170,6 +170,7 @@ def test_early_stopping_knows_that_more_accuracy_is_better() -> None:
     assert all(rises[:-1]) or len(scores) == 6
 
 
+@pytest.mark.slow
 def test_the_process_is_left_as_it_was() -> None:
     fit("data=wine")  # what a library does when it is first imported is its own
     torch.manual_seed(5)

@@ -120,6 +120,7 @@ def test_too_many_failures_end_the_sweep() -> None:
         drive(Played(failed, slots=1))
 
 
+@pytest.mark.slow
 def test_failures_that_are_tolerated() -> None:
     _, states, _ = drive(Played(lambda task: failed(task) if task.number % 2 else finished(task)))
     assert states.count("FAIL") == 4

@@ -183,6 +183,10 @@ class TestBruteForce(SamplerContract):
     sampler = "brute_force"
     space = FINITE
 
+    @pytest.mark.slow
+    def test_points_are_of_the_space(self) -> None:
+        super().test_points_are_of_the_space()
+
     def test_each_point_once(self) -> None:
         assert len({str(point) for point in self.whole()}) == 8
 
