@@ -90,9 +90,8 @@ def test_commands_in_the_head_are_right(
 # Those that start processes or a tracker of some seconds; each has its own tests in the default run.
 LONG = ("trainer/ddp", "logger/mlflow", "logger/wandb", "model/mobilenet")
 STEPPED = [
-    pytest.param(path, marks=[pytest.mark.slow] if name(path) in LONG else [], id=name(path))
-    for path in CHOICES
-    if path.parent.name != "sweep"
+    pytest.param(path, marks=[pytest.mark.slow] if name(path) in LONG or place % 2 else [], id=name(path))
+    for place, path in enumerate(path for path in CHOICES if path.parent.name != "sweep")
 ]
 
 

@@ -140,7 +140,7 @@ def about(epochs: range) -> list[tuple[int, Any]]:
     return [(epoch, pytest.approx(1 / (epoch + 1), rel=1e-6)) for epoch in epochs]
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ["mlflow", *(pytest.param(kind, marks=pytest.mark.slow) for kind in KINDS[::2])])
 def test_a_fit_is_tracked_and_gives_the_same_bits(kind: str, command: Command, wine_run: Run) -> None:
     alone = {"PYTEST_CURRENT_TEST", "WANDB_SERVICE"}
     before = {name: value for name, value in os.environ.items() if name not in alone}

@@ -270,11 +270,11 @@ def test_a_missing_package_is_named(command: Command, monkeypatch: pytest.Monkey
     finished(said.code, said.out, said.err, 2, "pip install 'runcard[wandb]'")
 
 
-OFTEN = [(signal.SIGTERM, 143, 1), (signal.SIGINT, 130, 1), (signal.SIGINT, 130, 2)]
-SLOW = [pytest.param(*case, marks=pytest.mark.slow) for case in OFTEN]
+SIGNALS = [(signum, code, times) for signum, code in ((signal.SIGTERM, 143), (signal.SIGINT, 130)) for times in (1, 2)]
 
 
-@pytest.mark.parametrize(("signum", "code", "times"), [(signal.SIGTERM, 143, 2), *SLOW])
+@pytest.mark.slow  # by default a signal at predict, in writing a study, and a sweep that is killed
+@pytest.mark.parametrize(("signum", "code", "times"), SIGNALS)
 def test_signals_end_a_fit(signum: signal.Signals, code: int, times: int) -> None:
     program = [str(Path(sys.executable).with_name("runcard")), "fit", "data=wine", "trainer.max_epochs=1000000"]
     patience = ["trainer.early_stopping.patience=null"]

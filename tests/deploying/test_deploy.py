@@ -91,6 +91,7 @@ def test_names_are_made_right(text: str, name: str) -> None:
 
 
 @given(st.text(max_size=100))
+@pytest.mark.slow  # by default names one by one
 def test_no_name_is_made_that_a_cluster_would_refuse(text: str) -> None:
     name = made_name(text)
     assert len(name) <= MAX_NAME

@@ -93,6 +93,7 @@ def test_report_says_the_problem_first_and_fetches_nothing(wine_run: Run) -> Non
     assert not re.search(r"url\((?!#)", wine_run.folder.report.read_text())
 
 
+@pytest.mark.slow
 def test_report_of_numbers_has_residuals() -> None:
     page = read_page(fitted("data=diabetes"))
     assert "Residuals" in page.text

@@ -126,6 +126,7 @@ def test_batch_sizes_on_a_gpu() -> None:
     assert rules.batch_size_on_gpu(10**6, lambda _: False) == 1
 
 
+@pytest.mark.slow
 def test_room_is_asked_of_a_step(monkeypatch: pytest.MonkeyPatch) -> None:
     card = runcard.load_card(["data=diabetes"])
     data = load_dataset(card)

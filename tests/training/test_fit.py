@@ -201,6 +201,7 @@ def test_training_is_deterministic_by_default(monkeypatch: pytest.MonkeyPatch) -
     assert {item for item in seen if item[0]} == {(True, True, 2)}
 
 
+@pytest.mark.slow
 def test_an_open_wandb_run_of_the_user_is_not_touched() -> None:
     mine = wandb.init(mode="offline", project="mine")
     try:
