@@ -1,4 +1,4 @@
-"""torchmetrics is imported without what only its metrics of sound and language need: a third of a fit's start.
+"""Import torchmetrics without what only its metrics of sound and language need, so that a fit starts a quarter sooner.
 
 Its package imports SciPy's signal processing to add a name that another library misses, and transformers for metrics
 that fetch a model. Lightning imports torchmetrics, so every fit would wait for both. While torchmetrics is imported,

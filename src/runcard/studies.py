@@ -7,6 +7,7 @@ the composed cards, and a run folder for each trial, named by the trial's number
 from __future__ import annotations
 
 import glob
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -141,7 +142,15 @@ def progress(path: str | Path) -> tuple[int, int]:
         RunError: If the folder holds no study.
     """
     folder = open_study(path)
-    content = folder.read()
+    return count_trials(folder, folder.read())
+
+
+def count_trials(folder: StudyFolder, content: Mapping[str, Any]) -> tuple[int, int]:
+    """As ``progress``, of what the summary holds.
+
+    Raises:
+        RunError: If it is damaged.
+    """
     trials, wanted = content.get("trials"), content.get("n_trials")
     if not isinstance(trials, list) or not all(isinstance(one, dict) for one in trials) or not isinstance(wanted, int):
         raise RunError(f"{folder.summary} is damaged: trials must be a list of trials, and n_trials a number")

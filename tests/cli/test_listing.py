@@ -108,11 +108,15 @@ def test_studies_are_listed(command: Command, away: Path) -> None:
     assert command("fit", "-m", "data=wine", "model=linear", "seed=1,2", *TINY, "sweep.name=mine").code == 0
     (away / "studies/torn").mkdir()
     (away / "studies/torn/study.json").write_text("{")
+    (away / "studies/odd").mkdir()
+    odd = {"trials": [], "n_trials": 2, "metric": ["x"], "best": {"number": "0", "value": "much"}}
+    (away / "studies/odd/study.json").write_text(json.dumps(odd))
     said = command("ls")
     assert said.code == 0, said.err
     assert said.out.splitlines()[0].split() == ["study", "trials", "metric", "best", "winner"]
     assert said.out.splitlines()[1].startswith("studies/mine  2 of 2  val/accuracy  0.")
     assert "studies/torn is damaged" in said.out
-    mine, torn = command("ls", "--json").json["studies"]
+    mine, odd, torn = command("ls", "--json").json["studies"]
+    assert (odd["value"], odd["winner"]) == (None, None)
     assert (mine["state"], mine["done"], torn["state"]) == ("finished", 2, "damaged")
     assert Path(mine["winner"], "card.yaml").is_file()

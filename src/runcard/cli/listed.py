@@ -123,10 +123,6 @@ def _cell(key: str, value: Any) -> str:
         return ""
     if isinstance(value, float):
         return f"{value:.4g}"
-    return (
-        str(value).rpartition(".")[2]
-        if key.endswith("_target_")
-        else value
-        if isinstance(value, str)
-        else inline(value)
-    )
+    if key.endswith("_target_"):
+        return str(value).rpartition(".")[2]
+    return value if isinstance(value, str) else inline(value)

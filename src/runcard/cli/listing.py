@@ -10,6 +10,8 @@ from runcard import files, leaves, runs
 from runcard.card.metrics import METRICS
 from runcard.card.spelling import suggest
 from runcard.errors import CardError, RunError
+from runcard.studies import StudyFolder, count_trials
+from runcard.tuning.ranking import is_number
 
 # Where a run lies and how it is served say nothing about what it is, and the problem's texts would drown the numbers.
 NOT_COMPARED = ("runs_dir", "name", "problem.", "serve.")
@@ -43,18 +45,26 @@ def list_studies(studies_dir: str) -> list[dict[str, Any]]:
     rows = []
     for path in sorted(Path(studies_dir).expanduser().glob("*/study.json")):
         try:
-            rows.append(_study(path.parent, files.read_json(path)))
-        except (RunError, KeyError, TypeError, AttributeError):  # damaged, or of somebody else
+            rows.append(_study(StudyFolder(path.parent)))
+        except RunError:
             rows.append({"study": str(path.parent), "state": "damaged"})
     return rows
 
 
-def _study(folder: Path, summary: Mapping[str, Any]) -> dict[str, Any]:
-    best = summary["best"] or {}
-    done = sum(trial["state"] != "RUNNING" for trial in summary["trials"])
-    row = {"study": str(folder), "state": "finished" if done >= summary["n_trials"] else "unfinished", "done": done}
-    row |= {"n_trials": summary["n_trials"], "metric": summary["metric"], "value": best.get("value")}
-    return row | {"winner": None if not best else str(folder / str(best["number"]))}
+def _study(folder: StudyFolder) -> dict[str, Any]:
+    summary = folder.read()
+    done, wanted = count_trials(folder, summary)
+    best = summary.get("best")
+    number, value = (best.get("number"), best.get("value")) if isinstance(best, dict) else (None, None)
+    return {
+        "study": str(folder.path),
+        "state": "finished" if done >= wanted else "unfinished",
+        "done": done,
+        "n_trials": wanted,
+        "metric": str(summary.get("metric")),
+        "value": value if is_number(value) else None,
+        "winner": str(folder.trial(number).path) if isinstance(number, int) else None,
+    }
 
 
 def _differing(found: Sequence[tuple[runs.RunFolder, dict[str, Any]]]) -> list[str]:

@@ -67,6 +67,7 @@ class Trials:
         self.total = plan.trials  # once: of a grid, all of its points are counted for it
         self.leases = Leases(storage.engine, study._study_id, sole=not storage.shared)
         self._held: dict[int, Lease] = {}
+        self._with_others = False  # whether somebody else has finished trials of the study
 
     def all(self, *states: TrialState) -> list[FrozenTrial]:
         """The sweep's trials so far; neither those that wait for their turn, nor those that somebody else finished."""
@@ -143,6 +144,7 @@ class Trials:
     def _take(self) -> Taken | None:
         with self.storage.alone(self.study.study_name):
             taken, there = None, self._there_now()
+            self._with_others = not all(map(is_ours, there))
             for trial in there:
                 if trial.state == TrialState.RUNNING and trial.number not in self._held:
                     lease = self.leases.claim(trial.number)
@@ -225,6 +227,7 @@ class Trials:
 
     def _leave_aside(self, trial: optuna.Trial, lease: Lease, reason: str) -> None:
         """End a trial that was put into the study from elsewhere and cannot be tried."""
+        self._with_others = True
         self._keep(trial._trial_id, {ASIDE: reason})
         self.study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
         self.leases.give_back(lease)
@@ -233,14 +236,16 @@ class Trials:
     @contextlib.contextmanager
     def _sampling(self, number: int) -> Iterator[None]:
         """Have values drawn for a trial of a number, by what can be learned from those before."""
+        self.study.sampler = self._sampler(number)
+        if not self._with_others:
+            yield
+            return
         storage = self.study._storage
         really = storage.get_all_trials
 
         def fitting(study_id: int, *options: Any, **named: Any) -> list[FrozenTrial]:
-            found = really(study_id, *options, **named)
-            return found if all(map(is_ours, found)) else learnable(found, self.plan.space)
+            return learnable(really(study_id, *options, **named), self.plan.space)
 
-        self.study.sampler = self._sampler(number)
         storage.get_all_trials = fitting  # type: ignore[method-assign]
         try:
             yield
