@@ -101,7 +101,8 @@ ONLY_IN = {
 }
 HEAVY = {"tokenizers", "torch", "pytorch_lightning", "torchmetrics", "sklearn", "matplotlib", "transformers"}
 # Shared by training and serving, so NumPy only.
-NUMPY_ONLY = ["card.sections.formats", "data.moments", "data.signature", "data.transforms", "data.fields"]
+NUMPY_ONLY = ["card.sections.formats", "data.withheld", "data.moments", "data.signature", "data.steps"]
+NUMPY_ONLY += ["data.transforms", "data.fields"]
 # What the service may load of other rooms; the Bento holds these files and no others.
 SERVED = {
     "silence",

@@ -29,6 +29,7 @@ from runcard.errors import CardError, DataError, Mistake
 
 if TYPE_CHECKING:
     from runcard.card.plan import Plan
+    from runcard.card.sections.serve import Examples
     from runcard.data.dataset import Dataset
     from runcard.evaluation.predictor import Run
     from runcard.packaging.package import Packaged
@@ -302,6 +303,7 @@ def package(
     sign: str | Path | None = None,
     places: Sequence[str] = (),
     accept: bool = False,
+    examples: Examples | None = None,
 ) -> Packaged:
     """Put a run, or the winner of a study, into BentoML's model store as a bundle.
 
@@ -314,6 +316,7 @@ def package(
         sign: A PEM file with the elliptic-curve key to sign it with; None: it is not signed.
         places: Where the rows are now, if they were moved, such as ``data.path=rows.csv``.
         accept: Whether a model is packaged whose score on the test rows is worse than ``problem.least_value``.
+        examples: Whether strangers are shown made rows or real ones of the data; None: as ``serve.examples`` says.
 
     Returns:
         The bundle's tag and folder.
@@ -336,7 +339,7 @@ def package(
         signer = Signer(sign)
     run = load_run(studies.winner(path).path if studies.is_study(path) else path)
     accept_run(run, path, anyhow=accept)
-    return package_run(run, _restored(run, places), http=http, signer=signer)
+    return package_run(run, _restored(run, places), examples=examples, http=http, signer=signer)
 
 
 def tested_rows(path: str | Path) -> tuple[list[dict[str, Any]], list[Any]]:

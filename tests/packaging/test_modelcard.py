@@ -148,8 +148,9 @@ def test_the_hubs_word_for_it(kind: Any, task: TaskName, expected: str | None) -
 def test_a_row_too_long_for_an_example_is_taken_from_a_file(table_made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(modelcard, "MAX_EXAMPLE", 10)
     folder, run = table_made.bundle.path, table_made.run
-    about, rows = (json.loads((folder / name).read_text()) for name in ("bundle.json", "reference.json"))
-    text = modelcard.model_card(run, runcard.api._restored(run), about, table_made.bundle.tag, rows["rows"][0])
+    rows = json.loads((folder / "reference.json").read_text())
+    bundle = open_bundle(folder)
+    text = modelcard.model_card(run, runcard.api._restored(run), bundle, table_made.bundle.tag, rows["rows"][0])
     lines = text.splitlines()
     assert any(line.startswith("curl ") and line.endswith(" -d @row.json") for line in lines)
     (make,) = [shlex.split(line) for line in lines if line.startswith("python ")]

@@ -36,7 +36,7 @@ def test_the_model(kind: str, request: pytest.FixtureRequest) -> None:
     said = json.loads(encoded(about(predictor)), parse_constant=refused)
     jsonschema.validate(said, schemas(predictor, [{}])["Model"])
     assert (said["name"], said["version"], said["max_rows"]) == (made.run.card.name, made.bundle.tag, 7)
-    assert Signature.from_dict(said["signature"]) == made.run.signature
+    assert Signature.from_dict(said["signature"]) == predictor.bundle.signature
     assert said["metrics"]["test/accuracy"] == made.run.metrics["test/accuracy"]
     assert said["problem"]["metric"] == said["metric"] == "accuracy"
     assert said["card"]["optimizer"]["lr"] == made.run.card.to_dict()["optimizer"]["lr"]

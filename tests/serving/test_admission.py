@@ -31,6 +31,8 @@ from tests.serving.test_steady import ends_when_all_are_answered
 TOKEN, OTHER = "operator-token-0123456789", "another-token-0123456789"
 EVIL = {"workers": 100_000, "threads": 500, "open_to_all": True, "token_file": "/etc/hostname", "public_key": "/etc/x"}
 
+HELD = {**DEFAULTS, "examples": "made"}
+
 
 def card(**serve: Any) -> bytes:
     return yaml.safe_dump({"name": "a", "serve": serve}).encode()
@@ -54,7 +56,7 @@ def test_a_card_raises_none(key: str) -> None:
 @pytest.mark.parametrize("key", EVIL)
 def test_a_card_says_nothing_of_access_files_and_workers(key: str) -> None:
     settled = settle(card(**{key: EVIL[key]}), {}, "a:b")
-    assert settled.serve.model_dump() == DEFAULTS
+    assert settled.serve.model_dump() == HELD
     (said,) = settled.ignored
     # The hint is a command that works, where there is one: nobody may have so many processes.
     command = said.partition(": runcard serve a:b ")[2]
@@ -66,7 +68,7 @@ def test_a_card_says_nothing_of_access_files_and_workers(key: str) -> None:
 @pytest.mark.parametrize("key", EVIL)
 def test_what_is_no_value_of_theirs_is_ignored_too(key: str) -> None:
     settled = settle(card(**{key: ["z" * 1000, {"y": "\x1b[2J"}]}), {}, "a:b")
-    assert settled.serve.model_dump() == DEFAULTS
+    assert settled.serve.model_dump() == HELD
     (said,) = settled.ignored
     assert said.isprintable()
     assert len(said) < 300
@@ -87,7 +89,7 @@ def test_what_computes_is_the_cards() -> None:
 
 @pytest.mark.parametrize("text", [b"", b"null", b"name: a", b"serve: {}", b"serve: {of_later: 1}"])
 def test_a_card_that_says_nothing(text: bytes) -> None:
-    assert settle(text, {}, "a:b").serve.model_dump() == DEFAULTS
+    assert settle(text, {}, "a:b").serve.model_dump() == HELD
 
 
 @pytest.mark.parametrize("key", MOST)

@@ -218,6 +218,7 @@ def package(arguments: argparse.Namespace) -> Result:
             sign=arguments.sign,
             places=arguments.places,
             accept=arguments.accept,
+            examples=arguments.examples,
         )
     data = {"bundle": packaged.tag, "path": str(packaged.path), "rows_compared": packaged.compared}
     data |= {"rows_one_by_one": packaged.again, "rows_over_http": packaged.http, "deviation": packaged.deviation}
@@ -230,8 +231,8 @@ def serve(arguments: argparse.Namespace) -> Result:
     from runcard.serving.launch import become_server, prepare
 
     start = prepare(arguments.words, arguments.host, arguments.port)
-    said = [f"serving {start.admitted.tag} on {start.url}", *(f"warning: {word}" for word in start.admitted.ignored)]
-    data = {"bundle": start.admitted.tag, "url": start.url, "warnings": start.admitted.ignored}
+    said = [f"serving {start.admitted.tag} on {start.url}", *(f"warning: {word}" for word in start.admitted.warnings)]
+    data = {"bundle": start.admitted.tag, "url": start.url, "warnings": start.admitted.warnings}
     if start.made_token is not None:
         said += [f"token   {start.made_token}  (made for this start; RUNCARD_TOKEN or serve.token_file choose one)"]
         data["token"] = start.made_token

@@ -112,6 +112,9 @@ def _add_package(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--sign", metavar="KEY.pem", help=sign)
     accept = "package it also where the score on the test rows is worse than problem.least_value"
     parser.add_argument("--accept", action="store_true", help=accept)
+    examples = "the rows that page, description and bundle show: made ones, or real ones of the data; default: as the "
+    examples += "card's serve.examples says"
+    parser.add_argument("--examples", choices=("made", "real"), help=examples)
     _add_trust(parser)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runcard.data.signature import FORMS, Array, Columns, Feature, Signature, any_of_row, surprises
+from runcard.data.withheld import SaltedDict
 
 Fields = Mapping[str, Any]
 WHOLE = re.compile(r"-?(0|[1-9]\d*)")
@@ -119,17 +120,24 @@ def number_text(value: float) -> str:
     return str(int(value)) if value.is_integer() and abs(value) < 2**53 else repr(value)
 
 
-def by_value(categories: Sequence[str]) -> dict[str, str]:
+def by_value(feature: Feature) -> dict[str, str]:
     """How to find a number or a truth value, written plainly, among categories; a text is found by itself.
 
     Returns:
-        Plain text → the category, such as ``1`` → ``1.0``; empty if a category is neither, or two are the same.
+        Plain text → the category, or its digest, such as ``1`` → ``1.0``; empty if a category is neither, or two are
+        the same. Ask it by ``get``.
     """
-    found = {plain: text for text in categories if (plain := _plain(text))}
-    return found if len(found) == len(categories) else {}
+    found = {plain: text for text in feature.categories if (plain := plainly(text))}
+    if len(found) < len(feature.categories):
+        return {}
+    if feature.withheld is None:
+        return found
+    others = dict(zip(feature.withheld.plain, feature.withheld.digests, strict=False))
+    return SaltedDict({**found, **others}, feature.withheld.salt) if others else {}
 
 
-def _plain(text: str) -> str:
+def plainly(text: str) -> str:
+    """A number or a truth value as all that mean it are written; empty if a text is neither."""
     if text.lower() in ("true", "false"):
         return text.lower()
     if WHOLE.fullmatch(text):  # with all its digits, of which a float holds sixteen

@@ -5,7 +5,7 @@ Training and serving both read it, so it imports NumPy only. All that is learned
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from runcard.card.sections.formats import PLAIN_SPELLING, NumberFormat, Spelling
 from runcard.data.moments import extremes
+from runcard.data.withheld import SaltedSet, Withheld
 
 Kind = Literal["number", "boolean", "category", "text", "image", "vector", "sequence"]
 TaskName = Literal["classification", "regression"]
@@ -27,6 +28,8 @@ Array = NDArray[Any]
 Columns = Mapping[str, Array]
 # What a feature says of its texts.
 SPELLED = ("format", "null_values")
+# What most features have nothing of, and JSON then does not hold.
+RARE = (*SPELLED, "withheld")
 # Kinds whose values are arrays, and of what type; on disk they may be of another.
 FORMS: dict[str, type[np.floating[Any]]] = {"image": np.float32, "vector": np.float64, "sequence": np.float64}
 
@@ -47,6 +50,7 @@ class Feature:
         missing: Whether training rows lacked it.
         format: How texts write its numbers, as the number 1234.5; empty: plainly.
         null_values: Texts that mean missing in it, beside those that do in every feature.
+        withheld: Categories that are known too, and not listed; only a bundle's features have them.
     """
 
     name: str
@@ -58,11 +62,14 @@ class Feature:
     missing: bool = False
     format: str = ""
     null_values: tuple[str, ...] = ()
+    withheld: Withheld | None = None
 
     @cached_property
-    def known(self) -> frozenset[str | None]:
+    def known(self) -> Container[str | None]:
         """The categories, and None: what is missing is not unheard of."""
-        return frozenset({*self.categories, None})
+        if self.withheld is None:
+            return frozenset({*self.categories, None})
+        return SaltedSet({*self.categories, *self.withheld.digests, None}, self.withheld.salt)
 
 
 @dataclass(frozen=True)
@@ -95,7 +102,7 @@ class Signature:
         """Plain values, for JSON; how values are written only of features that do not write them plainly."""
         content = asdict(self)
         for feature in content["features"]:
-            for name in SPELLED:
+            for name in RARE:
                 if not feature[name]:
                     del feature[name]
         return content
@@ -198,6 +205,11 @@ def surprises(signature: Signature, columns: Columns) -> dict[str, tuple[NDArray
     return found
 
 
+def category_count(feature: Feature) -> int:
+    """How many categories were seen in training, also of those that are not listed."""
+    return len(feature.categories) + (len(feature.withheld.digests) if feature.withheld else 0)
+
+
 def any_of_row(marks: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Which rows have a mark, ``(rows,)``."""
     if marks.ndim == 1:
@@ -209,6 +221,8 @@ def any_of_row(marks: NDArray[np.bool_]) -> NDArray[np.bool_]:
 def _restored(item: Mapping[str, Any]) -> Feature:
     lists = ("shape", "categories", "null_values")
     values: dict[str, Any] = {name: tuple(value) if name in lists else value for name, value in item.items()}
+    if values.get("withheld"):
+        values["withheld"] = Withheld.from_dict(values["withheld"])
     feature = Feature(**values)
     if feature.format:
         NumberFormat.of(feature.format)  # a ValueError, as of other damage

@@ -67,7 +67,7 @@ def _feature_values(column: pl.Series, feature: Feature, before: int) -> Array:
     values = values_of(column, feature.kind, before, Spelling(feature.format, feature.null_values))
     if feature.kind == "category" and column.dtype != pl.String:
         # A file of texts may have been learned from, and a table of numbers is to be answered.
-        names = by_value(feature.categories)
+        names = by_value(feature)
         values = np.array([names.get(value, value) for value in values], dtype=object)
     return values
 

@@ -18,10 +18,12 @@ from markupsafe import Markup
 from runcard.card.metrics import METRICS, metrics_of
 from runcard.data.dataset import Dataset
 from runcard.data.fields import Fields
-from runcard.data.signature import Feature, Signature
+from runcard.data.signature import Feature, Signature, category_count
 from runcard.evaluation.page import number
 from runcard.evaluation.predictor import Run
 from runcard.files import read_json
+from runcard.packaging.bundle import Bundle
+from runcard.packaging.withholding import LEAST_ROWS
 from runcard.visible import visible
 
 # What is listed whole; beyond it, the card says how many more there are.
@@ -40,16 +42,17 @@ SPECIAL = re.compile(r"[\\`*_\[\]|~$#]")
 HTML = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 
 
-def model_card(run: Run, data: Dataset, about: Mapping[str, Any], tag: str, row: Fields) -> str:
+def model_card(run: Run, data: Dataset, bundle: Bundle, tag: str, row: Fields) -> str:
     """The card as text, to be ``README.md``.
 
     Args:
         run: A finished run.
         data: Its rows with its split.
-        about: What ``bundle.json`` says.
+        bundle: What is packaged: of the rows no more is told than it tells.
         tag: The bundle's, ``name:version``.
         row: One row as JSON has it, for the example.
     """
+    about = bundle.about
     header = yaml.safe_dump(_header(run, data, about), sort_keys=False, allow_unicode=True)
     environment = jinja2.Environment(
         finalize=_escaped, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
@@ -60,7 +63,8 @@ def model_card(run: Run, data: Dataset, about: Mapping[str, Any], tag: str, row:
         about=about,
         limits=about["problem"]["limits"],
         tag=tag,
-        **_of_data(data),
+        least_rows=LEAST_ROWS,
+        **_of_data(data, bundle.signature),
         **_of_run(run),
         **_example(row),
     )
@@ -112,8 +116,8 @@ def _dataset(run: Run) -> str:
     return PurePath(path).name if isinstance(path, str) else str(told.get("name") or told["_target_"])
 
 
-def _of_data(data: Dataset) -> dict[str, Any]:
-    features, classes = data.signature.features, data.signature.target.classes
+def _of_data(data: Dataset, signature: Signature) -> dict[str, Any]:
+    features, classes = signature.features, signature.target.classes
     counts = Counter(data.truth("train").tolist() if classes else [])
     told = data.to_dict()
     return {
@@ -173,9 +177,11 @@ def _seen(feature: Feature) -> str:
     if feature.kind == "text":
         return "texts"
     if feature.kind == "category":
-        more = len(feature.categories) - MAX_CATEGORIES
         listed = ", ".join(feature.categories[:MAX_CATEGORIES])
-        return f"{listed} and {more} more" if more > 0 else listed or "nothing"
+        more = category_count(feature) - len(feature.categories[:MAX_CATEGORIES])
+        if not listed:
+            return f"{more} texts" if more else "nothing"
+        return f"{listed} and {more} more" if more > 0 else listed
     return "nothing" if feature.low is None else f"{feature.low:g} … {feature.high:g}"
 
 

@@ -13,7 +13,10 @@ from typing import TYPE_CHECKING, Any
 from runcard import environment
 from runcard.card.naming.targets import TARGET, named_in
 from runcard.card.naming.trust import is_trusted
+from runcard.card.sections.serve import Examples
 from runcard.data.dataset import Dataset
+from runcard.data.signature import Signature
+from runcard.data.transforms import Transforms
 from runcard.errors import ParityError
 from runcard.evaluation.predictor import Run
 from runcard.files import read_json
@@ -24,6 +27,7 @@ from runcard.packaging.export import to_onnx, to_safetensors
 from runcard.packaging.modelcard import model_card
 from runcard.packaging.parity import Compared, compare
 from runcard.packaging.proof import prove
+from runcard.packaging.withholding import withhold, withhold_categories
 
 if TYPE_CHECKING:
     from runcard.packaging.signing import Signer
@@ -56,12 +60,15 @@ class Packaged:
     runtime: str
 
 
-def package(run: Run, data: Dataset, *, http: bool = True, signer: Signer | None = None) -> Packaged:
+def package(
+    run: Run, data: Dataset, *, examples: Examples | None = None, http: bool = True, signer: Signer | None = None
+) -> Packaged:
     """Put a run into BentoML's model store as a bundle.
 
     Args:
         run: A finished run.
         data: Its rows with its split.
+        examples: Whether the bundle shows rows of the data, or made ones; None: as the card says.
         http: Whether to start the service and compare its answers too.
         signer: Signs it; None: it is not signed.
 
@@ -72,9 +79,12 @@ def package(run: Run, data: Dataset, *, http: bool = True, signer: Signer | None
     """
     network = _network(run)
     runtime = layout.ONNX if layout.GRAPH in network else layout.TORCH
-    session = load_network(runtime, network, run.signature, run.transforms)
-    bundle = Bundle(run.signature, run.transforms, session, _about(run, data, runtime))
-    compared = compare(bundle, run, data)
+    real = (examples or run.card.serve.examples) == "real"
+    signature, transforms = (run.signature, run.transforms) if real else _withheld(run, data)
+    session = load_network(runtime, network, signature, transforms)
+    about = _about(run, data, runtime) | {"examples": "real" if real else "made"}
+    bundle = Bundle(signature, transforms, session, about)
+    compared = compare(bundle, run, data, real=real)
     apart = compared.deviation
 
     def finish(folder: Path, tag: str) -> None:
@@ -88,6 +98,12 @@ def package(run: Run, data: Dataset, *, http: bool = True, signer: Signer | None
     tag, path = store.add(run.card.name, write, finish, labels={"task": run.signature.target.task})
     again = len(compared.rows)
     return Packaged(tag, path, compared.count, again, again if http else 0, apart, signer is not None, runtime)
+
+
+def _withheld(run: Run, data: Dataset) -> tuple[Signature, Transforms]:
+    """Signature and transforms that tell strangers nothing of one row."""
+    signature = withhold(run.signature, data)
+    return signature, withhold_categories(run.transforms, signature)
 
 
 def _network(run: Run) -> dict[str, bytes]:
@@ -112,10 +128,10 @@ def _writer(
     def write(folder: Path, tag: str) -> None:
         for name, content in network.items():
             (folder / name).write_bytes(content)
-        (folder / layout.MODEL_CARD).write_text(model_card(run, data, about, tag, row), encoding="utf-8")
+        (folder / layout.MODEL_CARD).write_text(model_card(run, data, bundle, tag, row), encoding="utf-8")
         for name, values in (
-            (layout.SIGNATURE, run.signature.to_dict()),
-            (layout.TRANSFORMS, run.transforms.to_dict()),
+            (layout.SIGNATURE, bundle.signature.to_dict()),
+            (layout.TRANSFORMS, bundle.transforms.to_dict()),
             (layout.METRICS, run.metrics),
             (layout.ABOUT, about),
             (layout.REFERENCE, compared.reference),

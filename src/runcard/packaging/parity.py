@@ -17,6 +17,7 @@ from runcard.errors import ParityError, RunError
 from runcard.evaluation.evaluate import read_predictions
 from runcard.evaluation.predictor import Run
 from runcard.packaging.bundle import TOLERANCE, Bundle
+from runcard.packaging.made import make_rows
 
 # So many are compared if the data has them: all test rows, and where these are fewer, others that the run answers now.
 ROWS = 1000
@@ -53,8 +54,14 @@ class Compared:
     reference: dict[str, list[Any]]
 
 
-def compare(bundle: Bundle, run: Run, data: Dataset) -> Compared:
+def compare(bundle: Bundle, run: Run, data: Dataset, *, real: bool = False) -> Compared:
     """Compare a bundle with its run.
+
+    Args:
+        bundle: As it would be written.
+        run: A finished run.
+        data: Its rows with its split.
+        real: Whether the reference rows are rows of the data, and not made ones.
 
     Raises:
         ParityError: If an answer differs by more than ``TOLERANCE``, or is another class; or if the run itself answers
@@ -65,18 +72,19 @@ def compare(bundle: Bundle, run: Run, data: Dataset) -> Compared:
     few = min(REFERENCE_ROWS, max(2, REFERENCE_NUMBERS // width))
     weights = sum(weight.numel() for weight in run.model.parameters())
     again = max(few, min(ROWS, AGAIN_NUMBERS // width, AGAIN_WEIGHTS // max(1, weights)))
-    one, other = (_part(bundle, run, batches, few, again) for batches in (_ordinary(run, data), _odd(run, data)))
-    apart = max(one.deviation, other.deviation)
+    parts = [_part(bundle, run, batches, few, again) for batches in (_ordinary(run, data), _odd_of_tested(run, data))]
+    shown = parts if real else [_part(bundle, run, [batch], few, few) for batch in _made(bundle, run, data, few)]
+    apart = max(part.deviation for part in (*parts, *shown))
     if apart > TOLERANCE:
         raise ParityError(
             f"the bundle would not answer as the run {run.path} did: {differs(apart)}. Nothing was packaged."
         )
     return Compared(
-        one.count + other.count,
+        sum(part.count for part in parts),
         apart,
-        one.rows + other.rows,
-        np.concatenate([one.answers, other.answers]),
-        {name: one.reference[name] + other.reference[name] for name in one.reference},
+        [row for part in parts for row in part.rows],
+        np.concatenate([part.answers for part in parts]),
+        {name: [one for part in shown for one in part.reference[name]] for name in ("rows", "answers")},
     )
 
 
@@ -149,18 +157,41 @@ def _ordinary(run: Run, data: Dataset) -> Iterator[Batch]:
         yield columns, run.answer(columns)
 
 
-def _odd(run: Run, data: Dataset) -> Iterator[Batch]:
-    """Rows as training may never have had them: each feature missing, each category or text unseen, all missing."""
+def _odd_of_tested(run: Run, data: Dataset) -> Iterator[Batch]:
+    """Odd rows, made of test rows."""
+    test = data.indices("test")
+    count = 1 + len(_changes(run))
+    yield _odd(run, data.rows.pick(np.resize(test, count)))
+
+
+def _made(bundle: Bundle, run: Run, data: Dataset, count: int) -> Iterator[Batch]:
+    """Rows that are nobody's, and odd ones of them."""
+    made = make_rows(bundle.signature, data, count)
+    yield made, run.answer(made)
+    places = np.resize(np.arange(count), 1 + len(_changes(run)))
+    yield _odd(run, {name: values[places] for name, values in made.items()})
+
+
+def _changes(run: Run) -> list[tuple[str, Any]]:
+    """A feature, and the value that it has in an odd row: each missing, each category or text unseen."""
     features = run.signature.features
     changes: list[tuple[str, Any]] = [(feature.name, None) for feature in features]
     changes += [(feature.name, UNSEEN) for feature in features if feature.kind in ("category", "text")]
-    changes = changes[: MAX_ODD - 1]
-    odd = data.rows.pick(np.resize(data.indices("test"), len(changes) + 1))
-    for row, (name, value) in enumerate(changes):
+    return changes[: MAX_ODD - 1]
+
+
+def _odd(run: Run, odd: dict[str, Array]) -> Batch:
+    """Rows as training may never have had them; of the last all is missing.
+
+    Args:
+        run: It answers them.
+        odd: One row for each change, and one more.
+    """
+    for row, (name, value) in enumerate(_changes(run)):
         odd[name][row] = _filled(odd[name], value)
     for values in odd.values():
         values[-1] = _filled(values, None)
-    yield odd, run.answer(odd)
+    return odd, run.answer(odd)
 
 
 def _filled(values: Array, value: Any) -> Any:

@@ -6,6 +6,7 @@ import re
 from pathlib import PurePosixPath
 from typing import Any
 
+from runcard.data.signature import Signature
 from runcard.serving.predictor import Predictor
 
 # Where on a machine the run lies, and whom it told, is nobody's business.
@@ -23,9 +24,18 @@ def about(predictor: Predictor) -> dict[str, Any]:
         "version": predictor.version,
         "max_rows": predictor.max_rows,
         "metrics": dict(bundle.metrics),
-        "signature": bundle.signature.to_dict(),
+        "signature": _told(bundle.signature),
         "card": _named({key: value for key, value in bundle.card.items() if key not in OF_THE_CARD}),
     }
+
+
+def _told(signature: Signature) -> dict[str, Any]:
+    """The signature, with the number of the categories that are not listed in the place of their digests."""
+    content = signature.to_dict()
+    for feature in content["features"]:
+        if "withheld" in feature:
+            feature["withheld"] = len(feature["withheld"]["digests"])
+    return content
 
 
 def _named(value: Any) -> Any:

@@ -20,6 +20,10 @@ from runcard.serving.settings import settle
 
 # JSON of what was admitted, for the process that starts the workers and for the workers.
 ADMITTED = "RUNCARD_ADMITTED"
+# Of bundles from before there were made rows.
+SHOWS_ROWS = (
+    "an earlier version made this bundle: its page and description show rows of its data; packaged again, made ones"
+)
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,7 @@ class Admitted:
         path: Its folder.
         digest: That of what was tried, and signed if a signature is asked for; workers load nothing else.
         serve: How it is served.
-        ignored: Sentences, one for each key of its card that does not hold.
+        warnings: Sentences: keys of its card that do not hold, and rows of people that it shows.
         variables: What its workers take besides, to find and trust the class of a network for torch.
     """
 
@@ -39,7 +43,7 @@ class Admitted:
     path: Path
     digest: str
     serve: Serve
-    ignored: tuple[str, ...]
+    warnings: tuple[str, ...]
     variables: Mapping[str, str]
 
     def hand_on(self) -> dict[str, str]:
@@ -53,7 +57,7 @@ def handed_on(environment: Mapping[str, str] = os.environ) -> Admitted | None:
     content = json.loads(environment.get(ADMITTED) or "{}")
     if content.pop("by", None) not in (os.getpid(), os.getppid()):
         return None
-    made = {"path": Path(content["path"]), "serve": Serve(**content["serve"]), "ignored": tuple(content["ignored"])}
+    made = {"path": Path(content["path"]), "serve": Serve(**content["serve"]), "warnings": tuple(content["warnings"])}
     return Admitted(**{**content, **made})
 
 
@@ -71,7 +75,8 @@ def admit(name: str | None, chosen: Mapping[str, Any]) -> Admitted:
     tag, path = store.find(name)
     digest = digest_of(path)
     content = verify(path, CARD, ABOUT, digest=digest)
-    runtime = runtime_of(json.loads(content[ABOUT]))
+    about = json.loads(content[ABOUT])
+    runtime = runtime_of(about)
     check_runtime(runtime)
     settled = settle(content[CARD], chosen, tag)
     _check_signature(path, settled.serve, digest)
@@ -82,7 +87,8 @@ def admit(name: str | None, chosen: Mapping[str, Any]) -> Admitted:
         _check_same(path, digest, trial.wait())
     finally:
         trial.stop()
-    return Admitted(tag, path, digest, settled.serve, settled.ignored, variables)
+    warnings = settled.ignored if "examples" in about else (*settled.ignored, SHOWS_ROWS)
+    return Admitted(tag, path, digest, settled.serve, warnings, variables)
 
 
 def _check_signature(path: Path, serve: Serve, digest: str) -> None:

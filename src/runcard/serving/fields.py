@@ -17,7 +17,7 @@ from pydantic import (
 )
 
 from runcard.data.fields import by_value, number_text
-from runcard.data.signature import Feature, Signature
+from runcard.data.signature import Feature, Signature, category_count
 from runcard.serving.images import image_schema, read_image
 from runcard.serving.lists import LARGEST, described, list_schema, read_list
 
@@ -55,8 +55,7 @@ def describe(feature: Feature) -> str:
     if feature.kind == "text":
         return "text of any length; of a long one the beginning is read"
     if feature.kind == "category":
-        listed = ", ".join(feature.categories[:MAX_NAMED]) + (", …" if len(feature.categories) > MAX_NAMED else "")
-        return f"one of: {listed}"
+        return _named(feature)
     seen = png = ""
     if feature.low is not None:
         seen = f"; {feature.low:.10g} to {feature.high:.10g} in training"
@@ -67,6 +66,15 @@ def describe(feature: Feature) -> str:
     if feature.kind in ("vector", "sequence"):
         return f"{described(feature)}, null for one that is unknown{seen}"
     return "true or false" if feature.kind == "boolean" else f"number{seen}"
+
+
+def _named(feature: Feature) -> str:
+    """Categories, and how many more there are."""
+    listed = feature.categories[:MAX_NAMED]
+    more = category_count(feature) - len(listed)
+    if not listed:
+        return f"one of {more} texts, which are not listed"
+    return f"one of: {', '.join(listed)}" + (f", and {more} more" if more else "")
 
 
 def annotation(feature: Feature) -> Any:
@@ -81,7 +89,7 @@ def annotation(feature: Feature) -> Any:
     if feature.kind == "category":
         examples: list[Any] = list(feature.categories[:MAX_NAMED])
         text: Any = Annotated[str, Field(strict=True, examples=examples)]
-        names = by_value(feature.categories)
+        names = by_value(feature)
         if names.keys() - {"true", "false"}:
             number = {"type": "number", "minimum": -LARGEST, "maximum": LARGEST}
             schema = WithJsonSchema({"anyOf": [{"type": "string"}, number], "examples": examples})

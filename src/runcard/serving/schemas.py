@@ -131,19 +131,21 @@ _FEATURE = _object(
         "name": {"type": "string"},
         "kind": {"type": "string", "enum": ["number", "boolean", "category", "text", "image", "vector", "sequence"]},
         "shape": _list({"type": "integer"}, "of an array's values"),
-        "low": _or_null("number", "least in training"),
-        "high": _or_null("number", "largest in training"),
+        "low": _or_null("number", "least in training, rounded outward"),
+        "high": _or_null("number", "largest in training, rounded outward"),
         "categories": _list({"type": "string"}, "seen in training"),
         "missing": {"type": "boolean", "description": "whether training rows lacked it"},
-    }
+        "withheld": {"type": "integer", "minimum": 1, "description": "categories that are known and not listed"},
+    },
+    "withheld",
 )
 _TARGET = _object(
     {
         "name": {"type": "string"},
         "task": {"type": "string", "enum": ["classification", "regression"]},
         "classes": _list({"type": "string"}),
-        "low": _or_null("number", "least in training"),
-        "high": _or_null("number", "largest in training"),
+        "low": _or_null("number", "least in training, rounded outward"),
+        "high": _or_null("number", "largest in training, rounded outward"),
     }
 )
 _MODEL = _object(
@@ -158,6 +160,7 @@ _MODEL = _object(
         "metric": _text("what the problem is judged by"),
         "problem": {**_FREE, "description": "what the model is for"},
         "versions": {"type": "object", "additionalProperties": {"type": "string"}},
+        "examples": {**_text("whether the rows shown are made or real"), "enum": ["made", "real"]},
         "metrics": {"type": "object", "additionalProperties": _or_null("number")},
         "signature": _object({"features": _list(_FEATURE), "target": _TARGET}),
         "card": {**_FREE, "description": "how it was trained; of files the names alone"},

@@ -49,7 +49,7 @@ def _admitted() -> Admitted:
         admitted = admit(_packed() or os.environ.get(store.BUNDLE) or None, choose())
     except CardError as error:
         raise BentoMLException(str(error)) from None
-    for sentence in admitted.ignored:
+    for sentence in admitted.warnings:
         sys.stderr.write(f"warning: {sentence}\n")
     os.environ.update(admitted.hand_on())
     return admitted

@@ -17,6 +17,8 @@ from runcard.card.sections.parts import Place, Positive, Section
 from runcard.card.spelling import nearest
 from runcard.card.wording import expected, must_be
 
+Examples = Literal["made", "real"]
+
 
 class Serve(Section):
     """How the model answers over HTTP, and whom.
@@ -48,6 +50,8 @@ class Serve(Section):
     """true: other machines are answered without a token too; false: then only this machine. Set at start."""
     public_key: Place | None
     """File of the key that the bundle has to be signed with, absolute or from ~; null: any bundle. Set at start."""
+    examples: Examples = "made"
+    """What page, description and bundle show: made rows, or real ones of the data. Settled when it is packaged."""
 
 
 # Of cards and bundles from before there was this section.
@@ -98,6 +102,8 @@ def find_wrong(chosen: Mapping[str, Any]) -> list[str]:
     """Find settings that cannot be chosen: unknown, of a wrong value, or above the most. One sentence each."""
     if not chosen:
         return []
+    if "examples" in chosen:
+        return ["serve.examples: is settled when a bundle is made, by the card of its run or by who packages it"]
     try:
         ChosenServe.model_validate({**DEFAULTS, **chosen})
     except ValidationError as error:
