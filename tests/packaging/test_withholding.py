@@ -55,7 +55,7 @@ def people(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 def seen_by_strangers(bundle: Path) -> dict[str, str]:
     """What the service shows, and the files of the bundle."""
     predictor = Predictor(open_bundle(bundle), "people:1")
-    rows = list(map(dict, predictor.bundle.rows))
+    rows = list(map(dict, predictor.bundle.examples))
     shown = {"page": page(predictor, rows).body.decode(), "model": json.dumps(about(predictor), ensure_ascii=False)}
     shown["openapi.json"] = json.dumps(openapi(predictor, rows), ensure_ascii=False)
     return shown | {file.name: file.read_bytes().decode(errors="replace") for file in bundle.iterdir()}
@@ -73,7 +73,7 @@ def test_nothing_of_one_person_is_seen(people: tuple[Path, Path]) -> None:
 
 def test_made_rows_are_like_those_of_the_data(people: tuple[Path, Path]) -> None:
     bundle = open_bundle(people[1])
-    rows = bundle.rows[:32]
+    rows = bundle.examples
     ages, spent = (np.array([row[name] for row in rows]) for name in ("age", "spent"))
     assert abs(np.median(ages) - 45) < 2
     assert 8 < ages.std() < 16
@@ -104,7 +104,7 @@ def test_real_rows_are_shown_if_the_card_says_so_or_the_command(people: tuple[Pa
     assert said.code == 0, said.err
     bundle = open_bundle(Path(said.json["path"]))
     tested, _ = runcard.tested_rows(people[0])
-    assert bundle.rows[0] in tested
+    assert bundle.examples[0] in tested
     cities = {feature.name: feature.categories for feature in bundle.signature.features}["city"]
     assert RARE in cities
     assert "hold rows of the data" in (Path(said.json["path"]) / "README.md").read_text()
@@ -163,6 +163,7 @@ def of_rows(signature: Signature, **columns: Any) -> Any:
     }
     rows = SimpleNamespace(columns=arrays, pick=lambda some: {name: values[some] for name, values in arrays.items()})
     count = len(next(iter(arrays.values())))
+    rows.target = np.array([f"class {row % 2}" for row in range(count)], dtype=object)
     return SimpleNamespace(rows=rows, signature=signature, indices=lambda _: np.arange(count))
 
 
@@ -207,3 +208,16 @@ def test_whole_numbers_are_made_whole_and_arrays_by_each_number() -> None:
     assert np.isnan(made["wave"][:, 1]).all()
     assert (made["wave"][:, 2] == 5).all()
     assert 3 < made["wave"][:, 0].mean() < 6
+
+
+def test_a_picture_is_the_mean_of_several_of_one_class() -> None:
+    signature = Signature((Feature("x", "image", (1, 2, 2), low=0.0, high=100.0),), NUMBERS)
+    rows = of_rows(signature, x=[0.0] * 40)
+    pixels = np.arange(40, dtype=np.float32) % 2 * 50 + np.arange(40)  # the class decides whether it is above 50
+    rows.rows.columns["x"] = np.broadcast_to(pixels[:, None, None, None], (40, 1, 2, 2)).copy()
+    made = make_rows(signature, rows, 8)["x"]
+    assert made.shape == (8, 1, 2, 2)
+    means = made.mean(axis=(1, 2, 3))
+    assert ((means > 10) & (means < 30)).sum() == 4  # of eight numbers below 40
+    assert ((means > 60) & (means < 80)).sum() == 4
+    assert (made == np.rint(made)).all()

@@ -33,7 +33,7 @@ class Known:
     """What an explainer asks of a bundle, with an answer that is written down."""
 
     signature: Signature
-    rows: list[dict[str, Any]]
+    examples: list[dict[str, Any]]
     answering: Answering
     largest: int = 0
     given: int = 0
@@ -76,7 +76,7 @@ def test_of_a_weighted_sum_a_numbers_effect_is_its_weight_times_its_way_from_the
     said = explained(bundle, row)
     assert said["value"] == pytest.approx(2.0 - 3.0 - 2.0)
     for name, effect in effects(said).items():
-        mean = np.mean([other[name] for other in bundle.rows[:MOST_ROWS]])
+        mean = np.mean([other[name] for other in bundle.examples[:MOST_ROWS]])
         assert effect == pytest.approx(weights[name] * (row[name] - mean))
     sizes = [abs(effect) for effect in effects(said).values()]
     assert sizes == sorted(sizes, reverse=True)
@@ -115,7 +115,7 @@ def test_of_classes_it_is_the_chosen_ones_probability() -> None:
 def test_a_grid_covers_an_array_and_its_cells_add_up(kind: Kind, shape: tuple[int, ...], grid: tuple[int, ...]) -> None:
     """In a weighted sum nothing acts together, so the whole is what the cells are, if they are taken from one row."""
     bundle = of_array(kind, *shape, count=1)
-    row = {"x": (np.asarray(bundle.rows[0]["x"]) + 1).tolist()}
+    row = {"x": (np.asarray(bundle.examples[0]["x"]) + 1).tolist()}
     (field,) = explained(bundle, row)["fields"]
     assert np.shape(field["cells"]) == grid
     assert np.sum(field["cells"]) == pytest.approx(field["effect"], rel=1e-4, abs=1e-3)
@@ -128,7 +128,7 @@ def test_the_cells_that_the_answer_hangs_on_have_the_effect() -> None:
     (field,) = explained(bundle, {"x": np.full((8, 8), 2.0).tolist()})["fields"]
     cells = np.array(field["cells"])
     assert np.argwhere(cells).tolist() == [[2, 5], [3, 5]]
-    means = np.mean([np.asarray(row["x"]) for row in bundle.rows[:MOST_ROWS]], axis=0)
+    means = np.mean([np.asarray(row["x"]) for row in bundle.examples[:MOST_ROWS]], axis=0)
     np.testing.assert_allclose(cells[2:4, 5], 10 * (2.0 - means[2:4, 5]), rtol=1e-5)
 
 
@@ -148,7 +148,7 @@ def test_a_sequence_with_gaps_has_effects() -> None:
 def test_what_is_large_is_looked_at_more_coarsely_and_in_parts(kind: Kind, shape: tuple[int, ...]) -> None:
     size = math.prod(shape)
     bundle = of_array(kind, *shape, weights=np.ones(shape, dtype=np.float32), count=3)
-    (field,) = explained(bundle, bundle.rows[0])["fields"]
+    (field,) = explained(bundle, bundle.examples[0])["fields"]
     assert np.isfinite(field["cells"]).all()
     assert bundle.largest <= max(explain.AT_ONCE, size)
     once = max(explain.MOST_NUMBERS, explain.LEAST_VARIANTS * size)

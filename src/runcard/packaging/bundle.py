@@ -71,6 +71,7 @@ class Bundle:
         about: Name, problem, time and versions.
         metrics: The run's scores.
         rows: The reference rows.
+        examples: Those of them that are like rows of the data, not odd ones; may be shown.
         card: The card, as plain values.
     """
 
@@ -80,6 +81,7 @@ class Bundle:
     about: Mapping[str, Any] = field(default_factory=dict)
     metrics: Mapping[str, float] = field(default_factory=dict)
     rows: Sequence[Fields] = ()
+    examples: Sequence[Fields] = ()
     card: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -150,6 +152,7 @@ def open_bundle(path: Path, *, threads: int = 1, provider: str = "cpu", digest: 
             about,
             _parsed(content[METRICS]),
             reference["rows"],
+            reference["rows"][: reference.get("ordinary")] or reference["rows"],
             _card(content[CARD]),
         )
         answers = bundle.answer(to_columns(signature, bundle.rows))

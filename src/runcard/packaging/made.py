@@ -1,7 +1,8 @@
 """Rows that are nobody's, like those that a model learned from: each field by itself goes through its quantiles.
 
-A bundle shows them as examples, answers them at every start, and compares with them when it explains an answer. What
-two fields have to do with each other is not in them.
+A picture is the mean of several that have the same truth: quantiles of pixels look like nothing. A bundle shows made
+rows as examples, answers them at every start, and compares with them when it explains an answer. What two fields have
+to do with each other is not in them.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ LEAST_SAMPLE = 16
 SEED = 0  # for the order in which a field goes through its quantiles
 # A number is rounded to a part in so many of its field's range.
 PARTS = 200
+# Pictures that one is the mean of, at the most.
+MIXED = 8
 # A text is made of words that so many texts hold; of one of them if there are none.
 WORDS, WORD, NO_WORD = 8, re.compile(r"\b[^\W\d_]+\b"), "text"
 
@@ -39,11 +42,12 @@ def make_rows(signature: Signature, data: Dataset, count: int) -> dict[str, Arra
     Returns:
         Columns; nothing is missing, but where nothing was known or may be named.
     """
-    columns = data.rows.pick(_sample(signature, data))
+    sample = _sample(signature, data)
+    columns, truth = data.rows.pick(sample), data.rows.target[sample]
     random = np.random.default_rng(SEED)
     shares = (np.arange(count) + 0.5) / count
     return {
-        feature.name: _made(feature, columns[feature.name], shares, random)[random.permutation(count)]
+        feature.name: _made(feature, columns[feature.name], truth, shares, random)[random.permutation(count)]
         for feature in signature.features
     }
 
@@ -55,8 +59,12 @@ def _sample(signature: Signature, data: Dataset) -> NDArray[np.int64]:
     return train[np.linspace(0, len(train) - 1, most).astype(np.int64)]
 
 
-def _made(feature: Feature, values: Array, shares: NDArray[np.float64], random: np.random.Generator) -> Array:
+def _made(
+    feature: Feature, values: Array, truth: Array, shares: NDArray[np.float64], random: np.random.Generator
+) -> Array:
     """Values from the smallest to the largest, ``(count, ...)``."""
+    if feature.kind == "image":
+        return _pictures(feature, values, truth, len(shares), random)
     if feature.kind == "category":
         return _categories(feature, values, shares)
     if feature.kind == "text":
@@ -85,6 +93,19 @@ def _texts(values: Array, count: int, random: np.random.Generator) -> Array:
     made = np.empty(count, dtype=object)
     made[:] = [" ".join(random.choice(words, min(WORDS, len(words)), replace=False)) for _ in range(count)]
     return made
+
+
+def _pictures(feature: Feature, values: Array, truth: Array, count: int, random: np.random.Generator) -> Array:
+    """Means of pictures of one class; of all classes where it has few, or where the truth is a number."""
+    known = np.flatnonzero(~np.isnan(values).any(axis=(1, 2, 3)))
+    if not len(known):
+        return np.full((count, *feature.shape), np.nan, dtype=FORMS["image"])
+    groups = [known[truth[known] == name] for name in dict.fromkeys(truth[known].tolist())]
+    groups = [group for group in groups if len(group) >= LEAST_ROWS] or [known]
+    chosen = (random.permutation(groups[place % len(groups)])[:MIXED] for place in range(count))
+    made = np.stack([values[group].mean(axis=0) for group in chosen])
+    whole = bool((values[known] == np.rint(values[known])).all())
+    return (np.rint(made) if whole else made).astype(FORMS["image"])
 
 
 def _numbers(feature: Feature, values: Array, shares: NDArray[np.float64]) -> Array:

@@ -123,7 +123,8 @@ def _writer(
     """What writes a bundle's files into a folder."""
     about = bundle.about
     # Whole rows make good examples.
-    row = min(compared.reference["rows"], key=lambda row: sum(value is None for value in row.values()))
+    examples = compared.reference["rows"][: compared.reference["ordinary"]]
+    row = min(examples, key=lambda row: sum(value is None for value in row.values()))
 
     def write(folder: Path, tag: str) -> None:
         for name, content in network.items():

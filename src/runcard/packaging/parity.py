@@ -44,14 +44,15 @@ class Compared:
         deviation: The largest difference, in the unit of ``TOLERANCE``.
         rows: Those that were answered one at a time too.
         answers: How the run answered these, as of ``Run.answer``.
-        reference: Those of them, with their answers, that are answered at every start; for JSON.
+        reference: Rows, with the run's answers, that are answered at every start, and how many of them come first that
+            are like those of the data; for JSON.
     """
 
     count: int
     deviation: float
     rows: list[dict[str, Any]]
     answers: NDArray[np.float64]
-    reference: dict[str, list[Any]]
+    reference: dict[str, Any]
 
 
 def compare(bundle: Bundle, run: Run, data: Dataset, *, real: bool = False) -> Compared:
@@ -84,7 +85,10 @@ def compare(bundle: Bundle, run: Run, data: Dataset, *, real: bool = False) -> C
         apart,
         [row for part in parts for row in part.rows],
         np.concatenate([part.answers for part in parts]),
-        {name: [one for part in shown for one in part.reference[name]] for name in ("rows", "answers")},
+        {
+            **{name: [one for part in shown for one in part.reference[name]] for name in ("rows", "answers")},
+            "ordinary": len(shown[0].reference["rows"]),
+        },
     )
 
 

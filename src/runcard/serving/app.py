@@ -44,7 +44,9 @@ class App:
         self._pool = ThreadPoolExecutor(LONG_AT_ONCE)
         self._heavy = asyncio.Lock()
         # Whole rows make good examples.
-        rows = sorted(map(dict, predictor.bundle.rows), key=lambda row: sum(value is None for value in row.values()))
+        rows = sorted(
+            map(dict, predictor.bundle.examples), key=lambda row: sum(value is None for value in row.values())
+        )
         described = Answer(encoded(openapi(predictor, rows, token=token)))
         self._fixed = {
             "/": page(predictor, rows),

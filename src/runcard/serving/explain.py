@@ -1,9 +1,9 @@
 """Which features an answer hangs on: what becomes of it when one is as in other rows.
 
-The effect of a feature is ``f(x) - mean over b of f(x with the feature of row b)``, b out of the bundle's reference
-rows: so much of the answer goes when the feature is no longer what it is, all others staying as they are. Of an image,
-a sequence or a vector each cell of a grid has an effect of its own (for images, occlusion: Zeiler and Fergus, 2014);
-of a text each word, which is left out. Effects need not add up to the answer, for features act together.
+The effect of a feature is ``f(x) - mean over b of f(x with the feature of row b)``, b out of the bundle's examples:
+so much of the answer goes when the feature is no longer what it is, all others staying as they are. Of an image, a
+sequence or a vector each cell of a grid has an effect of its own (for images, occlusion: Zeiler and Fergus, 2014); of a
+text each word, which is left out. Effects need not add up to the answer, for features act together.
 """
 
 from __future__ import annotations
@@ -51,8 +51,7 @@ class Explainer:
     def __init__(self, bundle: Bundle) -> None:
         self._bundle = bundle
         self._size = sum(math.prod(feature.shape) for feature in bundle.signature.features)
-        columns = to_columns(bundle.signature, bundle.rows)
-        # The first are ordinary rows; those that lack something come last.
+        columns = to_columns(bundle.signature, bundle.examples)
         self._others = {name: values[:MOST_ROWS] for name, values in columns.items()}
 
     def explain(self, row: Columns) -> dict[str, Any]:
