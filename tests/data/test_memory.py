@@ -56,6 +56,7 @@ def more_mb(size_mb: int, shape: tuple[int, ...]) -> float:
     return (many - few) / 1024
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_data() -> None:
     assert more_mb(160, (1000,)) < 80
 

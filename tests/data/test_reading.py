@@ -95,14 +95,14 @@ def check(table: list[list[str]], dialect: dict[str, Any], encoding: str, path: 
         assert [row for part in parts for row in texts(part)[1:]] == table[1:]
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(content=written())
 def test_what_csv_writes(content: tuple[list[list[str]], dict[str, Any], str], away: Path) -> None:
     check(*content, away / "rows.csv")
 
 
 @pytest.mark.slow
-@settings(max_examples=1_500, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10_000, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(content=written())
 def test_much_that_csv_writes(content: tuple[list[list[str]], dict[str, Any], str], away: Path) -> None:
     check(*content, away / "rows.csv")

@@ -71,6 +71,7 @@ def test_a_run_needs_neither_the_folder_nor_the_hub(card: list[str], command: Co
     assert "tokenizers" in about["versions"]
 
 
+@pytest.mark.slow
 def test_resumed_to_the_same_bits(card: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     words = [*card, "trainer.max_epochs=2", "report=false", "checkpoint.every_s=0", "trainer.steps_per_execution=2"]
     whole = runcard.fit(runcard.load_card([*words, "runs_dir=whole"])).folder

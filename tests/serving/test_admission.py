@@ -149,7 +149,8 @@ def ask(service: Service, header: str | None, path: str = "/model", row: object 
             return error.code
 
 
-@pytest.mark.parametrize("verb", ["runcard", pytest.param("bentoml", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("verb", ["runcard", "bentoml"])
 def test_a_bundle_cannot_replace_the_token_or_make_processes(verb: str, digits_made: Made, away: Path) -> None:
     """And, as it runs: what is in flight when it is told to end is answered before that."""
     theirs = away / "theirs"

@@ -55,6 +55,7 @@ def test_the_command_says_it_with_what_to_try(command: Command) -> None:
     assert "Try model.dropout" in told.err
 
 
+@pytest.mark.slow
 def test_it_is_said_where_it_was_and_not_again(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -65,6 +65,7 @@ def words_only(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(report, "_pictures", lambda *_: {})
 
 
+@pytest.mark.slow
 def test_a_study_is_told_whole_and_in_the_same_way_again() -> None:
     summary = summary_of([[0.5], [0.9], TrialState.PRUNED, TrialState.FAIL, [0.7], TrialState.RUNNING])
     text = render(summary)

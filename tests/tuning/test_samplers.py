@@ -128,6 +128,10 @@ class TestRandom(SamplerContract):
 class TestTpe(Guided):
     sampler = "tpe"
 
+    @pytest.mark.slow
+    def test_it_learns(self) -> None:
+        super().test_it_learns()
+
     def test_another_seed_tries_others(self) -> None:
         super().test_another_seed_tries_others()
 
