@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from runcard.card.groups import GROUPS, SCHEMAS, shipped_conf
+from tests.servers import free_port, starting, wait_until_ready
 
 ROOT = Path(__file__).parents[1]
 
@@ -41,6 +42,9 @@ def test_wheel_holds_all_of_conf_and_no_tests(wheel: Path) -> None:
     assert {f"runcard/starting/templates/{file.name}" for file in templates} <= names
     templates = (ROOT / "src" / "runcard" / "deploying" / "templates").rglob("*")
     assert {f"runcard/{file.relative_to(ROOT / 'src' / 'runcard')}" for file in templates if file.is_file()} <= names
+    assert {
+        f"runcard/deploying/templates/bento/{name}" for name in ("bentofile.yaml", "requirements/serve.txt")
+    } <= names
     assert "runcard/py.typed" in names
     assert not [name for name in names if "test" in name]
     assert re.search("^runcard = ", described(wheel, "entry_points.txt"), flags=re.MULTILINE)
@@ -92,3 +96,19 @@ def test_wheel_works_from_any_folder(wheel: Path, away: Path) -> None:
     origin = json.loads((run / "origin.json").read_text())["optimizer.lr"]
     assert str(environment) in str((folder / origin.rpartition(":")[0]).resolve())
     assert (run / "report.html").is_file()
+    lines = [
+        [str(environment / "bin" / "runcard"), "package", "--no-http", "--accept", str(run)],
+        [str(environment / "bin" / "runcard"), "deploy", "--target", "bento"],
+        [str(python), "-m", "bentoml", "build", "bento"],
+    ]
+    variables |= {"BENTOML_HOME": str(away / "home")}
+    for line in lines:
+        done = subprocess.run(line, cwd=folder, env=variables, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stderr
+    # What `package` says works where it is said, and the Bento needs nothing of the folder.
+    for number, target in enumerate(("runcard.serving.service:Service", "runcard-service:latest")):
+        port = free_port()
+        words = [str(python), "-m", "bentoml", "serve", target, "--port", str(port)]
+        with starting(words, folder if not number else away, port, **variables) as service:
+            wait_until_ready(service)
+            assert json.loads(service.get("/model")[1])["name"] == "wine-mlp"

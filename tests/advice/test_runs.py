@@ -83,7 +83,12 @@ CASES = [
         ["deploying.deploy: --image REGISTRY/NAME:TAG"],
         "deploy --target compose",
         fill={"REGISTRY/NAME:TAG": f"{IMAGE}:1"},
-        patched={"runcard.deploying.deploy._bundle": lambda *_: ("digits:1", None)},
+        patched={"runcard.deploying.deploy.find_bundle": lambda *_: ("digits:1", {})},
+    ),
+    Case(
+        ["deploying.deploy: runcard deploy --target bento"],
+        "deploy --target compose",
+        patched={f"runcard.deploying.{room}.find_bundle": lambda *_: ("digits:1", {}) for room in ("deploy", "bento")},
     ),
     Case(
         ["deploying.names: --image f\"{found['name']}:TAG\""],
@@ -96,7 +101,7 @@ CASES = [
         ["deploying.names: --name NAME"],
         "deploy --target compose --image registry.example.com/null:1",
         fill={"NAME": "mine"},
-        patched={"runcard.deploying.deploy._bundle": lambda *_: (None, {})},
+        patched={"runcard.deploying.deploy._known_bundle": lambda *_: (None, {})},
     ),
     Case(["cli.doctor: trainer=cpu", "cli.doctor: trainer=auto"], "doctor", onto="check", patched=NO_GPU),
     Case(["cli.doctor: trainer=gpu"], "doctor", onto="check", patched=ONE_GPU),

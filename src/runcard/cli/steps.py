@@ -244,13 +244,18 @@ def serve(arguments: argparse.Namespace) -> Result:
 
 def deploy(arguments: argparse.Namespace) -> Result:
     """Bundle and image → files that run them elsewhere."""
-    from runcard.cli.deploying import deployed_data, deployed_text
+    from runcard.cli import deploying
+    from runcard.deploying.bento import TARGET, write_bento_folder
     from runcard.deploying.deploy import deploy
 
+    deploying.check_words(arguments)
+    if arguments.target == TARGET:
+        folder = write_bento_folder(arguments.bundle, arguments.output)
+        return Result(deploying.bento_data(folder), deploying.bento_text(folder))
     deployed = deploy(
         arguments.target, arguments.bundle, arguments.image, arguments.name, arguments.output, arguments.workers
     )
-    return Result(deployed_data(deployed), deployed_text(deployed))
+    return Result(deploying.deployed_data(deployed), deploying.deployed_text(deployed))
 
 
 def ls(arguments: argparse.Namespace) -> Result:

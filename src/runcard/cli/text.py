@@ -42,13 +42,15 @@ def run_text(run: Run) -> str:
 
 def packaged_text(packaged: Packaged) -> str:
     """Where a bundle is and what was done to prove it."""
+    from runcard.serving.launch import SERVICE
+
     http = f"and {packaged.http} over HTTP" if packaged.http else "and none over HTTP (--no-http)"
     more = f"{', signed' * packaged.signed}{', served with torch' * (packaged.runtime == 'torch')}"
     return (
         f"bundle  {packaged.tag}{more}\nfolder  {packaged.path}\n"
         f"answers as the run did, to {packaged.deviation:.1e}: "
         f"{packaged.compared} rows, {packaged.again} of them one by one too, {http}\n"
-        f"next    {advise('runcard', 'serve')}, or {advise('bentoml', 'serve')} in the project's folder"
+        f"next    {advise('runcard', 'serve')}, or {advise('bentoml', 'serve', SERVICE)}"
     )
 
 

@@ -48,9 +48,9 @@ TRUST = {
     "compose": """
       RUNCARD_TRUST: {packages} # the network is of this package, which the image has to hold""",
 }
-BUILD = (
-    "# bundle and code → a Bento, in Runcard's folder, where bentofile.yaml is\nRUNCARD_BUNDLE={bundle} bentoml build"
-)
+BUILD = """# bundle and code → a Bento
+runcard deploy {bundle} --target bento -o bento
+RUNCARD_BUNDLE={bundle} bentoml build bento"""
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ def deploy(
     if not 1 <= workers <= MOST["workers"]:
         raise CardError(f"--workers {workers}: 1 to {MOST['workers']} processes")
     given = None if image is None else image_of(image)
-    tag, about = _bundle(bundle, given)
+    tag, about = find_bundle(bundle) if given is None else _known_bundle(bundle)
     bento = None if tag is None else bentos.newest_holding(tag)
     runs = given or _image_of(tag, bento)
     called = checked_name(name) if name is not None else name_from(tag.partition(":")[0] if tag else runs.called)
@@ -126,24 +126,36 @@ def deploy(
     return Deployed(path, files, target, called, runs, tag, assumed, _notes(chosen))
 
 
-def _bundle(bundle: str | None, image: Image | None) -> tuple[str | None, dict[str, Any]]:
-    """The full tag, None if it is not needed and there is none, as on a machine that only deploys; what it says."""
-    try:
-        tag, path = store.find(bundle)
-    except BundleError:
-        if bundle is None and image is not None:
-            return None, {}
-        raise
+def find_bundle(bundle: str | None) -> tuple[str, dict[str, Any]]:
+    """A bundle's full tag, and what it says of itself.
+
+    Args:
+        bundle: ``name:version`` or ``name``; None: the newest.
+
+    Raises:
+        BundleError: If there is none, or it is damaged.
+    """
+    tag, path = store.find(bundle)
     about: dict[str, Any] = json.loads(layout.verify(path, layout.ABOUT)[layout.ABOUT])
     return tag, about
 
 
+def _known_bundle(bundle: str | None) -> tuple[str | None, dict[str, Any]]:
+    """Likewise, where an image is named; None if there is no bundle, as on a machine that only deploys."""
+    try:
+        return find_bundle(bundle)
+    except BundleError:
+        if bundle is None:
+            return None, {}
+        raise
+
+
 def _image_of(bundle: str | None, bento: str | None) -> Image:
     if bento is None:
-        ways = advise("bentoml", "build"), advise("bentoml", "containerize", "BENTO")
+        folder = advise("runcard", "deploy", "--target", "bento")
         raise CardError(
-            f"which image? No Bento here holds {bundle}: make one with `{ways[0]}` and `{ways[1]}`, or name an image "
-            f"with {advise('--image', 'REGISTRY/NAME:TAG')}"
+            f"which image? No Bento here holds {bundle}: `{folder}` writes the folder that makes one, and its "
+            f"README.md says how; or name an image with {advise('--image', 'REGISTRY/NAME:TAG')}"
         )
     return image_of(bento)
 

@@ -62,6 +62,8 @@ def openapi(predictor: Predictor, rows: list[dict[str, Any]], *, token: bool = T
     return {
         "openapi": "3.1.0",
         "info": {"title": about["name"], "version": predictor.version, "description": f"{goal}\n\n{ABOUT}"},
+        # Beside this description, behind whatever prefix a proxy has.
+        "servers": [{"url": "."}],
         "paths": described,
         "security": [{name: []} for name in SCHEMES] if token else [],
         "components": {

@@ -1,4 +1,4 @@
-"""The BentoML service: ``bentoml serve`` in the project's folder, ``runcard serve`` anywhere, or inside a Bento.
+"""The BentoML service: ``runcard serve``, ``bentoml serve runcard.serving.service:Service``, or inside a Bento.
 
 One service and no other behind it: BentoML unpickles what services send each other.
 """
@@ -27,11 +27,13 @@ from runcard.serving.access import Access, Token
 from runcard.serving.admission import Admitted, admit, handed_on
 from runcard.serving.guard import Guard
 from runcard.serving.http import App as AsgiApp
+from runcard.serving.idle import say_idle
 from runcard.serving.settings import choose
-from runcard.serving.supervisor import end_with_supervisor, say_ready, supervise
+from runcard.serving.supervisor import end_with_supervisor, is_supervisor, say_ready, supervise
 
-# Not the package's: BentoML would take `runcard:latest` for the installed module and leave the Bento's code aside.
-NAME = "runcard-service"
+# Not the package's: BentoML would take `runcard:latest` for the installed module and leave the Bento's code aside. With
+# no dash: BENTOML_CONFIG_OPTIONS could not name it, and BentoML would die of it. bentofile.yaml names Bentos otherwise.
+NAME = "runcard_service"
 # Seconds after which a long request lets a short one in; Python's own 0.005, a few times for each, would be felt.
 SWITCH_S = 0.0005
 
@@ -89,6 +91,9 @@ class Guarded(BentomlService):  # type: ignore[misc]  # BentoML says no types th
 
 
 end_with_supervisor()
+if is_supervisor():
+    for sentence in say_idle(NAME):
+        sys.stderr.write(f"warning: {sentence}\n")
 ADMITTED = _admitted()
 SETTINGS = ADMITTED.serve
 supervise()
