@@ -233,3 +233,19 @@ def test_what_cannot_answer(case: str, table_made: Made, command: Command) -> No
     said = command("predict", *words(table_made))
     assert (said.code, message in said.err) == (2, True), said.err
     assert not list(Path.cwd().glob("answers*"))
+
+
+def test_a_folder_that_is_called_like_a_bundle_hides_none(command: Command, table_made: Made, away: Path) -> None:
+    name = table_made.bundle.tag.partition(":")[0]
+    (away / name).mkdir()
+    (away / name / "__init__.py").touch()
+    customers(20).write_csv("rows.csv")
+    said = command("predict", table_made.bundle.tag, "rows.csv", "-o", "expected.csv", "--json")
+    assert said.code == 0, said.err
+    said = command("predict", name, "rows.csv", "-o", "answers.csv", "--json")
+    assert said.code == 0, said.err
+    assert said.json["bundle"].startswith(f"{name}:")
+    (away / "empty").mkdir()
+    said = command("predict", "empty", "rows.csv")
+    assert said.code == 2
+    assert f"{away}/empty is no run folder: it holds no card.yaml, and there is no bundle empty" in said.err

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import bentoml
 import numpy as np
 import polars as pl
 import psutil
@@ -25,7 +26,7 @@ from bentoml._internal.models import ModelStore
 import runcard
 from runcard.errors import BundleError
 from runcard.packaging import store
-from runcard.serving.launch import prepare
+from runcard.serving.launch import SERVICE, prepare
 from tests.conftest import HANG_S, Command, Made
 from tests.servers import BIN, ROOT, Service, bentoml_serve, free_port, starting, wait_until_ready
 from tests.serving.image import Image
@@ -412,3 +413,41 @@ def test_a_bento_in_the_store_keeps_its_bundle(lone_store: Path, table_made: Mad
         variables = {"BENTOML_HOME": str(lone_store), "RUNCARD_BUNDLE": chosen.bundle.tag}
         with bentoml_serve(lone_store, target="runcard-service:latest", **variables) as service:
             assert json.loads(service.get("/openapi.json")[1])["info"]["version"] == table_made.bundle.tag
+
+
+@pytest.fixture
+def store_back() -> Iterator[None]:
+    """BentoML's store is again where it was, whatever a test had linked."""
+    home = os.environ["BENTOML_HOME"]
+    yield
+    os.environ["BENTOML_HOME"] = home
+    BentoMLContainer.model_store_dir.reset()
+    BentoMLContainer.model_store.reset()
+
+
+@pytest.mark.usefixtures("store_back")
+def test_a_folder_is_found_as_a_bundle_and_hides_none(table_made: Made, away: Path) -> None:
+    tag = table_made.bundle.tag
+    name = tag.partition(":")[0]
+    Path(name).mkdir()  # a project called like its bundle
+    assert store.find_any(name)[0].startswith(f"{name}:")
+    with pytest.raises(BundleError, match=f"{away}/{name} is no bundle: it holds no manifest.json"):
+        store.find_any(f"./{name}")
+    shutil.copytree(table_made.bundle.path, away / "loaded")
+    found, place = store.find_any("loaded")
+    assert (found, place.resolve()) == (tag, away / "loaded")
+    assert Path(bentoml.models.get(tag).path).resolve() == away / "loaded"
+    (away / "loaded" / "model.yaml").write_text("name: ../../up\nversion: 1\n")
+    assert store.find_any("loaded")[0].startswith("loaded:")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", [["runcard", "serve", "loaded"], ["bentoml", "serve", SERVICE]])
+def test_a_folder_is_served_without_a_store(command: list[str], table_made: Made, away: Path) -> None:
+    shutil.copytree(table_made.bundle.path, away / "loaded")
+    port = free_port()
+    variables = {"BENTOML_HOME": str(away / "home"), **({} if "loaded" in command else {"RUNCARD_BUNDLE": "./loaded"})}
+    words = [str(BIN / command[0]), *command[1:], "--port", str(port)]
+    with starting(words, away, port, **variables) as service:
+        wait_until_ready(service)
+        assert json.loads(service.get("/model")[1])["version"] == table_made.bundle.tag

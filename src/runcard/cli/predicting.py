@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from runcard.advice import advise
 from runcard.errors import BundleError, CardError
 from runcard.runs import RunFolder
+from runcard.studies import is_study
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -53,7 +54,7 @@ def answering(what: str) -> Answering:
         CardError: If it is neither, or cannot be used.
     """
     path = Path(what)
-    if path.exists() or os.sep in what:
+    if os.sep in what or path.is_file() or _holds_something(path):
         folder = path.parent if path.is_file() else path
         return _bundle(str(folder.absolute()), folder) if _holds_bundle(folder) else _run(what)
     from runcard.packaging import store
@@ -61,10 +62,15 @@ def answering(what: str) -> Answering:
     try:
         tag, folder = store.find(what)
     except BundleError as error:
-        raise BundleError(
-            f"there is no folder {path.absolute()}, and {error} `{advise('runcard', 'ls')}` lists the runs."
-        ) from error
+        here = path.absolute()
+        neither = f"{here} is no run folder: it holds no card.yaml" if path.is_dir() else f"there is no folder {here}"
+        raise BundleError(f"{neither}, and {error} `{advise('runcard', 'ls')}` lists the runs.") from error
     return _bundle(tag, folder)
+
+
+def _holds_something(folder: Path) -> bool:
+    """Whether a folder is a run, a study or a bundle; a project may be called like its bundle."""
+    return RunFolder(folder).card.is_file() or is_study(folder) or _holds_bundle(folder)
 
 
 def _holds_bundle(folder: Path) -> bool:

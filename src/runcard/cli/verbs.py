@@ -124,7 +124,7 @@ def _add_compare(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_serve(parser: argparse.ArgumentParser) -> None:
-    words = "BUNDLE, which is name:version, or name for its newest version (default: the newest of all; "
+    words = "BUNDLE, which is name:version, name for its newest version, or a folder (default: the newest of all; "
     words += "`bentoml models list` lists them); and changes of how it is served, such as serve.workers=2"
     parser.add_argument("words", nargs="*", metavar="BUNDLE|serve.KEY=VALUE", help=words)
     host = "the address to listen on; default: 127.0.0.1, this machine only; with any other a token is asked for"

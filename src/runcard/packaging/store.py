@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import datetime
 import json
 import math
+import os
+import re
+import shutil
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,16 +18,19 @@ from typing import Any
 import bentoml
 import yaml
 from bentoml._internal.configuration.containers import BentoMLContainer
+from bentoml._internal.models.model import ModelStore
 
 from runcard.advice import advise
 from runcard.errors import BundleError
-from runcard.packaging.bundle import ABOUT, TRANSFORMS, open_bundle
-from runcard.packaging.manifest import MANIFEST, SEAL, read_small, seal
+from runcard.packaging.bundle import ABOUT, TRANSFORMS, is_bundle, open_bundle
+from runcard.packaging.manifest import MANIFEST, SEAL, digest_of, read_small, seal
 
 # Names the bundle to serve; the service sets it for its workers too, so that one that is started anew serves the same.
 BUNDLE = "RUNCARD_BUNDLE"
 DESCRIPTION = "model.yaml"  # BentoML's own, of every model
 MAX_NAME = 63  # of a name in BentoML's store
+TAG_PART = re.compile(r"[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?")
+DIGEST_DIGITS = 16  # the version of a folder that says none
 
 
 def add(
@@ -79,6 +87,53 @@ def find(tag: str | None = None) -> tuple[str, Path]:
     if not (path / MANIFEST).is_file():
         raise BundleError(f"{tag} in BentoML's model store is no bundle: it holds no {MANIFEST}")
     return f"{path.parent.name}:{path.name}", path  # where it lies; its description may say another
+
+
+def find_any(name: str | None) -> tuple[str, Path]:
+    """A bundle in the store, or one whose folder is named.
+
+    A folder is linked into a store of its own, which is this process's and that of those that it starts: BentoML serves
+    from a store. A folder that is no bundle, such as a project called like its bundle, hides none.
+
+    Args:
+        name: As of ``find``, or a folder.
+
+    Raises:
+        BundleError: If there is none, or it is no bundle.
+    """
+    path = Path(name or "").expanduser()
+    if name is None or not (os.sep in name or path.is_dir()):
+        return find(name)
+    if is_bundle(path):
+        return _linked(path.resolve())
+    if os.sep in name:
+        raise BundleError(f"{path.absolute()} is no bundle: it holds no {MANIFEST}")
+    return find(name)
+
+
+def _linked(path: Path) -> tuple[str, Path]:
+    """The tag under which a folder lies in a store of nothing else; gone when this process ends."""
+    name, version = _described(path)
+    home = Path(tempfile.mkdtemp(prefix="runcard-store-"))
+    atexit.register(shutil.rmtree, home, ignore_errors=True)
+    place = home / "models" / name / version
+    place.parent.mkdir(parents=True)
+    place.symlink_to(path, target_is_directory=True)
+    os.environ["BENTOML_HOME"] = str(home)
+    BentoMLContainer.model_store_dir.set(str(home / "models"))
+    BentoMLContainer.model_store.set(ModelStore(home / "models"))
+    return f"{name}:{version}", place
+
+
+def _described(path: Path) -> tuple[str, str]:
+    """Name and version, as BentoML's description has them; those of the folder if it has none, or none for a store."""
+    said: Any = None
+    with contextlib.suppress(OSError, ValueError, yaml.YAMLError):
+        said = yaml.safe_load(read_small(path / DESCRIPTION))
+    pair = (said.get("name"), said.get("version")) if isinstance(said, dict) else (None, None)
+    if all(isinstance(part, str) and TAG_PART.fullmatch(part) for part in pair):
+        return str(pair[0]), str(pair[1])
+    return _stored_name(path.name), digest_of(path)[:DIGEST_DIGITS]
 
 
 def _newest() -> tuple[str, Path]:

@@ -65,14 +65,14 @@ def admit(name: str | None, chosen: Mapping[str, Any]) -> Admitted:
     """Look whether a bundle can be served, all but its address.
 
     Args:
-        name: Its tag; None: the newest bundle.
+        name: Its tag, or its folder; None: the newest bundle.
         chosen: What whoever starts the service has chosen.
 
     Raises:
         BundleError: If there is no such bundle, it is damaged, not signed as it has to be, or cannot be loaded here.
         CardError: If what is chosen will not do.
     """
-    tag, path = store.find(name)
+    tag, path = store.find_any(name)
     digest = digest_of(path)
     content = verify(path, CARD, ABOUT, digest=digest)
     about = json.loads(content[ABOUT])
