@@ -98,3 +98,12 @@ def test_runs_of_earlier_versions_are_not_suspected(command: Command) -> None:
     write_json(folder.environment, environment)
     changed(run)
     assert "was changed" not in command("resume", str(run)).err
+
+
+@pytest.mark.parametrize("verb", [["check"], ["fit", *TINY], ["fit", "-m", *TINY, "seed=1,2"]])
+def test_an_override_that_another_takes_the_place_of_is_said_once(verb: list[str], command: Command) -> None:
+    said = command(*verb, "data=digits", "data=wine", "model=linear", "optimizer.lr=1e-2", "optimizer.lr=1e-3")
+    assert said.code == 0, said.err
+    assert said.err.count("data=digits is not used: data=wine stands after it\n") == 1
+    assert said.err.count("optimizer.lr=1e-2 is not used: optimizer.lr=1e-3 stands after it\n") == 1
+    assert said.err.count("is not used") == 2

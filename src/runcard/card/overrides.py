@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import logging
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,8 @@ from runcard.card.space import Dimension, SpaceError, dimension_of
 from runcard.card.spelling import edits
 from runcard.errors import Mistake
 from runcard.yamltext import MAX_DEPTH, MAX_DIGITS, YamlError, parse_nodes, parse_yaml
+
+log = logging.getLogger("runcard")
 
 # What Hydra's grammar knows; a value that begins like a call of it is no text.
 FUNCTIONS = ("choice", "range", "interval", "tag", "glob", "int", "float", "str", "bool", "sort", "shuffle")
@@ -70,7 +73,16 @@ def parse_sweep(texts: Iterable[str], mistakes: list[Mistake]) -> tuple[list[Ove
         except SpaceError as wrong:
             mistakes.append(Mistake(_shortened(text), wrong.message, hint=wrong.hint))
     one = [override for override in parsed if isinstance(override, Override)]
+    _say_unused(one)
     return one, [dimension for dimension in parsed if isinstance(dimension, Dimension)]
+
+
+def _say_unused(overrides: Sequence[Override]) -> None:
+    """Say what is typed and does nothing: of a key that is named twice the last counts, as Hydra has it."""
+    last = {each.key: each for each in overrides}
+    for each in overrides:
+        if last[each.key] is not each and each.text != last[each.key].text:
+            log.warning("%s is not used: %s stands after it", _shortened(each.text), _shortened(last[each.key].text))
 
 
 def _shortened(text: str) -> str:

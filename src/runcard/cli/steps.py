@@ -308,8 +308,10 @@ def _stream(arguments: argparse.Namespace) -> TextIO:
 def _loaded(arguments: argparse.Namespace) -> Card | Plan:
     """What was typed, judged: one card, or a sweep."""
     from runcard import api
+    from runcard.cli.text import said_to_people
 
-    return api.load_checked(arguments.overrides, arguments.config_dir, many=arguments.multirun)
+    with said_to_people():
+        return api.load_checked(arguments.overrides, arguments.config_dir, many=arguments.multirun)
 
 
 def _is_for_hydra(arguments: argparse.Namespace) -> bool:
