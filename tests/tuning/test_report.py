@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -118,6 +119,25 @@ def test_seeds_have_a_spread() -> None:
     page = parsed(render(summary_of([[0.5], [0.9]], seed_values=[[0.4], [0.6]])))
     assert "± 0.141421" in page.text
     assert "Over its 2 runs of other seeds: val/accuracy 0.5000, standard deviation 0.14." in page.text
+
+
+@pytest.mark.usefixtures("words_only")
+def test_however_many_keys_are_varied_the_table_of_trials_has_few_columns() -> None:
+    keys = ["optimizer.lr", "model.dropout", "optimizer.weight_decay", "trainer.label_smoothing"]
+    words = ["data=wine", "sweep=random", *(f"{key}=1e-4,0.01,0.05" for key in keys), "model.hidden=[8],[9],[4,4]"]
+    text = render(summary_of([[0.5], [0.9], [0.7]], words))
+    head = text.partition("All trials</h2>")[2].partition("</tr>")[0]
+    assert re.findall(r"<th[^>]*>(.*?)</th>", head) == [
+        "trial", "state", "val/accuracy", "epochs", "seconds", "worker", "tried"
+    ]  # fmt: skip
+    assert all(f'<span class="param">{key}=' in text for key in keys)
+
+
+def test_a_finished_study_says_nothing_of_what_will_never_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(report, "_pictures", lambda *_: {"On the way": []})
+    summary = summary_of([[0.5]])
+    assert "On the way" not in render(summary | {"ended": "all trials are done"})
+    assert "Nothing to show yet" in render(summary | {"ended": ""})
 
 
 @pytest.mark.usefixtures("words_only")
