@@ -28,6 +28,7 @@ __all__ = [
     "check",
     "check_sweep",
     "evaluate",
+    "evaluate_rows",
     "fit",
     "load_card",
     "load_run",

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from runcard.card.plan import Plan
     from runcard.card.sections.serve import Examples
     from runcard.data.dataset import Dataset
+    from runcard.evaluation.otherrows import FileScores
     from runcard.evaluation.predictor import Run
     from runcard.packaging.package import Packaged
     from runcard.tuning.sweep import Study
@@ -294,6 +295,25 @@ def evaluate(path: str | Path, places: Sequence[str] = ()) -> Run:
         log.debug("evaluated again: %s", json.dumps(metrics))
         warn_of_test_rows(run, data)
     return run
+
+
+def evaluate_rows(path: str | Path, rows: str | Path) -> FileScores:
+    """Score a finished run on a file of other rows, which hold the truth too; the run stays as it is.
+
+    Args:
+        path: The run folder.
+        rows: The file: CSV, TSV, Parquet or JSON.
+
+    Returns:
+        The metrics of these rows, how many were scored and left out for lack of a truth, and what is unusual of them.
+
+    Raises:
+        DataError: If the file has not the model's columns and its target, or holds values of another kind.
+        RunError: If there is no such run, or a file of it is damaged.
+    """
+    from runcard.evaluation.otherrows import score_file
+
+    return score_file(load_run(path), rows)
 
 
 def package(

@@ -188,11 +188,31 @@ def evaluate(arguments: argparse.Namespace) -> Result:
     from runcard.cli.text import run_text, said_to_people
     from runcard.evaluation.standing import is_acceptable
 
+    files = [word for word in arguments.places if "=" not in word]
+    if files:
+        return _scored(arguments, files)
     with said_to_people():
         run = api.evaluate(arguments.run, arguments.places)
     acceptable = is_acceptable(run.card, run.metrics)
     data = {"run": str(run.path), "metrics": run.metrics, "report": str(run.folder.report), "acceptable": acceptable}
     return Result(data, run_text(run), 0 if acceptable or arguments.accept else 3)
+
+
+def _scored(arguments: argparse.Namespace, files: list[str]) -> Result:
+    """One run on a file of other rows."""
+    from runcard import api
+    from runcard.cli.text import said_to_people, scores_text
+    from runcard.evaluation.standing import is_acceptable
+
+    if len(arguments.places) > 1:
+        other = next(word for word in arguments.places if word != files[0])
+        raise CardError(f"{other}: a run is scored on one file at a time, and on {files[0]} here; leave it out")
+    with said_to_people():
+        run = api.load_run(arguments.run)
+        scores = api.evaluate_rows(arguments.run, files[0])
+    acceptable = is_acceptable(run.card, {f"test/{name}": value for name, value in scores.metrics.items()})
+    data = {"run": str(run.path), "file": files[0], "acceptable": acceptable, **asdict(scores)}
+    return Result(data, scores_text(run, files[0], scores), 0 if acceptable or arguments.accept else 3)
 
 
 def predict(arguments: argparse.Namespace) -> Result:

@@ -17,6 +17,7 @@ from runcard.leaves import shown
 
 if TYPE_CHECKING:
     from runcard.card.plan import Plan
+    from runcard.evaluation.otherrows import FileScores
     from runcard.evaluation.predictor import Run
     from runcard.packaging.package import Packaged
     from runcard.verifying import Verdict
@@ -37,6 +38,23 @@ def run_text(run: Run) -> str:
     lines.append(f"run     {shown_path(run.path)}")
     if run.folder.report.is_file():
         lines.append(f"report  {shown_path(run.folder.report)}")
+    return "\n".join(lines)
+
+
+def scores_text(run: Run, file: str, scores: FileScores) -> str:
+    """How good a run is on a file of other rows, beside its own test rows."""
+    from runcard.evaluation.standing import standards
+
+    metric, left = run.card.problem.metric, f", {scores.left_out} without a truth left out" * (scores.left_out > 0)
+    lines = [f"warning: {warning}" for warning in scores.warnings]
+    lines.append(
+        f"{run.card.name}: {metric} {_shown(scores.metrics.get(metric))} on {scores.rows} rows of {file}{left}"
+    )
+    for name, value in scores.metrics.items():
+        lines.append(f"  {name:18} {_shown(value)}   test rows {_shown(run.metrics.get(f'test/{name}'))}")
+    least = standards(run.card, {f"test/{name}": value for name, value in scores.metrics.items()})[0]
+    if least.met is not None:
+        lines.append(f"  least acceptable   {_shown(least.value)}, {'reached' if least.met else 'NOT reached'}")
     return "\n".join(lines)
 
 

@@ -72,7 +72,9 @@ def _add_places(parser: argparse.ArgumentParser) -> None:
 
 def _add_evaluate(parser: argparse.ArgumentParser) -> None:
     _add_run(parser)
-    _add_places(parser)
+    places = "a file of other rows with the truth in it, to score the run on them and change nothing; or where its own "
+    places += "rows are now, if they were moved: data.path=FILE, or data.inputs and data.targets"
+    parser.add_argument("places", nargs="*", metavar="ROWS|data.path=FILE", help=places)
     accept = "end with 0, not 3, where the score on the test rows is worse than problem.least_value"
     parser.add_argument("--accept", action="store_true", help=accept)
 
