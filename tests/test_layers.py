@@ -44,6 +44,7 @@ ORDER += [
     "evaluation",
     "settling",
     "fitting",
+    "further",
     "verifying",
     "tuning",
     "packaging",

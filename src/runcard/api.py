@@ -185,13 +185,18 @@ def fit(card: Card | str | Sequence[str], *, progress: bool = False) -> Run:
     return fit_card(card, load_dataset(card), lambda name: runs.create(card.runs_dir, name), progress=progress)
 
 
-def resume(path: str | Path, *, progress: bool = False, places: Sequence[str] = ()) -> Run:
+def resume(
+    path: str | Path, *, progress: bool = False, places: Sequence[str] = (), overrides: Sequence[str] = ()
+) -> Run:
     """Go on with a run that was stopped, to the same bits as if it had not been; a finished one is left as it is.
+
+    With overrides a finished run is gone on from by a new one, whose ``parent.json`` names it.
 
     Args:
         path: The run folder; nothing else is needed.
         progress: Whether to show on stderr how far it is.
         places: Where its rows are now, if they were moved, such as ``data.path=rows.csv``.
+        overrides: How much further a finished run goes: ``trainer.max_epochs=60``, and keys of early stopping.
 
     Raises:
         CardError: If a place is not one of this run's.
@@ -201,6 +206,10 @@ def resume(path: str | Path, *, progress: bool = False, places: Sequence[str] = 
     """
     from runcard.fitting import resume_run
 
+    if overrides:
+        from runcard.further import go_further
+
+        return go_further(runs.open_any(path), overrides, progress=progress, places=places)
     return resume_run(runs.open_any(path), progress=progress, places=places)
 
 

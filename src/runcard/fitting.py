@@ -70,7 +70,7 @@ def fit_card(
     asked, card = card, settle(card, data)
     folder = make_folder(card.name)
     try:
-        _write_beginnings(folder.draft, card, data)
+        write_beginnings(folder.draft, card, data)
         runs.publish(folder)
     except BaseException:
         shutil.rmtree(folder.draft.path, ignore_errors=True)
@@ -257,8 +257,8 @@ def moved(then: dict[str, Any], now: dict[str, Any]) -> dict[str, tuple[Any, Any
     return found
 
 
-def _write_beginnings(folder: RunFolder, card: Card, data: Dataset) -> None:
-    """All that is known before training."""
+def write_beginnings(folder: RunFolder, card: Card, data: Dataset) -> None:
+    """Write all that is known before training."""
     text = dump_yaml(card.saved())
     files.write_text(folder.card, text)
     files.write_json(folder.origin, card.origins)

@@ -74,6 +74,11 @@ class RunFolder:
         return self.path / "checkpoints" / "last-before.ckpt"
 
     @property
+    def parent(self) -> Path:
+        """The finished run that this one went on from, with its card and what was asked; absent if there is none."""
+        return self.path / "parent.json"
+
+    @property
     def lock(self) -> Path:
         """Held by the one process that writes the run."""
         return self.path / ".lock"

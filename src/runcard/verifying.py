@@ -17,6 +17,7 @@ from runcard.card.check import load_saved
 from runcard.data.dataset import restore
 from runcard.errors import RunError
 from runcard.fitting import graphics, moved
+from runcard.further import line_of_descent
 from runcard.runs import RunFolder
 from runcard.training import differences
 from runcard.training.checkpoint import load
@@ -95,12 +96,21 @@ def compare(then: RunFolder, now: RunFolder, elsewhere: dict[str, tuple[Any, Any
 
 
 def _fit_again(folder: RunFolder, place: Path) -> RunFolder:
+    """Fit the card; of a run that went on from others, the first of their cards, and go on as they did."""
+    legs = line_of_descent(folder)
     # With what its columns were taken for, which the file of an older run does not say.
-    content = load_saved(folder.card).saved() | {"runs_dir": str(place), "report": False, "logger": CSV}
-    files.write_text(place / "card.yaml", dump_yaml(content))
-    command = [sys.executable, "-P", "-m", "runcard", "fit", str(place / "card.yaml"), "--json"]
-    log.info("running %s again in a fresh process", folder.path)
-    done = subprocess.run(command, capture_output=True, text=True)
+    content = legs[0]["card"] if legs else load_saved(folder.card).saved()
+    card = place / "card.yaml"
+    files.write_text(card, dump_yaml(content | {"runs_dir": str(place), "report": False, "logger": CSV}))
+    log.info("running %s again in a fresh process%s", folder.path, f", {len(legs) + 1} legs" * bool(legs))
+    again = _run_of(folder, "fit", str(card))
+    for leg in legs:
+        again = _run_of(folder, "resume", str(again.path), *leg["overrides"])
+    return again
+
+
+def _run_of(folder: RunFolder, *words: str) -> RunFolder:
+    done = subprocess.run([sys.executable, "-P", "-m", "runcard", *words, "--json"], capture_output=True, text=True)
     try:
         return RunFolder(Path(json.loads(done.stdout)["run"]))
     except (ValueError, KeyError):

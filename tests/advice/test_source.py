@@ -87,6 +87,7 @@ UNTRIED = {
     "packaging.store: bentoml models list": BENTOML,
     "card.moved: runcard fit str(run / 'card.yaml')": "of a run whose rows were moved: tests/cli/test_moved.py",
     "card.moved: *(f'{key}=FILE' for key in gone)": "of a run whose rows were moved: tests/cli/test_moved.py",
+    "further: runcard fit str(parent.card)": "of a finished run that is gone on from: tests/training/test_further.py",
     "cli.predicting: --raw": "of labels like formulas: tests/cli/test_formulas.py",
     "tuning.doubts: sweep.seeds=3": "stands in the page of a study, which no command prints",
     "tuning.opening: sweep.storage=postgresql://USER@HOST/DATABASE": "needs a PostgreSQL server",

@@ -196,7 +196,7 @@ def _stop_at_training(monkeypatch: pytest.MonkeyPatch) -> None:
         stop()
 
     pool = SimpleNamespace(share=lambda *_: None, ready=stop_sweep)
-    monkeypatch.setattr("runcard.fitting._write_beginnings", stop)
+    monkeypatch.setattr("runcard.fitting.write_beginnings", stop)
     monkeypatch.setattr("runcard.tuning.sweep._pool", lambda _: contextlib.nullcontext(pool))
 
 

@@ -52,13 +52,13 @@ def test_other_rows_are_refused_there_too(moved: Path, command: Command) -> None
 
 
 def test_a_finished_run_takes_no_other_overrides(moved: Path, command: Command) -> None:
-    done = command("resume", str(moved), "trainer.max_epochs=6")
+    done = command("resume", str(moved), "optimizer.lr=6")
     assert done.code == 2
     assert f"`runcard fit {moved / 'card.yaml'}` trains another" in done.err
     assert command("resume", str(moved), "data.path=there/rows.csv").code == 0
 
 
-@pytest.mark.parametrize("word", ["trainer.max_epochs=6", "data.kinds={}", "data.path=null", "nonsense"])
+@pytest.mark.parametrize("word", ["optimizer.lr=6", "data.kinds={}", "data.path=null", "nonsense"])
 def test_nothing_else_of_a_run_is_said_anew(word: str, moved: Path, command: Command) -> None:
     for verb in ("evaluate", "package", "resume"):
         if verb == "resume":
@@ -66,5 +66,5 @@ def test_nothing_else_of_a_run_is_said_anew(word: str, moved: Path, command: Com
         done = command(verb, str(moved), word)
         is_file = verb == "evaluate" and "=" not in word  # a file of rows to be scored on
         assert done.code == (4 if is_file else 2)
-        assert ("there is no file nonsense" if is_file else "the card has one mistake") in done.err
+        assert ("nonsense: files of rows end in .csv" if is_file else "the card has one mistake") in done.err
     assert word == "nonsense" or f"`runcard fit {moved / 'card.yaml'}` trains another" in done.err

@@ -49,6 +49,11 @@ def with_places(card: Card, words: Sequence[str], run: Path) -> Card:
     return replaced(card, "data", values)
 
 
+def is_further(word: str) -> bool:
+    """Whether a word asks for more training, and does not say where rows are."""
+    return word.lstrip("+~").startswith("trainer.")
+
+
 def advise_place(card: Card) -> str:
     """What to type where a file of rows is gone; empty if none is."""
     gone = [key for key, path in places_of(card).items() if "://" not in path and not os.path.exists(path)]

@@ -129,6 +129,7 @@ def fit(arguments: argparse.Namespace) -> Result:
 def resume(arguments: argparse.Namespace) -> Result:
     """Stopped run → finished run, or stopped study → finished study."""
     from runcard import api, studies
+    from runcard.card.moved import is_further
     from runcard.cli.text import said_to_people
 
     started = time.monotonic()
@@ -137,8 +138,10 @@ def resume(arguments: argparse.Namespace) -> Result:
             raise CardError(f"{arguments.places[0]}: of a study nothing is said anew; leave it out")
         with said_to_people():
             return _swept(api.resume_sweep(arguments.run), started, arguments)
+    further = [word for word in arguments.places if is_further(word)]
+    places = [word for word in arguments.places if not is_further(word)]
     with said_to_people():
-        run = api.resume(arguments.run, progress=True, places=arguments.places)
+        run = api.resume(arguments.run, progress=True, places=places, overrides=further)
     return _fitted(run, started)
 
 

@@ -81,7 +81,11 @@ def _add_evaluate(parser: argparse.ArgumentParser) -> None:
 
 def _add_resume(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", metavar="RUN|STUDY", help="a run folder, or the study folder of a sweep")
-    _add_places(parser)
+    words = (
+        "more epochs than a finished run has, which a new run trains; or where the rows are now, if they were moved: "
+    )
+    words += "data.path=FILE, or data.inputs and data.targets"
+    parser.add_argument("places", nargs="*", metavar="trainer.max_epochs=N|data.path=FILE", help=words)
     _add_trust(parser)
 
 
