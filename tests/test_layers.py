@@ -45,6 +45,7 @@ ORDER += [
     "settling",
     "fitting",
     "further",
+    "rowsathand",
     "verifying",
     "tuning",
     "packaging",

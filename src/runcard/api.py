@@ -161,11 +161,13 @@ def load_sweep(overrides: str | Sequence[str], config_dir: str | Path | None = N
     return load(_words(overrides), config_dir)
 
 
-def fit(card: Card | str | Sequence[str], *, progress: bool = False) -> Run:
+def fit(card: Card | str | Sequence[str], *, data: Any = None, progress: bool = False) -> Run:
     """Train the card's model and evaluate it.
 
     Args:
         card: From ``load_card``, or what it takes.
+        data: Rows at hand, to be learned from and kept in the run: a table of polars, pandas or Arrow, columns by name,
+            or rows as mappings. The card is then said in words, ``problem.target=NAME`` among them.
         progress: Whether to show on stderr how far it is.
 
     Returns:
@@ -181,6 +183,12 @@ def fit(card: Card | str | Sequence[str], *, progress: bool = False) -> Run:
     from runcard.data.dataset import load_dataset
     from runcard.fitting import fit_card
 
+    if data is not None:
+        from runcard.rowsathand import fit_rows
+
+        if isinstance(card, Card):
+            raise CardError("a card is composed for its rows: with rows at hand, say it in words")
+        return fit_rows(_words(card), data, progress=progress)
     card = card if isinstance(card, Card) else load_card(card)
     return fit_card(card, load_dataset(card), lambda name: runs.create(card.runs_dir, name), progress=progress)
 

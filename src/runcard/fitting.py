@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -13,9 +14,10 @@ import torch
 
 from runcard import environment, files, runs
 from runcard.advice import advise
-from runcard.card.check import load_saved
+from runcard.card.check import load_saved, replaced
 from runcard.card.moved import advise_place, with_places
 from runcard.card.schema import Card
+from runcard.card.sections.data import TableData
 from runcard.data.dataset import Dataset, restore
 from runcard.data.split import labels_to_parquet
 from runcard.errors import DataError, Pruned, RunError, Stopped
@@ -148,13 +150,19 @@ def restored_rows(card: Card, folder: RunFolder, places: Sequence[str] = ()) -> 
         DataError: If the rows are gone or are no longer those of the run.
         RunError: If what was stored is damaged.
     """
-    card = with_places(card, places, folder.path)
+    card = with_own_rows(with_places(card, places, folder.path), folder)
     try:
         return restore(card, files.read_json(folder.data), folder.split)
     except DataError as error:
         if way := advise_place(card):
             raise DataError(f"{error}{way}") from error
         raise
+
+
+def with_own_rows(card: Card, folder: RunFolder) -> Card:
+    """The card of a run that keeps its rows itself, with the file where it is now, wherever the run was moved."""
+    moved_away = isinstance(card.data, TableData) and not os.path.exists(card.data.path)
+    return replaced(card, "data", {"path": str(folder.rows)}) if moved_away and folder.rows.is_file() else card
 
 
 def ask_again(folder: RunFolder, report: Report) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from runcard import files, runs
 from runcard.advice import advise
-from runcard.card.check import load_saved
+from runcard.card.check import load_saved, replaced
 from runcard.card.schema import Card
 from runcard.errors import CardError, Mistake, RunError
 from runcard.evaluation.predictor import Run
@@ -54,6 +54,9 @@ def go_further(
     data = restored_rows(card, parent, places)
     folder = runs.create(card.runs_dir, card.name)
     try:
+        if parent.rows.is_file():  # that were at hand: each run stands by itself
+            shutil.copyfile(parent.rows, folder.draft.rows)
+            card = replaced(card, "data", {"path": str(folder.rows)})
         write_beginnings(folder.draft, card, data)
         files.write_json(folder.draft.parent, _parent(parent, overrides, newest["state"]["epoch"]))
         save(folder.draft.last, newest | {"state": newest["state"] | {"stopped": False, "waited": 0}})

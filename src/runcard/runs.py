@@ -23,6 +23,8 @@ from runcard.files import flush_folder, read_json, read_yaml, sha256
 # What is kept in a folder → the key that says where.
 _PLACES = {"run": "runs_dir", "study": "sweep.studies_dir"}
 
+# Rows that were at hand, and no file, when the run began.
+ROWS = "rows.parquet"
 # In a run's ``environment.json``: the SHA-256 of its card as training began with it.
 CARD_DIGEST = "card_sha256"
 
@@ -72,6 +74,11 @@ class RunFolder:
     def last_before(self) -> Path:
         """What ``last`` was before it was last written."""
         return self.path / "checkpoints" / "last-before.ckpt"
+
+    @property
+    def rows(self) -> Path:
+        """The rows that it learned from, if they were at hand and no file; else absent."""
+        return self.path / ROWS
 
     @property
     def parent(self) -> Path:

@@ -16,7 +16,7 @@ from runcard import environment, files
 from runcard.card.check import load_saved
 from runcard.data.dataset import restore
 from runcard.errors import RunError
-from runcard.fitting import graphics, moved
+from runcard.fitting import graphics, moved, with_own_rows
 from runcard.further import line_of_descent
 from runcard.runs import RunFolder
 from runcard.training import differences
@@ -66,7 +66,7 @@ def verify_run(folder: RunFolder, tolerance: float) -> Verdict:
         DataError: If the data is gone or is no longer that of the run.
         RunError: If a file of the run is damaged, or it could not be fitted again.
     """
-    card = load_saved(folder.card)
+    card = with_own_rows(load_saved(folder.card), folder)
     here = environment.describe() | graphics(card.trainer.accelerator)
     elsewhere = moved(files.read_json(folder.environment), here)
     restore(card, files.read_json(folder.data), folder.split)
@@ -99,7 +99,7 @@ def _fit_again(folder: RunFolder, place: Path) -> RunFolder:
     """Fit the card; of a run that went on from others, the first of their cards, and go on as they did."""
     legs = line_of_descent(folder)
     # With what its columns were taken for, which the file of an older run does not say.
-    content = legs[0]["card"] if legs else load_saved(folder.card).saved()
+    content = legs[0]["card"] if legs else with_own_rows(load_saved(folder.card), folder).saved()
     card = place / "card.yaml"
     files.write_text(card, dump_yaml(content | {"runs_dir": str(place), "report": False, "logger": CSV}))
     log.info("running %s again in a fresh process%s", folder.path, f", {len(legs) + 1} legs" * bool(legs))

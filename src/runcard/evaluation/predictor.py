@@ -20,12 +20,12 @@ from runcard.brief import line_of, table_of
 from runcard.card.check import load_saved
 from runcard.card.schema import Card
 from runcard.data.answers import Unusual, answers_frame
-from runcard.data.reading.frames import read_frame
+from runcard.data.reading.frames import as_frame, read_frame
 from runcard.data.reading.layout import Reading
 from runcard.data.signature import Array, Columns, Signature
 from runcard.data.transforms import Transforms, rows_at_once
 from runcard.data.values import columns_of
-from runcard.errors import DataError, RunError
+from runcard.errors import RunError
 from runcard.files import read_json
 from runcard.models.make import make_model, threads
 from runcard.runs import RunFolder
@@ -103,7 +103,7 @@ class Run:
     def columns(self, rows: Any) -> dict[str, Array]:
         """The signature's features out of rows in any of the forms that ``predict`` takes."""
         if not isinstance(rows, str | Path):
-            return columns_of(_frame(rows), self.signature)
+            return columns_of(as_frame(rows), self.signature)
         frame = read_frame(rows, Reading.of(self.card.values()["data"]))
         return columns_of(frame, self.signature)
 
@@ -165,15 +165,3 @@ def open_trained(folder: RunFolder) -> Run:
     except (RuntimeError, AttributeError, TypeError) as error:
         raise RunError(f"{folder.best} does not fit the run's card: {str(error).splitlines()[0]}") from error
     return Run(folder, card, signature, transforms, model.eval())
-
-
-def _frame(rows: Any) -> pl.DataFrame:
-    if isinstance(rows, pl.DataFrame):
-        return rows
-    if hasattr(rows, "to_dict") and hasattr(rows, "columns"):  # pandas, which need not be installed
-        rows = rows.to_dict("list")
-    try:
-        # All rows decide: polars would look at the first hundred and turn what does not fit into gaps.
-        return pl.DataFrame(rows if isinstance(rows, Mapping) else list(rows), strict=False, infer_schema_length=None)
-    except (pl.exceptions.PolarsError, TypeError, ValueError) as error:
-        raise DataError(f"these rows are no table: {str(error).splitlines()[0]}") from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -152,3 +152,27 @@ def readable(path: str | Path) -> Iterator[None]:
     except UNREADABLE as error:
         reason = said_first(error)
         raise DataError(f"cannot read {path}: {reason}", reason) from error
+
+
+def as_frame(rows: Any) -> pl.DataFrame:
+    """Rows at hand as a table.
+
+    Args:
+        rows: A table of polars, pandas or Arrow, columns by name, or rows as mappings.
+
+    Raises:
+        DataError: If they are no table.
+    """
+    if isinstance(rows, pl.LazyFrame):
+        return rows.collect()
+    if isinstance(rows, pl.DataFrame):
+        return rows
+    if hasattr(rows, "to_dict") and hasattr(rows, "columns"):  # pandas, which need not be installed
+        rows = rows.to_dict("list")
+    try:
+        if hasattr(rows, "__arrow_c_stream__"):
+            return pl.DataFrame(rows)
+        # All rows decide: polars would look at the first hundred and turn what does not fit into gaps.
+        return pl.DataFrame(rows if isinstance(rows, Mapping) else list(rows), strict=False, infer_schema_length=None)
+    except (pl.exceptions.PolarsError, TypeError, ValueError) as error:
+        raise DataError(f"these rows are no table: {str(error).splitlines()[0]}") from error
