@@ -52,6 +52,7 @@ ORDER += [
     "serving",
     "deploying",
     "starting",
+    "removing",
     "api",
     "cli",
     "rank",
@@ -263,7 +264,14 @@ def test_init_files_hold_a_version_or_nothing(path: Path) -> None:
         }
 
 
-LIGHT = [["--help"], ["check"], ["check", "experiment=digits_cnn"], ["ls", "--runs-dir", "."], ["init", "mine"]]
+LIGHT = [
+    ["--help"],
+    ["check"],
+    ["check", "experiment=digits_cnn"],
+    ["ls", "--runs-dir", "."],
+    ["rm", "."],
+    ["init", "mine"],
+]
 
 
 def test_light_verbs_do_not_import_torch() -> None:

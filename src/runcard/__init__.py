@@ -1,5 +1,6 @@
 """Runcard: write an experiment as a card. The Python face is ``runcard.api``, loaded on first use."""
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 import runcard.deferral  # before torchmetrics, which it makes lighter
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
         tested_rows,
         verify,
     )
+    from runcard.removing.remove import remove
 
 __version__ = "0.1.0"
 __all__ = [
@@ -34,6 +36,7 @@ __all__ = [
     "load_run",
     "load_sweep",
     "package",
+    "remove",
     "resume",
     "resume_sweep",
     "sweep",
@@ -45,9 +48,8 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     # Importing the package stays free of Hydra and torch: `runcard --help` must not pay for them.
     if name in __all__:
-        import runcard.api
-
-        return getattr(runcard.api, name)
+        module = "runcard.removing.remove" if name == "remove" else "runcard.api"
+        return getattr(importlib.import_module(module), name)
     raise AttributeError(f"module 'runcard' has no attribute {name!r}")
 
 

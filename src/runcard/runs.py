@@ -287,7 +287,7 @@ def _otherwise(what: str) -> str:
 
 def find(runs_dir: str | Path) -> list[RunFolder]:
     """All runs below ``runs_dir``, newest first."""
-    cards = Path(runs_dir).expanduser().glob("*/[!.]*/card.yaml")
+    cards = Path(runs_dir).expanduser().glob("[!.]*/[!.]*/card.yaml")
     # The id tells the second; within it, the card's own time.
     return sorted((RunFolder(card.parent) for card in cards), key=_moment, reverse=True)
 

@@ -160,6 +160,13 @@ CASES = [
     Case(
         ["runs: f'{_PLACES[what]}=FOLDER'"], f"{WINE} runs_dir=afile", {"afile": ""}, {"FOLDER": "other"}, trains=True
     ),
+    Case(["removing.judge: runcard ls"], "rm nowhere --yes", {"runs": None}),
+    Case(
+        ["removing.judge: runcard rm str(path.parent)"],
+        "rm 'my studies/one/0' --yes",
+        {f"my studies/one/{name}": "" for name in ("plan.json", "cards/0.yaml", "0/card.yaml")},
+        also="--yes",
+    ),
     Case(["runs: runcard ls"], "evaluate nowhere", {"runs": None}),
     Case(["runs: runcard ls (2)"], "evaluate folder", {"runs": None, "folder": None}),
     Case(
@@ -243,6 +250,12 @@ OF_RUN = [
         ["evaluation.predictor: runcard fit str(folder.card)"],
         "evaluate 'runs/wine-mlp/changed card'",
         also=" ".join(TINY),
+    ),
+    Case(["cli.removing: --dry-run", "cli.removing: --yes"], "rm runs/wine-mlp/one"),
+    Case(
+        ["removing.remove: runcard rm --yes *rest"],
+        "rm --yes runs/wine-mlp/one runs/wine-mlp/pruned",
+        patched={"runcard.removing.remove._remove": raising(Stopped(signal.SIGTERM))},
     ),
     Case(["runs: runcard resume str(run.path) (2)"], "evaluate 'runs/wine-mlp/not finished'"),
     Case(["runs: runcard resume str(run.path)"], "evaluate runs/wine-mlp/pruned"),

@@ -42,13 +42,22 @@ def list_runs(
 
 def list_studies(studies_dir: str) -> list[dict[str, Any]]:
     """One mapping a study, by name: ``study``, ``done``, ``n_trials``, ``metric``, ``value``, ``winner``."""
-    rows = []
-    for path in sorted(Path(studies_dir).expanduser().glob("*/study.json")):
-        try:
-            rows.append(_study(StudyFolder(path.parent)))
-        except RunError:
-            rows.append({"study": str(path.parent), "state": "damaged"})
-    return rows
+    found = sorted(Path(studies_dir).expanduser().glob("[!.]*/study.json"))
+    return [describe_study(path.parent) for path in found]
+
+
+def describe_study(path: Path) -> dict[str, Any]:
+    """As one of ``list_studies``."""
+    try:
+        return _study(StudyFolder(path))
+    except RunError:
+        return {"study": str(path), "state": "damaged"}
+
+
+def describe_run(path: Path) -> dict[str, Any]:
+    """As one of ``list_runs``, of no other run."""
+    run = runs.RunFolder(path)
+    return _row(run, leaves.flatten(_card(run)), ())
 
 
 def _study(folder: StudyFolder) -> dict[str, Any]:

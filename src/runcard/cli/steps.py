@@ -301,6 +301,29 @@ def ls(arguments: argparse.Namespace) -> Result:
     return Result({"runs": rows, "studies": studies}, text)
 
 
+def rm(arguments: argparse.Namespace) -> Result:
+    """Runs, studies and bundles → gone, or none of them."""
+    from runcard.cli import removing
+    from runcard.removing.judge import judge
+    from runcard.removing.remove import remove_all
+
+    found = judge(arguments.names)
+    described = removing.describe(found)
+    text = removing.removals_text(described)
+    kept = {"removed": [], "would_remove": described}
+    if arguments.dry_run:
+        return Result(kept, f"{text}\nnothing is removed")
+    if not arguments.yes:
+        print(text, file=sys.stderr)
+        if arguments.json or not removing.can_ask():
+            removing.refuse_unasked()
+        if not removing.is_agreed(len(found)):
+            return Result(kept, "nothing is removed")
+    remove_all(found)
+    removed = f"removed {len(found)} thing{'s' * (len(found) != 1)}"
+    return Result({"removed": described, "would_remove": []}, f"{text}\n{removed}" if arguments.yes else removed)
+
+
 def compare(arguments: argparse.Namespace) -> Result:
     """Cards → where they differ."""
     from runcard.cli.comparing import compare, compared_text

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from runcard.cli import steps
 from runcard.cli.deploying import add_deploy
+from runcard.cli.removing import add_rm
 from runcard.cli.steps import Result
 
 
@@ -221,6 +222,13 @@ VERBS = (
     ),
     Verb(
         "ls", "list the runs with their scores and how their cards differ", "runcard ls --sort best", _add_ls, steps.ls
+    ),
+    Verb(
+        "rm",
+        "remove runs, studies and bundles for good, after showing what would go",
+        "runcard rm runs/digits-mlp/ID studies/digits --dry-run",
+        add_rm,
+        steps.rm,
     ),
     Verb(
         "compare",
