@@ -28,14 +28,16 @@ from runcard.leaves import flatten
 from tests.conftest import HANG_S, Command
 
 # Neither may be waited for at a TAB.
-SLOW = ("hydra", "omegaconf", "pydantic", "torch", "yaml", "numpy")
+SLOW = ("hydra", "omegaconf", "pydantic", "torch", "yaml", "numpy", "bentoml")
 CONF = [shipped_conf()]
 
 Query = Callable[..., list[str]]
 
 
 @pytest.fixture
-def query(command: Command, monkeypatch: pytest.MonkeyPatch) -> Query:
+def query(command: Command, monkeypatch: pytest.MonkeyPatch, away: Path) -> Query:
+    monkeypatch.setenv("BENTOML_HOME", str(away / "bentoml"))
+
     def ask(line: str, shell: str = "zsh", point: int | None = None) -> list[str]:
         monkeypatch.setenv("COMP_LINE", line)
         monkeypatch.setenv("COMP_POINT", "" if point is None else str(point))
@@ -189,6 +191,24 @@ def test_runs_newest_first_and_studies(query: Query) -> None:
     assert query("runcard compare --cards runs --js") == ["--json"]
 
 
+def test_bundles_newest_first(query: Query) -> None:
+    for day, name in enumerate(("wine/one", "digits/two", "wine/three")):
+        folder = Path("bentoml/models", name)
+        folder.mkdir(parents=True)
+        (folder / "manifest.json").touch()
+        os.utime(folder, (day, day))
+    Path("bentoml/models/bert/of-another-maker").mkdir(parents=True)
+    Path("runs/a/20260102-000000-aa").mkdir(parents=True)
+    Path("runs/a/20260102-000000-aa/card.yaml").touch()
+    run, tags = "runs/a/20260102-000000-aa", ["wine:three", "digits:two", "wine:one"]
+    assert query("runcard serve ") == query("runcard deploy --target kubernetes ") == tags
+    assert query("runcard predict ") == query("runcard rm --yes ") == [run, *tags]
+    assert query("runcard serve wine:t") == ["wine:three"]
+    assert query("runcard rm wine:one wine:") == ["wine:three"]
+    assert query(f"runcard rm {run} ru") == ["runs/"]
+    assert query("runcard serve wine:one ") == query("runcard evaluate wi") == []
+
+
 def test_fish_gets_what_there_is_to_say(query: Query) -> None:
     assert "fit\tTrain a card's model" in "\n".join(query("runcard ", "fish"))
     assert query("runcard fit trainer.accum", "fish") == [
@@ -258,9 +278,11 @@ def test_what_cannot_be_answered(words: list[str], command: Command) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["runcard ", "runcard fit ", "runcard fit experiment=wine trainer.", "runcard check --"]
+    "line", ["runcard ", "runcard fit ", "runcard fit experiment=wine trainer.", "runcard check --", "runcard rm "]
 )
 def test_a_tab_waits_for_nothing_slow(line: str) -> None:
+    Path("bentoml/models/wine/one").mkdir(parents=True)
+    Path("bentoml/models/wine/one/manifest.json").touch()
     script = (
         "import sys\nfrom runcard.cli.main import run\nrun(['--shell-completion', 'query=bash'])\n"
         f"print(sorted({set(SLOW)} & set(sys.modules)))"
@@ -270,7 +292,7 @@ def test_a_tab_waits_for_nothing_slow(line: str) -> None:
         capture_output=True,
         text=True,
         timeout=HANG_S,
-        env=os.environ | {"COMP_LINE": line},
+        env=os.environ | {"COMP_LINE": line, "BENTOML_HOME": "bentoml"},
     )
     *offered, slow = done.stdout.splitlines()
     assert (slow, done.stderr) == ("[]", "")

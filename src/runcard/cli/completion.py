@@ -8,11 +8,13 @@ import os
 from collections.abc import Mapping, Sequence
 
 from runcard.advice import advise
-from runcard.cli.offers import SAVED, Answers, fitting, of_card, paths, places_of, runs_and_studies
+from runcard.cli.offers import SAVED, Answers, bundles, fitting, of_card, paths, places_of, runs_and_studies
 from runcard.cli.parsing import parsers
 from runcard.cli.shells import SCRIPTS, UNDONE, Line, read_line, reply
 from runcard.errors import CardError
 
+# The words that name a run, a study or a bundle.
+NAMED = ("run", "names", "bundle", "words")
 WHATS = [f"{what}={shell}" for what in ("install", "uninstall", "query") for shell in SCRIPTS]
 
 
@@ -65,7 +67,7 @@ def _of_verb(parser: argparse.ArgumentParser, words: Sequence[str], line: Line) 
     given = _without_flags(words, flags)
     wanted = [action for action in parser._actions if not action.option_strings]
     place = min(len(given), len(wanted) - 1)
-    if place < 0 or (place < len(given) and wanted[place].nargs != "*"):
+    if place < 0 or (place < len(given) and wanted[place].nargs not in ("*", "+")):
         return {}
     return _of_word(wanted[place], given, words, line)
 
@@ -75,9 +77,19 @@ def _of_word(wanted: argparse.Action, given: Sequence[str], words: Sequence[str]
     if wanted.dest == "overrides":
         sweeps = "-m" in whole or "--multirun" in whole
         return of_card(typed, given, line.later, places_of(whole), sweeps=sweeps)
-    if wanted.dest == "run":
-        return fitting(typed, runs_and_studies(studies_too="STUDY" in str(wanted.metavar))) or paths(typed)
+    if wanted.dest == "words" and any("=" not in word for word in given):
+        return {}  # one bundle is served at a time
+    if wanted.dest in NAMED:
+        return _of_name(str(wanted.metavar), given, typed)
     return paths(typed) if wanted.dest == "rows" else {}
+
+
+def _of_name(kinds: str, given: Sequence[str], typed: str) -> Answers:
+    """Runs, studies and bundles, as far as a word may be one and is not typed yet; else folders."""
+    found = runs_and_studies(studies_too="STUDY" in kinds) if "RUN" in kinds else {}
+    found |= bundles() if "BUNDLE" in kinds else {}
+    left = {name: text for name, text in fitting(typed, found).items() if name not in given}
+    return left or (paths(typed) if "RUN" in kinds or typed else {})
 
 
 def _flags(parser: argparse.ArgumentParser) -> Answers:

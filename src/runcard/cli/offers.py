@@ -100,8 +100,15 @@ def runs_and_studies(*, studies_too: bool) -> Answers:
 
     found = dict.fromkeys((str(run.path) for run in runs.find("runs")), "")
     if studies_too:
-        found |= dict.fromkeys((str(path) for path in Path("studies").glob("*") if studies.is_study(path)), "")
+        found |= dict.fromkeys((str(path) for path in Path("studies").glob("[!.]*") if studies.is_study(path)), "")
     return found
+
+
+def bundles() -> Answers:
+    """The bundles in BentoML's model store, newest first."""
+    from runcard.packaging import stored
+
+    return dict.fromkeys(stored.bundles(), "")
 
 
 def paths(typed: str, *, suffixes: tuple[str, ...] = ("",), folders_only: bool = False, shy: bool = False) -> Answers:
