@@ -34,6 +34,7 @@ NO_ADVICE = {
     },
     "card.project": {"": "a word that is composed, and where a mistake is"},
     "cli.offers": {"experiment={}": "a word that is composed"},
+    "rowsathand": {"data": "words that are composed"},
     "starting.project": {"experiment={}": "a word that is composed"},
     "card.sweep": {"sweep=": "a word that is looked for or composed"},
     "card.values": {"{}data={}": "where a value is from"},
