@@ -89,6 +89,21 @@ def test_a_sweep_is_removed(command: Command) -> None:
     assert not any(Path("studies").iterdir())
 
 
+def test_what_other_runs_have_of_it_is_said(command: Command, a_run: Path) -> None:
+    further, again = (a_run.with_name(f"2026010{day}-000000-abcdef") for day in (2, 3))
+    for other in (further, again):
+        shutil.copytree(a_run, other)
+    (further / "parent.json").write_text(json.dumps({"run": str(a_run)}))
+    assert command("rm", str(a_run), "--dry-run").out.count("note: ") == 1
+    (a_run / "rows.parquet").touch()
+    (again / "card.yaml").write_text(f"data: {{path: {a_run}/rows.parquet}}\n")
+    said = command("rm", str(a_run), "--yes", "--json")
+    went_on, kept, learned = said.json["removed"][0]["notes"]
+    assert f"{further} went on from it" in went_on
+    assert "rows.parquet" in kept
+    assert f"{again} learned from these rows" in learned
+
+
 def test_nothing_goes_unasked(command: Command, a_run: Path) -> None:
     for words in ([], ["--json"]):
         said = command("rm", str(a_run), *words)

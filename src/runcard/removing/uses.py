@@ -7,10 +7,12 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from runcard import files
+from runcard import files, runs
 from runcard.advice import advise
 from runcard.errors import BundleError, RunError
 from runcard.packaging import stored
+from runcard.packaging.manifest import MOST_BYTES
+from runcard.regular import read_regular
 from runcard.runs import RunFolder
 from runcard.studies import StudyFolder
 
@@ -60,13 +62,33 @@ def notes_on_bundle(tag: str) -> list[str]:
 
 
 def notes_on_run(folder: Path) -> list[str]:
-    """What was made of a run, or of one of a study's, and stays."""
+    """What was made of a run and stays, and whether it can do without."""
+    return [*_notes_on_bundles(folder), *_notes_on_other_runs(RunFolder(folder))]
+
+
+def _notes_on_other_runs(run: RunFolder) -> Iterator[str]:
+    """Of the runs beside it: which went on from it, and which learned from the rows that it alone keeps."""
+    others = [other for other in runs.find(run.path.parents[1]) if other.path != run.path]
+    for other in others:
+        with contextlib.suppress(RunError):
+            if other.parent.is_file() and files.read_json(other.parent).get("run") == str(run.path):
+                yield f"the run {other.path} went on from it and stays; it is whole without it"
+    if run.rows.is_file():
+        yield f"it holds the rows that it was given, {run.rows.name}; no other file may hold them"
+        for other in others:
+            with contextlib.suppress(OSError):
+                if os.fsencode(run.rows) in read_regular(other.card, MOST_BYTES):
+                    yield f"the run {other.path} learned from these rows; it stays, and cannot be resumed or packaged"
+
+
+def _notes_on_bundles(folder: Path) -> list[str]:
+    """The bundles that were made of a run, or of one of a study's, and stay."""
     return [f"the bundle {tag} was made of it and stays; it cannot be packaged again" for tag in stored.made_of(folder)]
 
 
 def notes_on_study(folder: Path) -> list[str]:
     """As of a run; and where a server holds its trials, which stay there."""
-    notes = notes_on_run(folder)
+    notes = _notes_on_bundles(folder)
     with contextlib.suppress(RunError, KeyError, TypeError, AttributeError):
         content = files.read_json(StudyFolder(folder).plan)
         if content["plan"]["settings"].get("storage") is not None:
