@@ -41,6 +41,11 @@ class StudyFolder:
         return self.path / PLAN
 
     @property
+    def baselines(self) -> Path:
+        """Scores of the baselines on the test rows; absent with ``report=false``, or if trials differ in their rows."""
+        return self.path / "baselines.json"
+
+    @property
     def report(self) -> Path:
         """One page for people; needs no network."""
         return self.path / "report.html"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -65,3 +66,48 @@ def test_ties_are_counted_and_one_choice_is_no_choice() -> None:
 def test_nothing_is_said_of_several_objectives_or_of_nothing() -> None:
     assert find_doubts(summary([0.7], metrics=["val/accuracy", "size_mb"])) == []
     assert find_doubts(summary([0.7]) | {"best": None}) == []
+
+
+BASELINES = {"metric": "accuracy", "baseline/linear/accuracy": 0.7, "baseline/trivial/accuracy": 0.4}
+
+
+@pytest.mark.parametrize(
+    ("test", "says"),
+    [
+        (0.8, None),
+        (0.7, "On the test rows its accuracy is 0.7000, no better than the linear baseline with 0.7000."),
+        (0.3, "On the test rows its accuracy is 0.3000, no better than the linear baseline with 0.7000."),
+        (None, None),
+    ],
+)
+def test_a_winner_that_does_not_beat_a_baseline_is_said(test: float | None, says: str | None) -> None:
+    study = summary([0.8, 0.5])
+    study["best"]["test"] = test
+    said = [line for line in find_doubts(study | {"baselines": BASELINES}) if "baseline" in line]
+    assert said == ([says] if says else [])
+    assert not any("baseline" in line for line in find_doubts(study))
+
+
+def test_the_trivial_baseline_is_named_where_there_is_no_other() -> None:
+    study = summary([0.8, 0.5])
+    study["best"]["test"] = 3.0
+    known = {"metric": "rmse", "baseline/trivial/rmse": 2.0}
+    said = find_doubts(study | {"baselines": known})
+    assert "On the test rows its rmse is 3.0000, no better than the trivial baseline with 2.0000." in said
+
+
+def test_a_sweep_says_that_its_winner_is_below_the_linear_baseline(command: Command) -> None:
+    words = ["-m", "data=wine", "model=linear", *TINY[:2], "optimizer.lr=1e-6,1e-7"]
+    done = command("fit", *words, "sweep.name=low")
+    assert done.code == 0, done.err
+    assert "note    On the test rows its accuracy is 0." in done.out
+    assert "no better than the linear baseline with 0.9714.\n" in done.out
+    assert "no better than the linear baseline" in Path("studies/low/report.html").read_text()
+    known = json.loads(Path("studies/low/study.json").read_text())
+    assert known["baselines"]["baseline/linear/accuracy"] == pytest.approx(0.9714, abs=1e-4)
+    run = json.loads(Path("studies/low/0/metrics.json").read_text())
+    assert not [name for name in run if name.startswith("baseline/")]
+    other = ["data.split.seed=0,1", *words[1:4], "optimizer.lr=1e-6"]
+    for name, more in (("quiet", [*words, "report=false"]), ("rows", ["-m", *other])):
+        assert command("fit", *more, f"sweep.name={name}").code == 0
+        assert not Path("studies", name, "baselines.json").exists()

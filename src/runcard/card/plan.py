@@ -84,6 +84,12 @@ class Plan:
         return point
 
     @property
+    def is_compared(self) -> bool:
+        """Whether the winner is held against the baselines: with ``report=false``, or other rows a trial, it is not."""
+        refused = any(one.key == "report" and one.value is False for one in self.fixed)
+        return not refused and not any(key.key.partition(".")[0] in ("data", "problem") for key in self.space)
+
+    @property
     def first(self) -> list[Point]:
         """The points that are tried first; of one that lacks keys the rest is for the sampler to choose."""
         if self.settings.sampler in ENUMERATING:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runcard.card.metrics import metrics_of
+from runcard.card.schema import Card
 from runcard.data.dataset import Dataset
 from runcard.data.signature import Array
 from runcard.evaluation.baselines import baseline_answers
@@ -44,7 +45,25 @@ def score_test_rows(run: Run, data: Dataset, *, baselines: bool) -> Scores:
     parts = data.stretches(data.indices("test"))
     answers = np.concatenate([run.transforms.target.decode(run.outputs(data.take(part))) for part in parts])
     metrics = {f"test/{name}": value for name, value in score(names, answers, truth).items()}
-    guesses = baseline_answers(data, run.card.seed, run.card.trainer.thread_count) if baselines else {}
-    for baseline, guess in guesses.items():
-        metrics |= {f"baseline/{baseline}/{name}": value for name, value in score(names, guess, truth).items()}
-    return Scores(metrics, truth, answers)
+    others = score_baselines(data, run.card) if baselines else {}
+    return Scores(metrics | others, truth, answers)
+
+
+def score_baselines(data: Dataset, card: Card) -> dict[str, float]:
+    """Fit the baselines and score them on the test rows.
+
+    Args:
+        data: The rows, with their split.
+        card: Of a run on them.
+
+    Returns:
+        By name, such as ``baseline/linear/accuracy``.
+    """
+    task = data.signature.target.task
+    truth = data.targets("test") if task == "classification" else data.truth("test")
+    guesses = baseline_answers(data, card.seed, card.trainer.thread_count)
+    return {
+        f"baseline/{baseline}/{name}": value
+        for baseline, guess in guesses.items()
+        for name, value in score(metrics_of(task), guess, truth).items()
+    }

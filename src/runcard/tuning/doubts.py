@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from runcard.advice import advise
+from runcard.card.metrics import better
 from runcard.leaves import shown
 from runcard.tuning.ranking import SPLIT, grouped, is_ranked, number_text
 
@@ -25,6 +26,7 @@ def find_doubts(summary: Mapping[str, Any]) -> list[str]:
         *_of_the_rows(summary),
         *_of_the_seeds(summary, rows),
         *_of_the_next(summary, rows),
+        *_of_the_baselines(summary),
     ]
 
 
@@ -72,6 +74,22 @@ def _of_the_next(summary: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) 
     spread = "" if second["std"] is None else f", standard deviation {second['std']:.2g} over {second['n']} runs"
     said = f"{summary['metric']} {number_text(second['mean'])}{spread}"
     yield f"The next choice is {choice_text(second['params'])}: {said}."
+
+
+def _of_the_baselines(summary: Mapping[str, Any]) -> Iterator[str]:
+    """What the winner does not beat on the test rows; the best of the baselines is enough."""
+    known, score = summary.get("baselines") or {}, summary["best"].get("test")
+    metric = str(known.get("metric"))
+    values = {name: known.get(f"baseline/{name}/{metric}") for name in ("linear", "trivial")}
+    if score is None:
+        return
+    unbeaten = {name: value for name, value in values.items() if value is not None and not better(metric, score, value)}
+    if not unbeaten:
+        return
+    first = next(iter(unbeaten))
+    yield (
+        f"On the test rows its {metric} is {score:.4f}, no better than the {first} baseline with {unbeaten[first]:.4f}."
+    )
 
 
 def choice_text(params: Mapping[str, Any]) -> str:

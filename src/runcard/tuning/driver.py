@@ -161,6 +161,7 @@ class Driver:
             "none" if settings.pruner == "none" else "seed" if by_seed else "epoch",
             self.data_key(card),
             None if self.address is None else self.address.of(taken.trial_id),
+            str(self.folder.baselines) if self.plan.is_compared else "",
         )
 
     def _hear(self, timeout_s: float) -> None:

@@ -39,7 +39,8 @@ from runcard.tuning.worker import work
 # Else each process imports them for itself.
 PRELOADED = (
     "polars",
-    "sklearn.base",
+    "sklearn.dummy",
+    "sklearn.linear_model",
     "psutil",
     "torch.profiler",
     "torch.utils.serialization",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import functools
 import warnings
@@ -87,7 +88,17 @@ class Summary:
             "seconds": round(seconds, 3),
             "trials": trials,
             "aside": [self._aside(trial) for trial in there if not is_ours(trial)],
+            "baselines": self._baselines,
         }
+
+    @functools.cached_property
+    def _known_baselines(self) -> dict[str, Any]:
+        return read_json(self._folder.baselines)
+
+    @property
+    def _baselines(self) -> dict[str, Any] | None:
+        """Scores of the baselines on the test rows, and in which metric; None: they are not known, or not yet."""
+        return self._known_baselines if self._folder.baselines.is_file() else None
 
     def _aside(self, trial: FrozenTrial) -> dict[str, Any]:
         """A trial that somebody else has put into the study, and why it does not count."""
@@ -97,6 +108,8 @@ class Summary:
 
     def _told(self, trial: Mapping[str, Any]) -> dict[str, Any]:
         told = {key: trial[key] for key in TOLD} | {"validation_rows": _validation_rows(str(trial["run"]))}
+        if self._baselines is not None:
+            told["test"] = _test_score(str(trial["run"]), str(self._baselines.get("metric")))
         if len(self.directions) > 1:
             told["values"] = trial["values"]
         if trial["seed_values"]:
@@ -139,6 +152,14 @@ class Summary:
         """A trial's run folder: in the study, which may have been moved, or else where it was begun."""
         here = self._folder.trial(trial.number).path
         return here if here.is_dir() else Path(trial.user_attrs.get("run", here))
+
+
+@functools.cache
+def _test_score(run: str, metric: str) -> float | None:
+    """What a finished run scored on its test rows; None if it does not say."""
+    with contextlib.suppress(RunError, TypeError, ValueError):
+        return float(read_json(RunFolder(Path(run)).metrics).get(f"test/{metric}"))  # type: ignore[arg-type]
+    return None
 
 
 @functools.cache

@@ -26,6 +26,7 @@ class Task:
         reports: What is told on the way: each ``epoch`` of the first run, each run (``seed``), or ``none``.
         data_key: Under which the pool may have the card's rows.
         study: Where to report to, for a trial that no driver listens to.
+        baselines: A file for the scores of the baselines, which the first trial that finishes writes; empty: none.
     """
 
     number: int
@@ -38,6 +39,7 @@ class Task:
     reports: Literal["none", "epoch", "seed"] = "none"
     data_key: str = ""
     study: dict[str, Any] | None = None
+    baselines: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""

@@ -20,6 +20,7 @@ from runcard.data.dataset import Dataset, load_dataset
 from runcard.errors import Pruned, RuncardError, Stopped, TrainingError
 from runcard.evaluation.cost import costs
 from runcard.evaluation.predictor import Run
+from runcard.evaluation.scores import score_baselines
 from runcard.fitting import ask_again, fit_card, resume_run
 from runcard.runs import RunFolder
 from runcard.tuning.task import Task, Told, outcome
@@ -72,6 +73,7 @@ class _Done:
             self.epochs += int(run.metrics["epochs"])
             self.values.append(values_of(run, task.metrics, data))
             if number == 0:
+                first = run
                 self.scores = {name: value for name, value in run.metrics.items() if name.startswith("val/")}
             last = number + 1 == task.seeds
             if told is not None and task.reports == "seed" and told(number, self.values[-1][0]) and not last:
@@ -80,6 +82,7 @@ class _Done:
             summed_up(metric, one, task.spread_weight)
             for metric, one in zip(task.metrics, zip(*self.values, strict=True), strict=True)
         ]
+        keep_baselines(task, first, data)
         return outcome("COMPLETE", values=values, seed_values=self.values, epochs=self.epochs, scores=self.scores)
 
     def _fitted(self, number: int, told: Told | None, data: Dataset | None) -> Run:
@@ -92,6 +95,24 @@ class _Done:
             return resume_run(folder, report=report, data=data)
         card = seeded(self.task, number)
         return fit_card(card, data or load_dataset(card), lambda _: runs.create_at(folder), report=report)
+
+
+def keep_baselines(task: Task, run: Run, data: Dataset | None) -> None:
+    """Score the baselines on the test rows, once a study; a trial does not fail where they do.
+
+    Args:
+        task: The trial.
+        run: Its first run, finished.
+        data: Its rows, if they are at hand.
+    """
+    place = Path(task.baselines)
+    if not task.baselines or place.exists():
+        return
+    try:
+        scores = score_baselines(data or load_dataset(run.card), run.card)
+        files.write_json(place, {"metric": run.card.problem.metric, **scores})
+    except (RuncardError, MemoryError, ValueError) as error:
+        log.warning("the baselines could not be scored: %s", error)
 
 
 def seed_folder(folder: str | Path, number: int) -> RunFolder:
