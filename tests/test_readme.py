@@ -61,7 +61,8 @@ def ours(tmp_path_factory: pytest.TempPathFactory) -> Ours:
         customers(100).write_csv("customers.csv")
         table = ["data=table", "data.path=customers.csv", "problem.target=churned"]
         runs = [runcard.fit(runcard.load_card([*words, *TINY])) for words in (table, ["data=wine"])]
-        study = runcard.sweep(runcard.load_sweep(["data=wine", *TINY, "seed=1,2", "sweep.name=wine"]))
+        quick = [*TINY[:2], TINY[3]]  # with all files that a study has
+        study = runcard.sweep(runcard.load_sweep(["data=wine", *quick, "seed=1,2", "sweep.name=wine"]))
     run, other, made = (path.relative_to(folder) for path in (*(run.path for run in runs), study.folder.path))
     return Ours(folder, run, other, made)
 
