@@ -53,7 +53,7 @@ class Card(Section):
     """How long, where and how exactly to train."""
     checkpoint: Checkpoint
     """How often training is written down so that it can go on."""
-    logger: AnyLogger = Field(discriminator="target_class")
+    logger: AnyLogger
     """Who is told of a run while it trains."""
     serve: Serve
     """How the model answers over HTTP, and whom."""

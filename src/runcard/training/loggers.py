@@ -14,12 +14,13 @@ from pytorch_lightning.loggers.logger import DummyLogger, Logger
 
 from runcard.advice import advise
 from runcard.card.schema import Card
-from runcard.card.sections.loggers import NoLogger
+from runcard.card.sections.loggers import NoLogger, OwnLogger
 from runcard.errors import CardError, Pruned, Stopped
 from runcard.runs import RunFolder
 from runcard.training.csvlog import CsvLogger
 from runcard.training.trackers.base import Tracker
 from runcard.training.trackers.mlflow import Mlflow
+from runcard.training.trackers.owntracker import OwnTracker
 from runcard.training.trackers.tensorboard import TensorBoard
 from runcard.training.trackers.wandb import Wandb
 
@@ -58,7 +59,7 @@ def told(card: Card, run: RunFolder, history: list[dict[str, float]]) -> Iterato
         # The file first: a tracker that lacks epochs reads them there.
         loggers: list[Logger] = [CsvLogger(run.history, history)]
         stack.enter_context(closing(loggers[0]))
-        if card.logger.target_class in TRACKERS:
+        if card.logger.target_class in TRACKERS or isinstance(card.logger, OwnLogger):
             loggers.append(make_logger(card, run, len(history)))
             stack.enter_context(closing(loggers[1]))
         yield loggers
@@ -79,7 +80,7 @@ def make_logger(card: Card, run: RunFolder, first_epoch: int = 0) -> Guarded:
     Raises:
         CardError: If a package is not installed, or the process has a wandb run open.
     """
-    return Guarded(TRACKERS[card.logger.target_class](card, run, first_epoch))
+    return Guarded(TRACKERS.get(card.logger.target_class, OwnTracker)(card, run, first_epoch))
 
 
 @contextlib.contextmanager

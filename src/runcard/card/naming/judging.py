@@ -19,6 +19,7 @@ from runcard.errors import Mistake
 GIVEN = {
     "model": {"input_shape", "outputs", "pad"},
     "optimizer": {"params"},
+    "logger": {"save_dir"},
     "scheduler": {"optimizer", "last_epoch"},
 }
 # Section → the keys that are Runcard's own, beside the arguments.
@@ -38,7 +39,7 @@ def judge_targets(values: dict[str, Any], origins: Origins) -> list[Mistake]:
     refused = [mistake for place in named for mistake in _refused(place, origins)]
     wrong = {mistake.key for mistake in refused}
     for place in named:
-        own = place.section not in ("", "logger") and kind_of_part(place.content) == OWN
+        own = bool(place.section) and kind_of_part(place.content) == OWN
         if own and not any(f"{other}.{TARGET}" in wrong for other in _at_or_below(place.key, named)):
             refused += _judged(place, origins)
     return refused
@@ -51,8 +52,6 @@ def _refused(place: Named, origins: Origins) -> Iterator[Mistake]:
             yield Mistake(key, "there is no such key: a card names classes only", place_of(origins, key))
             del place.content[name]
     target, key = place.content[TARGET], f"{place.key}.{TARGET}"
-    if place.section == "logger":  # its classes are all shipped, and pydantic knows them
-        return
     try:
         if not isinstance(target, str) or target in shipped_targets() or thirdparty.known(target):
             targets.refuse(target, place.section)

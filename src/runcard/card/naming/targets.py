@@ -27,6 +27,7 @@ LIBRARIES = {
     "model": "",
     "data": "",
     "augment": "",
+    "logger": "",
     "optimizer": "torch.optim",
     "scheduler": "torch.optim.lr_scheduler",
     "trainer.callbacks": "pytorch_lightning.callbacks",
@@ -44,6 +45,7 @@ ELSEWHERE = {
 # Section → what its class must be or have.
 BASES = {
     "model": "torch.nn.modules.module.Module",
+    "logger": "pytorch_lightning.loggers.logger.Logger",
     "optimizer": "torch.optim.optimizer.Optimizer",
     "trainer.callbacks": "pytorch_lightning.callbacks.callback.Callback",
 }
@@ -84,7 +86,7 @@ def _named_in(value: Any, key: str) -> Iterator[Named]:
 def section_of(key: str) -> str:
     """The section whose class a key names; empty if it names an argument."""
     above, _, _ = key.rpartition(".")
-    return key if key in (*LIBRARIES, "logger") else above if above == "trainer.callbacks" else ""
+    return key if key in LIBRARIES else above if above == "trainer.callbacks" else ""
 
 
 def refuse(target: object, section: str) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag
 
-from runcard.card.sections.parts import Part, Text
+from runcard.card.sections.parts import OWN, SHIPPED, OwnPart, Part, Text, kind_of_part
 
 
 class CsvLogger(Part):
@@ -47,4 +47,12 @@ class NoLogger(Part):
     target_class: Literal["pytorch_lightning.loggers.logger.DummyLogger"] = Field(alias="_target_")
 
 
-AnyLogger = CsvLogger | WandbLogger | TensorBoardLogger | MlflowLogger | NoLogger
+class OwnLogger(OwnPart):
+    """A logger of the user's own, one of Lightning's: told the card, each epoch, and the final numbers."""
+
+
+ShippedLogger = CsvLogger | WandbLogger | TensorBoardLogger | MlflowLogger | NoLogger
+AnyLogger = Annotated[
+    Annotated[ShippedLogger, Field(discriminator="target_class"), Tag(SHIPPED)] | Annotated[OwnLogger, Tag(OWN)],
+    Discriminator(kind_of_part),
+]

@@ -10,7 +10,7 @@ import csv
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 from pytorch_lightning.loggers.logger import Logger
 
@@ -36,7 +36,7 @@ class Tracker(ABC):
         name: What the tracker shows: study or card, and the run.
     """
 
-    kind: ClassVar[str]
+    kind: str
 
     def __init__(self, card: Card, run: RunFolder, first_epoch: int) -> None:
         self.card = card
