@@ -32,11 +32,14 @@ from runcard.files import write_json
 from runcard.runs import RunFolder
 from runcard.training.loggers import closing, make_logger
 from runcard.training.trackers.base import settings
+from runcard.training.trackers.variables import obey
 from runcard.training.trackers.wandb import Wandb
 from tests.conftest import HANG_S, TINY, Command
 
 Record: Any = vars(proto)["Record"]
 KINDS = ["tensorboard", "mlflow", "wandb"]
+# What wandb itself leaves there, for whoever is forked.
+SERVICES = {"WANDB_SERVICE"}
 FIT = ["fit", "data=wine", "trainer.max_epochs=3", "report=false"]
 
 
@@ -52,10 +55,12 @@ def store(away: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     """MLflow needs seconds to make its tables, and wandb to import what starts jobs elsewhere."""
     shutil.copy(empty_store, away)
     monkeypatch.setattr("wandb.sdk.wandb_run.Run._detect_and_apply_job_inputs", lambda self: None)
+    for name in [name for name in os.environ if name.startswith(("MLFLOW_", "WANDB_")) and name not in SERVICES]:
+        monkeypatch.delenv(name)
 
 
 def card(kind: str, *overrides: str) -> Any:
-    return runcard.load_card(["data=wine", f"logger={kind}", "problem.metric=accuracy", *overrides])
+    return obey(runcard.load_card(["data=wine", f"logger={kind}", "problem.metric=accuracy", *overrides]))
 
 
 def new_run(name: str) -> RunFolder:
@@ -155,6 +160,31 @@ def test_a_fit_is_tracked_and_gives_the_same_bits(kind: str, command: Command, w
     assert after == before
     assert not mlflow.tracking.is_tracking_uri_set()
     assert wandb.run is None
+
+
+def test_a_fit_goes_where_mlflows_variables_say(
+    command: Command, empty_store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copy(empty_store, "theirs.db")
+    Path("mlflow.db").unlink()
+    place = f"sqlite:///{Path('theirs.db').absolute()}"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", place)
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "theirs")
+    said = command(*FIT, "logger=mlflow", "--json")
+    assert said.code == 0, said.err
+    assert f"logger.tracking_uri={place}: from the variable MLFLOW_TRACKING_URI" in said.err
+    run = Path(said.json["run"])
+    assert "logger.experiment_name=theirs: from the variable MLFLOW_EXPERIMENT_NAME" in (run / "run.log").read_text()
+    client = mlflow.MlflowClient(place)
+    experiment = client.get_experiment_by_name("theirs")
+    assert experiment is not None
+    assert len(client.search_runs([experiment.experiment_id])) == 1
+    assert not Path("mlflow.db").exists()
+    origin = json.loads((run / "origin.json").read_text())
+    assert origin["logger.experiment_name"] == "settled, the variable MLFLOW_EXPERIMENT_NAME"
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")
+    kept = runcard.load_run(run).card.logger
+    assert (kept.tracking_uri, kept.experiment_name) == (place, "theirs")  # type: ignore[union-attr]
 
 
 KILLED = """

@@ -27,6 +27,7 @@ from runcard.models.make import make_model, settle_model
 from runcard.models.trial import ROWS, Trial, lent_randomness
 from runcard.training import finders, rules
 from runcard.training.schedules import make_schedule
+from runcard.training.trackers import variables
 
 # With more columns or longer names a card could no longer be read as YAML; of such a table data.json says the kinds.
 MAX_KINDS, MAX_BYTES = 5_000, 500_000
@@ -39,6 +40,7 @@ def settle(card: Card, data: Dataset) -> Card:
         CardError: If there is no GPU where one is asked for, or the model cannot take this data or be had.
     """
     task = data.signature.target.task
+    card = variables.obey(card)
     card = judge.settled(card, "problem", task=task, metric=DEFAULT_METRIC[task])
     if _can_be_kept(data.rows.taken_for):
         card = judge.replaced(card, "data", {"kinds": dict(data.rows.taken_for), **_spelled(card, data)})
@@ -152,6 +154,7 @@ def _work(model: nn.Module, rows: int, data: Dataset) -> float:
 
 def found(asked: Card, card: Card) -> Iterator[str]:
     """What was found for ``auto`` by more than a glance, with its reason, and how an own monitor is read."""
+    yield from variables.say(asked, card)
     if asked.data.batch_size == "auto":
         yield f"data.batch_size=auto: {card.data.batch_rows}, by the number of rows" + (
             " and the room on the GPU" if card.trainer.accelerator == "gpu" else ""

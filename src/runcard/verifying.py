@@ -14,6 +14,7 @@ from typing import Any
 
 from runcard import environment, files
 from runcard.card.check import load_saved
+from runcard.card.sections.loggers import CSV
 from runcard.data.dataset import restore
 from runcard.errors import RunError
 from runcard.fitting import graphics, moved, with_own_rows
@@ -24,8 +25,6 @@ from runcard.training.checkpoint import load
 from runcard.yamltext import dump_yaml
 
 log = logging.getLogger("runcard")
-
-CSV = {"_target_": "runcard.training.csvlog.CsvLogger"}
 
 
 @dataclass(frozen=True)
@@ -101,7 +100,8 @@ def _fit_again(folder: RunFolder, place: Path) -> RunFolder:
     # With what its columns were taken for, which the file of an older run does not say.
     content = legs[0]["card"] if legs else with_own_rows(load_saved(folder.card), folder).saved()
     card = place / "card.yaml"
-    files.write_text(card, dump_yaml(content | {"runs_dir": str(place), "report": False, "logger": CSV}))
+    changed = {"runs_dir": str(place), "report": False, "logger": {"_target_": CSV}}
+    files.write_text(card, dump_yaml(content | changed))
     log.info("running %s again in a fresh process%s", folder.path, f", {len(legs) + 1} legs" * bool(legs))
     again = _run_of(folder, "fit", str(card))
     for leg in legs:

@@ -46,6 +46,7 @@ NO_ADVICE = {
     },
     "cli.debugging": {"  learning rate": "what the card holds"},
     "cli.sweeping": {" ± {}": "a number of trials"},
+    "training.trackers.variables": {"logger.{}={}": "what the card holds now"},
     "settling": {
         "data.batch_size=auto:": "what was found",
         "optimizer.lr=auto:": "what was found",

@@ -213,6 +213,6 @@ def _logger_contradictions(card: Card) -> Iterator[tuple[str, str, str]]:
         return
     uri = card.logger.tracking_uri
     # MLflow keeps runs no more in a folder of files.
-    if uri.startswith("file:") or not (uri == "databricks" or "://" in uri):
+    if uri.startswith("file:") or not (uri in ("auto", "databricks") or "://" in uri):
         hint = "Choose sqlite:///mlflow.db, or a server such as http://localhost:5000."
         yield "logger.tracking_uri", f"{uri!r} is no place that MLflow can keep runs in", hint

@@ -7,7 +7,12 @@ from runcard.card.origins import Origins, place_of
 from runcard.errors import Mistake
 
 NAMES: frozenset[tuple[str | int, ...]] = frozenset(
-    [("name",), ("sweep", "name"), ("problem", "target"), ("logger", "project"), ("logger", "experiment_name")]
+    [
+        ("name",),
+        ("sweep", "name"),
+        ("problem", "target"),
+        *(("logger", key) for key in ("project", "entity", "name", "experiment_name")),
+    ]
 )
 
 

@@ -8,6 +8,8 @@ from pydantic import Discriminator, Field, Tag
 
 from runcard.card.sections.parts import OWN, SHIPPED, OwnPart, Part, Text, kind_of_part
 
+CSV = "runcard.training.csvlog.CsvLogger"
+
 
 class CsvLogger(Part):
     """One line an epoch in the run folder."""
@@ -20,9 +22,15 @@ class WandbLogger(Part):
 
     target_class: Literal["pytorch_lightning.loggers.WandbLogger"] = Field(alias="_target_")
     project: Text
-    """The project at Weights & Biases."""
-    offline: bool
-    """true: kept in the run folder, nothing leaves the machine; false: sent while training."""
+    """The project at Weights & Biases; auto: the variable WANDB_PROJECT, else runcard."""
+    offline: bool | Literal["auto"]
+    """true: kept in the run folder, nothing leaves the machine; false: sent while training; auto: as the variable
+    WANDB_MODE says, else true."""
+    entity: Text | None = "auto"
+    """The user or team whose project it is; null: your own; auto: the variable WANDB_ENTITY, else null."""
+    name: Text | None = "auto"
+    """What the run is called there, a trial with its number behind it; null: as its card and folder are called; auto:
+    the variable WANDB_NAME, else null."""
 
 
 class TensorBoardLogger(Part):
@@ -36,9 +44,11 @@ class MlflowLogger(Part):
 
     target_class: Literal["pytorch_lightning.loggers.MLFlowLogger"] = Field(alias="_target_")
     tracking_uri: Text
-    """sqlite:///FILE, http://HOST:PORT, https://HOST or postgresql://...; a password does not belong here."""
+    """sqlite:///FILE, http://HOST:PORT, https://HOST or postgresql://...; a password does not belong here. auto: the
+    variable MLFLOW_TRACKING_URI, else sqlite:///mlflow.db."""
     experiment_name: Text
-    """What MLflow lists the runs under; made if it is not there."""
+    """What MLflow lists the runs under; made if it is not there. auto: the variable MLFLOW_EXPERIMENT_NAME, else
+    runcard."""
 
 
 class NoLogger(Part):

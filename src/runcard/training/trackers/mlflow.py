@@ -16,8 +16,10 @@ from pytorch_lightning.loggers.logger import Logger
 from runcard.card.naming.targets import build
 from runcard.card.sections.loggers import MlflowLogger
 from runcard.training.trackers.base import Record, Tracker, settings
+from runcard.training.trackers.variables import AUTO
 
 LOCKED_S = 60.0
+ADDRESS = "MLFLOW_TRACKING_URI"
 # MLflow takes it from the folder of the program that runs.
 COMMIT = "mlflow.source.git.commit"
 
@@ -42,6 +44,8 @@ class Mlflow(Tracker):
     def _open(self, record: Record) -> tuple[Logger, Record]:
         assert isinstance(self.card.logger, MlflowLogger)
         place = record.get("place") or absolute(self.card.logger.tracking_uri)
+        if place == AUTO:
+            raise LookupError(f"its address was in the variable {ADDRESS}, which is not set")
         section = self.card.logger.model_copy(update={"tracking_uri": place})
         with _few_tries(place), _one_at_a_time(place):
             logger = build(section, run_name=self.name, run_id=record.get("id"), synchronous=True, tags=self._tags())
@@ -132,6 +136,7 @@ def _lock(file: int, give_up: float) -> None:
 def _opened(logger: Any) -> Any:
     """The client of a Lightning logger; the process's own MLflow settings stay as they were."""
     mlflow: Any = importlib.import_module("mlflow")
+    variable = os.environ.pop(ADDRESS, None)  # which MLflow would take for a setting of the process's own
     before = mlflow.get_tracking_uri() if mlflow.tracking.is_tracking_uri_set() else None
     try:
         return logger.experiment
@@ -141,3 +146,5 @@ def _opened(logger: Any) -> Any:
         return logger.experiment  # another process made the experiment a moment ago
     finally:
         mlflow.set_tracking_uri(before)
+        if variable is not None:
+            os.environ[ADDRESS] = variable

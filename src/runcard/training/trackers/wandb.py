@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from runcard.card.naming.targets import build
 from runcard.card.sections.loggers import WandbLogger
 from runcard.errors import CardError
 from runcard.training.trackers.base import Record, Tracker, earlier
+from runcard.training.trackers.variables import AUTO
 
 # A server out of reach must be given up within a minute. What is kept here must be on disk soon: a kill takes the rest.
 SETTINGS = {"init_timeout": 30.0, "finish_timeout": 60.0, "x_transaction_log_flush_interval": 1.0}
@@ -70,20 +71,31 @@ class Wandb(Tracker):
             )
         import wandb
 
+        section = self._named()
         assert isinstance(self.card.logger, WandbLogger)
-        offline = self.card.logger.offline
-        logger = build(
-            self.card.logger,
-            save_dir=self.run.path,
-            name=self.name,
-            **self._grouped(),
-            id=record.get("id"),
-            resume=None if offline else "allow",  # offline it only warns
-            settings={name: value for name, value in SETTINGS.items() if name in wandb.Settings.model_fields},
-        )
-        self._tracked = logger.experiment
-        self._begins = self._tracked.step if record and not offline else 0
+        with _without_entity(known=self.card.logger.entity != AUTO):
+            logger = build(
+                section,
+                save_dir=self.run.path,
+                **self._grouped(),
+                mode="offline" if section.offline else "online",
+                id=record.get("id"),
+                resume=None if section.offline else "allow",  # offline it only warns
+                settings={name: value for name, value in SETTINGS.items() if name in wandb.Settings.model_fields},
+            )
+            self._tracked = logger.experiment
+        self._begins = self._tracked.step if record and not section.offline else 0
         return logger, {"id": self._tracked.id}
+
+    def _named(self) -> WandbLogger:
+        """The section as wandb takes it: with the name that is shown, a trial's with its number."""
+        section = self.card.logger
+        assert isinstance(section, WandbLogger)
+        # The card of a run of an older version lacks these keys.
+        entity, name = (None if one == AUTO else one for one in (section.entity, section.name))
+        if name is not None and self.study:
+            name = f"{name}/{self.run.path.name}"
+        return section.model_copy(update={"entity": entity, "name": name or self.name})
 
     def _grouped(self) -> dict[str, str]:
         """The study as a group; one that the environment names stays."""
@@ -91,3 +103,14 @@ class Wandb(Tracker):
 
     def _describe(self, *, known: bool) -> None:
         self._tracked.config.update(self.card.to_dict(), allow_val_change=True)
+
+
+@contextlib.contextmanager
+def _without_entity(*, known: bool) -> Iterator[None]:
+    """Hide wandb's variable where the card knows whose the project is: wandb would ask it where that is null."""
+    before = os.environ.pop("WANDB_ENTITY", None) if known else None
+    try:
+        yield
+    finally:
+        if before is not None:
+            os.environ["WANDB_ENTITY"] = before
