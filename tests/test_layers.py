@@ -100,7 +100,7 @@ ONLY_IN = {
     "tokenizers": {"data.tokens"},
     "tensorboard": set(),  # torch and Lightning import it
     "mlflow": {"training.trackers.mlflow"},
-    "wandb": {"training.trackers.wandb"},
+    "wandb": {"training.trackers.wandb", "training.trackers.winners"},
 }
 HEAVY = {"tokenizers", "torch", "pytorch_lightning", "torchmetrics", "sklearn", "matplotlib", "transformers"}
 # Shared by training and serving, so NumPy only.

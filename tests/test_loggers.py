@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import json
+import logging
 import os
 import shutil
 import signal
@@ -14,6 +15,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import mlflow
@@ -30,10 +32,12 @@ from runcard.errors import CardError, Stopped
 from runcard.evaluation.predictor import Run
 from runcard.files import write_json
 from runcard.runs import RunFolder
+from runcard.studies import StudyFolder
 from runcard.training.loggers import closing, make_logger
 from runcard.training.trackers.base import settings
 from runcard.training.trackers.variables import obey
 from runcard.training.trackers.wandb import Wandb
+from runcard.training.trackers.winners import tell_winner
 from tests.conftest import HANG_S, TINY, Command
 
 Record: Any = vars(proto)["Record"]
@@ -73,6 +77,24 @@ def begun(kind: str, first_epoch: int = 0, run: RunFolder | None = None) -> tupl
     if run is None:
         run = new_run(kind)
     return make_logger(card(kind), run, first_epoch), run
+
+
+def trial(number: int) -> RunFolder:
+    place = Path(f"studies/mine/{number}").absolute()
+    place.mkdir(parents=True)
+    (place.parent / "plan.json").write_text("{}")
+    return RunFolder(place)
+
+
+def won(run: RunFolder, value: float = 0.5) -> dict[str, Any]:
+    """What the summary of a study says, as far as trackers are told."""
+    best = {"number": int(run.path.name), "value": value, "run": str(run.path)}
+    return {"metric": "val/accuracy", "best": best}
+
+
+def store_here() -> Any:
+    # By its whole address: MLflow keeps open what it once had by one.
+    return mlflow.MlflowClient(f"sqlite:///{Path('mlflow.db').absolute()}")
 
 
 def numbers(epoch: int) -> dict[str, float]:
@@ -252,7 +274,7 @@ def test_mlflow_holds_card_final_numbers_and_status(caplog: pytest.LogCaptureFix
             logger.log_metrics({"test/accuracy": 0.75})
             if error:
                 raise error
-        said[status] = mlflow.MlflowClient("sqlite:///mlflow.db").get_run(logger.version)
+        said[status] = store_here().get_run(logger.version)
         assert points(run, "test/accuracy") == [(2, 0.75)]
     assert {status: held.info.status for status, held in said.items()} == {status: status for status in said}
     held = said["FINISHED"].data
@@ -265,27 +287,102 @@ def test_mlflow_holds_card_final_numbers_and_status(caplog: pytest.LogCaptureFix
 
 @pytest.mark.parametrize("commit", ["0123abc", None])
 def test_mlflow_is_told_the_users_commit_and_the_study(commit: str | None) -> None:
-    Path("studies/mine/4").mkdir(parents=True)
-    Path("studies/mine/plan.json").write_text("{}")
-    run = RunFolder(Path("studies/mine/4").absolute())
+    run = trial(4)
     write_json(run.environment, {"commit": commit})
     logger, _ = begun("mlflow", run=run)
     logger.finalize("success")
-    held = mlflow.MlflowClient(f"sqlite:///{Path('mlflow.db').absolute()}").get_run(logger.version)
+    held = store_here().get_run(logger.version)
     assert held.data.tags.get("mlflow.source.git.commit") == commit
     assert (held.data.tags["mlflow.source.name"], held.data.tags["runcard.study"]) == ("runcard", "mine")
     assert held.info.run_name == "mine/4"
 
 
 def test_wandb_groups_the_trials_of_a_study(monkeypatch: pytest.MonkeyPatch) -> None:
-    Path("studies/mine/4").mkdir(parents=True)
-    Path("studies/mine/plan.json").write_text("{}")
-    run = RunFolder(Path("studies/mine/4").absolute())
+    run = trial(4)
     tracker = Wandb(card("wandb"), run, 0)
     assert (tracker.name, tracker._grouped()) == ("mine/4", {"group": "mine", "job_type": "trial"})
     monkeypatch.setenv("WANDB_RUN_GROUP", "theirs")
     assert tracker._grouped() == {}
     assert Wandb(card("wandb"), new_run("alone"), 0)._grouped() == {}
+
+
+def test_mlflow_shows_a_study_as_a_run_with_its_trials_below_and_the_winner_marked() -> None:
+    runs, client = [trial(0), trial(1)], store_here()
+    for run in runs:
+        begun("mlflow", run=run)[0].finalize("success")
+    folder = StudyFolder(runs[0].path.parent)
+    ((_, study),) = json.loads(folder.tracker.read_text())["parents"].items()
+
+    def tags(run: RunFolder) -> dict[str, str]:
+        return dict(client.get_run(json.loads(run.tracker.read_text())["id"]).data.tags)
+
+    assert [tags(run)["mlflow.parentRunId"] for run in runs] == [study, study]
+    assert [tags(run)["runcard.kind"] for run in runs] == ["trial", "trial"]
+    assert (client.get_run(study).info.run_name, client.get_run(study).info.status) == ("mine", "RUNNING")
+    for winner, loser in (runs, runs[::-1]):  # with more trials another may win
+        tell_winner(folder, won(winner))
+        assert (tags(winner)["runcard.winner"], "runcard.winner" in tags(loser)) == ("true", False)
+        held = client.get_run(study)
+        assert (held.data.tags["runcard.kind"], held.data.tags["runcard.winner"]) == ("study", winner.path.name)
+    assert (held.info.status, held.data.metrics) == ("FINISHED", {"val/accuracy": 0.5})
+
+
+def test_a_run_of_no_study_lies_below_none() -> None:
+    logger, _ = begun("mlflow")
+    logger.finalize("success")
+    held = store_here().get_run(logger.version).data.tags
+    assert not {"mlflow.parentRunId", "runcard.kind", "runcard.study"} & held.keys()
+
+
+@pytest.mark.slow
+def test_a_sweep_is_a_tree_in_mlflow(command: Command) -> None:
+    said = command(*FIT, "-m", "logger=mlflow", "optimizer.lr=1e-3,1e-2", "sweep.name=mine", "--json")
+    assert (said.code, "could not" in said.err) == (0, False), said.err
+    client = store_here()
+    held = {
+        run.info.run_name: run for run in client.search_runs([client.get_experiment_by_name("runcard").experiment_id])
+    }
+    assert held.keys() == {"mine", "mine/0", "mine/1"}
+    assert held["mine"].data.tags["runcard.winner"] == str(said.json["best"]["number"])
+    assert all(held[f"mine/{n}"].data.tags["mlflow.parentRunId"] == held["mine"].info.run_id for n in range(2))
+
+
+@pytest.mark.parametrize("kind", ["mlflow", "wandb"])
+def test_a_tracker_that_cannot_be_told_the_winner_stops_nothing(
+    kind: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object, **__: object) -> None:
+        raise ConnectionError("out of reach")
+
+    monkeypatch.setattr({"mlflow": "mlflow.MlflowClient", "wandb": "wandb.Api"}[kind], away)
+    run = trial(3)
+    write_json(run.tracker, {"kind": kind, "id": "x", "place": "sqlite:///mlflow.db"})
+    folder = StudyFolder(run.path.parent)
+    tell_winner(folder, won(run))
+    assert warnings_of(caplog) == ["the tracker could not be told that trial 3 has won: out of reach"]
+    assert not folder.tracker.exists()
+    tell_winner(folder, {"metric": "val/accuracy", "best": None})
+    write_json(run.tracker, {"kind": "tensorboard", "id": "x"})
+    tell_winner(folder, won(run))
+    assert len(warnings_of(caplog)) == 1
+
+
+def test_wandb_marks_the_winner_where_it_has_the_run(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = {f"me/mine/{number}": SimpleNamespace(tags=["kept"], update=lambda: None) for number in range(2)}
+    monkeypatch.setattr("wandb.Api", lambda **_: SimpleNamespace(run=held.__getitem__))
+    first, second, kept_here = trial(0), trial(1), trial(2)
+    write_json(first.tracker, {"kind": "wandb", "id": "0", "place": "me/mine/0"})
+    write_json(second.tracker, {"kind": "wandb", "id": "1", "place": "me/mine/1"})
+    write_json(kept_here.tracker, {"kind": "wandb", "id": "2"})
+    folder = StudyFolder(first.path.parent)
+    for winner in (first, first, second):
+        tell_winner(folder, won(winner))
+    assert [run.tags for run in held.values()] == [["kept"], ["kept", "winner"]]
+    with caplog.at_level(logging.INFO, "runcard"):
+        tell_winner(folder, won(kept_here))
+    assert "wandb is not told which trial has won" in caplog.text
 
 
 @pytest.mark.slow

@@ -51,6 +51,11 @@ class StudyFolder:
         return self.path / "report.html"
 
     @property
+    def tracker(self) -> Path:
+        """Which run of the tracker is the study's own, and who was marked as its winner; absent without a tracker."""
+        return self.path / "tracker.json"
+
+    @property
     def outputs(self) -> Path:
         """What trials printed, a file each, of those that printed anything."""
         return self.path / "output"

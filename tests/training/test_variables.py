@@ -12,12 +12,11 @@ import runcard
 from runcard.card.sections.loggers import CsvLogger
 from runcard.errors import CardError
 from runcard.hiding import hidden
-from runcard.runs import RunFolder
 from runcard.training.loggers import make_logger
 from runcard.training.trackers.variables import obey, say
 from runcard.training.trackers.wandb import Wandb
 from tests.conftest import TINY, Command
-from tests.test_loggers import new_run
+from tests.test_loggers import new_run, trial
 
 VARIABLES = ["MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME"]
 VARIABLES += [f"WANDB_{name}" for name in ("PROJECT", "NAME", "ENTITY", "MODE")]
@@ -66,11 +65,8 @@ def test_wandbs_variables_are_obeyed_and_said(mode: str, offline: bool, monkeypa
 
 
 def test_a_trial_has_its_number_behind_the_name() -> None:
-    Path("studies/mine/4").mkdir(parents=True)
-    Path("studies/mine/plan.json").write_text("{}")
     card = obey(asked("wandb", "logger.name=n"))
-    trial = RunFolder(Path("studies/mine/4").absolute())
-    assert Wandb(card, trial, 0)._named().name == "n/4"
+    assert Wandb(card, trial(4), 0)._named().name == "n/4"
     assert Wandb(card, new_run("alone"), 0)._named().name == "n"
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Iterator, Mapping
@@ -21,6 +20,7 @@ from runcard.training.csvlog import CsvLogger
 from runcard.training.trackers.base import Tracker
 from runcard.training.trackers.mlflow import Mlflow
 from runcard.training.trackers.owntracker import OwnTracker
+from runcard.training.trackers.patience import patience
 from runcard.training.trackers.tensorboard import TensorBoard
 from runcard.training.trackers.wandb import Wandb
 
@@ -30,12 +30,6 @@ TRACKERS: dict[str, type[Tracker]] = {
     "pytorch_lightning.loggers.TensorBoardLogger": TensorBoard,
     "pytorch_lightning.loggers.MLFlowLogger": Mlflow,
     "pytorch_lightning.loggers.WandbLogger": Wandb,
-}
-
-# MLflow would try for many minutes. What the user has set stays.
-PATIENCE = {
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
 }
 
 
@@ -116,7 +110,7 @@ class Guarded(Logger):
         self._listening = True
         self._epochs = tracker.first_epoch
         try:
-            with _patience():
+            with patience():
                 tracker.begin()
         except ModuleNotFoundError as error:
             named = f" ({error.name})" if error.name else ""
@@ -174,7 +168,7 @@ class Guarded(Logger):
         if not self._listening:
             return
         try:
-            with _patience():
+            with patience():
                 call()
         except Exception as error:
             self._give_up(what, error)
@@ -187,19 +181,5 @@ class Guarded(Logger):
 
     def _let_go(self) -> None:
         self._listening = False
-        with contextlib.suppress(Exception), _patience():
+        with contextlib.suppress(Exception), patience():
             self._tracker.abandon()
-
-
-@contextlib.contextmanager
-def _patience() -> Iterator[None]:
-    """Bound how long a tracker waits; what Lightning's loggers leave behind in the environment goes too."""
-    before = {name: os.environ.get(name) for name in (*PATIENCE, "WANDB_MODE")}
-    for name, value in PATIENCE.items():
-        os.environ.setdefault(name, value)
-    try:
-        yield
-    finally:
-        for name in before:
-            os.environ.pop(name, None)
-        os.environ.update({name: value for name, value in before.items() if value is not None})

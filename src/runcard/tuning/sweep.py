@@ -20,6 +20,7 @@ from runcard.environment import usable_cores
 from runcard.errors import Stopped, TrainingError
 from runcard.interrupts import HeldBack
 from runcard.studies import StudyFolder
+from runcard.training.trackers.winners import tell_winner
 from runcard.tuning.account import Account
 from runcard.tuning.driver import Driver
 from runcard.tuning.listening import Address
@@ -88,6 +89,8 @@ def run_sweep(plan: Plan) -> Study:
             metrics, keys = _read(plan, pool)
         with opened(plan, metrics) as (folder, trials), _can_go_on(folder):
             summary = _run(plan, metrics, folder, trials, pool, keys, signals)
+            with signals.let_through():
+                tell_winner(folder, summary)
     if summary["best"] is None:
         raise TrainingError(f"none of the {plan.trials} trials of {folder.path} was finished; {_why(summary)}")
     return Study(folder, summary)

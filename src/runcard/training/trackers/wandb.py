@@ -85,7 +85,8 @@ class Wandb(Tracker):
             )
             self._tracked = logger.experiment
         self._begins = self._tracked.step if record and not section.offline else 0
-        return logger, {"id": self._tracked.id}
+        # Where it can be found again by wandb's own interface; of a run that is kept here nothing can be.
+        return logger, {"id": self._tracked.id, **({} if section.offline else {"place": self._tracked.path})}
 
     def _named(self) -> WandbLogger:
         """The section as wandb takes it: with the name that is shown, a trial's with its number."""
