@@ -35,6 +35,7 @@ from runcard.runs import RunFolder
 from runcard.studies import StudyFolder
 from runcard.training.loggers import closing, make_logger
 from runcard.training.trackers.base import settings
+from runcard.training.trackers.bundles import attach_bundle
 from runcard.training.trackers.variables import obey
 from runcard.training.trackers.wandb import Wandb
 from runcard.training.trackers.winners import tell_winner
@@ -73,10 +74,10 @@ def new_run(name: str) -> RunFolder:
     return run
 
 
-def begun(kind: str, first_epoch: int = 0, run: RunFolder | None = None) -> tuple[Any, RunFolder]:
+def begun(kind: str, first_epoch: int = 0, run: RunFolder | None = None, words: str = "") -> tuple[Any, RunFolder]:
     if run is None:
         run = new_run(kind)
-    return make_logger(card(kind), run, first_epoch), run
+    return make_logger(card(kind, *words.split()), run, first_epoch), run
 
 
 def trial(number: int) -> RunFolder:
@@ -383,6 +384,77 @@ def test_wandb_marks_the_winner_where_it_has_the_run(
     with caplog.at_level(logging.INFO, "runcard"):
         tell_winner(folder, won(kept_here))
     assert "wandb is not told which trial has won" in caplog.text
+
+
+@pytest.mark.parametrize("kind", ["mlflow", "wandb"])
+def test_the_files_that_a_card_chooses_are_kept(kind: str, caplog: pytest.LogCaptureFixture) -> None:
+    logger, run = begun(kind, words="logger.artifacts=[card,report]")
+    run.card.write_text("seed: 1")
+    run.report.write_text("<p>")
+    logger.attach()
+    logger.finalize("success")
+    if kind == "mlflow":
+        held = [Path(store_here().download_artifacts(logger.version, name)) for name in ("card.yaml", "report.html")]
+    else:
+        held = [
+            found
+            for name in ("card.yaml", "report.html")
+            for found in run.path.glob(f"wandb/offline-run-*/files/{name}")
+        ]
+    assert [path.read_text() for path in held] == ["seed: 1", "<p>"]
+    assert not warnings_of(caplog)
+
+
+def test_no_file_is_kept_that_was_not_chosen() -> None:
+    logger, run = begun("mlflow")
+    run.card.write_text("seed: 1")
+    logger.attach()
+    logger.finalize("success")
+    assert store_here().list_artifacts(logger.version) == []
+    logger, _ = begun("tensorboard", run=run)
+    logger.attach()
+    logger.finalize("success")
+
+
+def test_a_file_that_cannot_be_kept_loses_nothing_else(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    logger, run = begun("mlflow", words="logger.artifacts=[card,report,bundle]")
+    run.card.write_text("seed: 1")
+    monkeypatch.setattr("mlflow.MlflowClient.log_artifact", full)
+    monkeypatch.setattr("mlflow.MlflowClient.log_artifacts", full)
+    logger.attach()
+    logger.finalize("success")
+    attach_bundle(logger._tracker.card, run, "wine:7", Path())
+    assert [line.partition(": ")[0] for line in warnings_of(caplog)] == [
+        f"mlflow could not take {run.card}",
+        "mlflow could not take the bundle wine:7",
+    ]
+    assert store_here().get_run(logger.version).info.status == "FINISHED"
+
+
+def test_a_bundle_is_kept_if_the_card_chooses_it() -> None:
+    Path("made").mkdir()
+    Path("made/about.json").write_text("{}")
+    for words, held in (("", []), ("logger.artifacts=[bundle]", ["bundle/7/about.json"])):
+        logger, run = begun("mlflow", words=words)
+        logger.finalize("success")
+        attach_bundle(logger._tracker.card, run, "wine:7", Path("made"))
+        assert [one.path for one in store_here().list_artifacts(logger.version, "bundle/7")] == held
+
+
+@pytest.mark.slow
+def test_a_fit_and_its_bundle_are_kept_in_mlflow(command: Command) -> None:
+    said = command("fit", "data=wine", *TINY, "logger=mlflow", "logger.artifacts=[card,report,bundle]", "report=true")
+    assert (said.code, "could not" in said.err) == (0, False), said.err
+    (run,) = Path("runs").glob("*/*/tracker.json")
+    said = command("package", str(run.parent), "--no-http")
+    assert (said.code, "mlflow keeps the bundle too" in said.err) == (0, True), said.err
+    held = store_here().list_artifacts(json.loads(run.read_text())["id"])
+    assert [one.path for one in held] == ["bundle", "card.yaml", "report.html"]
 
 
 @pytest.mark.slow

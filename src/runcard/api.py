@@ -368,6 +368,7 @@ def package(
     """
     from runcard.packaging.acceptance import accept_run
     from runcard.packaging.package import package as package_run
+    from runcard.training.trackers.bundles import attach_bundle
 
     signer = None
     if sign is not None:
@@ -376,7 +377,9 @@ def package(
         signer = Signer(sign)
     run = load_run(studies.winner(path).path if studies.is_study(path) else path)
     accept_run(run, path, anyhow=accept)
-    return package_run(run, _restored(run, places), examples=examples, http=http, signer=signer)
+    packaged = package_run(run, _restored(run, places), examples=examples, http=http, signer=signer)
+    attach_bundle(run.card, run.folder, packaged.tag, packaged.path)
+    return packaged
 
 
 def tested_rows(path: str | Path) -> tuple[list[dict[str, Any]], list[Any]]:

@@ -28,7 +28,7 @@ from runcard.runs import RunFolder
 from runcard.settling import check_devices, found, settle
 from runcard.training.checkpoint import load, load_last
 from runcard.training.fit import train
-from runcard.training.loggers import told
+from runcard.training.loggers import Guarded, told
 from runcard.training.pruning import Report, note_pruned
 from runcard.training.ranks import Rank, children, outside_rank, ready, share
 from runcard.yamltext import dump_yaml
@@ -228,6 +228,8 @@ def _go_on(
             warn_of_test_rows(run, data)
         for logger in loggers:
             logger.log_metrics({name: value for name, value in metrics.items() if not name.startswith("val/")})
+            if isinstance(logger, Guarded):
+                logger.attach()
     log.debug("finished: %s", json.dumps(metrics))
     return run
 

@@ -58,6 +58,7 @@ CASES = [
     ),
     Case([f"{AT}trainer.channels_last=auto"], "check data=wine trainer.channels_last=true"),
     Case([f"{AT}trainer.strategy=ddp"], "check trainer.devices=2"),
+    Case([f"{AT}report=true"], "check logger=mlflow logger.artifacts=[report] report=false"),
     Case([f"{AT}trainer.nonfinite=stop"], f"{DDP} trainer.nonfinite=skip"),
     Case([f"{AT}trainer.strategy=single trainer.devices=1"], f"{DDP} trainer.overfit_rows=4"),
     Case([f"{AT}trainer.strategy=single trainer.devices=1"], "check trainer.strategy=ddp debug=overfit"),

@@ -99,7 +99,7 @@ def test_a_mistake_is_refused(group: str, change: dict[str, Any]) -> None:
 
 # What files from before it was there need not say.
 LATER = {
-    "logger": {"entity", "name"},
+    "logger": {"entity", "name", "artifacts"},
     "serve": {"max_connections", "max_per_address", "examples"},
     "data": {
         "last_batch",

@@ -95,7 +95,7 @@ def test_flags_and_what_they_take(query: Query) -> None:
         ("experiment=digits_cnn model.ch", ["model.channels="]),
         ("experiment=digits_cnn model=mlp model.inp", ["model.input_dropout="]),
         ("debug=overfit scheduler.", ["scheduler.warmup_fraction="]),
-        ("logger=wandb logger.", [f"logger.{key}=" for key in ("project", "offline", "entity", "name")]),
+        ("logger=wandb logger.", [f"logger.{key}=" for key in ("project", "offline", "entity", "name", "artifacts")]),
         ("-m model=mlp,c", ["model=mlp,cnn"]),
         ("-m model=cnn,mlp model.ch", ["model.channels="]),
         ("-m optimizer.fused=true,", ["optimizer.fused=true,false"]),

@@ -45,6 +45,7 @@ def test_without_variables_all_is_as_it_was() -> None:
         "offline": True,
         "entity": None,
         "name": None,
+        "artifacts": [],
     }
     card = asked("csv")
     assert obey(card) is card

@@ -12,7 +12,7 @@ from runcard.card.origins import Origins, place_of
 from runcard.card.schema import Card
 from runcard.card.sections.data import ArraysData, TableData
 from runcard.card.sections.learning import Mixup, OwnScheduler, Sgd
-from runcard.card.sections.loggers import MlflowLogger
+from runcard.card.sections.loggers import MlflowLogger, WandbLogger
 from runcard.card.sections.networks import AnyNetwork, Cnn, Lstm, MobileNet, Pretrained, ResNet, Transformer
 from runcard.card.sections.parts import AbsentValue
 from runcard.card.spelling import suggest
@@ -209,6 +209,8 @@ def _sharding_contradictions(card: Card) -> Iterator[tuple[str, str, str]]:
 
 
 def _logger_contradictions(card: Card) -> Iterator[tuple[str, str, str]]:
+    if isinstance(card.logger, MlflowLogger | WandbLogger) and "report" in card.logger.artifacts and not card.report:
+        yield "logger.artifacts", "there is no report to keep, for report is false", f"Set {advise('report=true')}."
     if not isinstance(card.logger, MlflowLogger):
         return
     uri = card.logger.tracking_uri

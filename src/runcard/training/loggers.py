@@ -157,6 +157,17 @@ class Guarded(Logger):
             self._epochs = max(self._epochs, step + 1)
             self._pass("take an epoch", lambda: self._tracker.log(numbers, step))
 
+    def attach(self) -> None:
+        """Have the tracker keep the files that the card chooses; one that it cannot take is said, and lost alone."""
+        for path in self._tracker.chosen():
+            if not self._listening:
+                return
+            try:
+                with patience():
+                    self._tracker.attach(path)
+            except Exception as error:
+                log.warning("%s could not take %s: %s", self.name, path, _reason(error))
+
     def finalize(self, status: str) -> None:
         """End the tracker's run, once."""
         # Lightning calls a run that a signal stopped a failed one.
@@ -174,12 +185,17 @@ class Guarded(Logger):
             self._give_up(what, error)
 
     def _give_up(self, what: str, error: Exception) -> None:
-        reason = (str(error).splitlines() or [""])[0][:200] or type(error).__name__
         where = self._tracker.run.history
-        log.warning("%s could not %s: %s. Training goes on; its history is in %s", self.name, what, reason, where)
+        log.warning(
+            "%s could not %s: %s. Training goes on; its history is in %s", self.name, what, _reason(error), where
+        )
         self._let_go()
 
     def _let_go(self) -> None:
         self._listening = False
         with contextlib.suppress(Exception), patience():
             self._tracker.abandon()
+
+
+def _reason(error: Exception) -> str:
+    return (str(error).splitlines() or [""])[0][:200] or type(error).__name__

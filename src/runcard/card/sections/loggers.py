@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag
 
@@ -17,7 +17,15 @@ class CsvLogger(Part):
     target_class: Literal["runcard.training.csvlog.CsvLogger"] = Field(alias="_target_")
 
 
-class WandbLogger(Part):
+class Keeping(Part):
+    """A tracker that can keep files of a run: ``artifacts`` is for Runcard, not for the tracker's class."""
+
+    def arguments(self) -> dict[str, Any]:
+        """As ``Part.arguments``, without the files."""
+        return {name: value for name, value in super().arguments().items() if name != "artifacts"}
+
+
+class WandbLogger(Keeping):
     """Weights & Biases."""
 
     target_class: Literal["pytorch_lightning.loggers.WandbLogger"] = Field(alias="_target_")
@@ -31,6 +39,9 @@ class WandbLogger(Part):
     name: Text | None = "auto"
     """What the run is called there, a trial with its number behind it; null: as its card and folder are called; auto:
     the variable WANDB_NAME, else null."""
+    artifacts: tuple[Literal["card", "report"], ...] = ()
+    """Which files of the run are kept there too: card, report, or none; a report names classes, and shows how the test
+    rows were answered."""
 
 
 class TensorBoardLogger(Part):
@@ -39,7 +50,7 @@ class TensorBoardLogger(Part):
     target_class: Literal["pytorch_lightning.loggers.TensorBoardLogger"] = Field(alias="_target_")
 
 
-class MlflowLogger(Part):
+class MlflowLogger(Keeping):
     """MLflow, with a file or a server."""
 
     target_class: Literal["pytorch_lightning.loggers.MLFlowLogger"] = Field(alias="_target_")
@@ -49,6 +60,9 @@ class MlflowLogger(Part):
     experiment_name: Text
     """What MLflow lists the runs under; made if it is not there. auto: the variable MLFLOW_EXPERIMENT_NAME, else
     runcard."""
+    artifacts: tuple[Literal["card", "report", "bundle"], ...] = ()
+    """What of the run is kept there too: card, report, and bundle, when it is packaged, or none; a report names
+    classes, and shows how the test rows were answered."""
 
 
 class NoLogger(Part):

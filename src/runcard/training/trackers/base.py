@@ -10,11 +10,13 @@ import csv
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from pytorch_lightning.loggers.logger import Logger
 
 from runcard.card.schema import Card
+from runcard.card.sections.loggers import MlflowLogger, WandbLogger
 from runcard.card.sections.parts import Section
 from runcard.files import read_json, write_json
 from runcard.runs import RunFolder
@@ -53,6 +55,12 @@ class Tracker(ABC):
         known = read_json(self.run.environment) if self.run.environment.is_file() else {}
         return str(known.get("commit") or "")
 
+    def chosen(self) -> list[Path]:
+        """The files of the run that the card would have the tracker keep, of those that are there."""
+        files = {"card": self.run.card, "report": self.run.report}
+        names = self.card.logger.artifacts if isinstance(self.card.logger, MlflowLogger | WandbLogger) else ()
+        return [files[name] for name in dict.fromkeys(names) if name in files and files[name].is_file()]
+
     def begin(self) -> None:
         """Open the tracker's run, tell it the card, and the epochs before the first.
 
@@ -74,6 +82,10 @@ class Tracker(ABC):
     @abstractmethod
     def close(self, status: str) -> None:
         """Say how the run ended: ``success``, ``failed`` or ``stopped``."""
+
+    def attach(self, path: Path) -> None:
+        """Keep a file of the run folder."""
+        raise NotImplementedError(f"{self.kind} keeps no files")
 
     def log_final(self, metrics: Mapping[str, float], epochs: int) -> None:
         """Add the numbers of the whole run, after its last epoch."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from pytorch_lightning.loggers.logger import Logger
 
@@ -25,6 +26,11 @@ class Mlflow(Tracker):
         lacking = {name: value for name, value in metrics.items() if epoch not in self._epochs_of(name)}
         if lacking:
             self.logger.log_metrics(lacking, epoch)
+
+    def attach(self, path: Path) -> None:
+        """Keep a file as an artifact of the run."""
+        assert self.logger is not None
+        self._client.log_artifact(self.logger.version, str(path))
 
     def close(self, status: str) -> None:
         """Set FINISHED, FAILED or KILLED."""

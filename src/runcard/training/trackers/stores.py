@@ -11,6 +11,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from runcard.card.check import load_saved
+from runcard.card.sections.loggers import MlflowLogger
+from runcard.files import read_json
+from runcard.runs import RunFolder
+
 LOCKED_S = 60.0
 ADDRESS = "MLFLOW_TRACKING_URI"
 # MLflow takes it from the folder of the program that runs.
@@ -21,6 +26,27 @@ def absolute(uri: str) -> str:
     """The place of a store, also from another working directory."""
     scheme, found, path = uri.partition(":///")
     return f"{scheme}:///{Path(path).absolute()}" if found and scheme == "sqlite" else uri
+
+
+@contextlib.contextmanager
+def reached(run: RunFolder) -> Iterator[tuple[Any, str]]:
+    """MLflow's client and its run, of a run that is finished.
+
+    Raises:
+        RunError: If the run is tracked nowhere, or its card cannot be read.
+    """
+    record = read_json(run.tracker)
+    place = str(record.get("place") or _address(run))
+    with few_tries(place):
+        mlflow: Any = importlib.import_module("mlflow")
+        yield mlflow.MlflowClient(place), record["id"]
+
+
+def _address(run: RunFolder) -> str:
+    """The store of a run that does not note it, for it may hold a password."""
+    section = load_saved(run.card).logger
+    assert isinstance(section, MlflowLogger)
+    return absolute(section.tracking_uri)
 
 
 @contextlib.contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -46,6 +47,12 @@ class Wandb(Tracker):
     def log_final(self, metrics: Mapping[str, float], epochs: int) -> None:
         """Write them where wandb's table of runs looks."""
         self._tracked.summary.update(dict(metrics))
+
+    def attach(self, path: Path) -> None:
+        """Keep a file among those of the run."""
+        # A copy, for wandb would link to the file, and warn of that.
+        copy = shutil.copy(path, self._tracked.dir)
+        self._tracked.save(copy, base_path=self._tracked.dir, policy="now")
 
     def close(self, status: str) -> None:
         """Finish with an exit code, which is what wandb calls a status."""

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import importlib
 import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from runcard.card.check import load_saved
-from runcard.card.sections.loggers import MlflowLogger
 from runcard.errors import RunError
 from runcard.files import read_json, write_json
 from runcard.runs import RunFolder
 from runcard.studies import StudyFolder
 from runcard.training.trackers.parents import WINNER
 from runcard.training.trackers.patience import patience
-from runcard.training.trackers.stores import absolute, few_tries
+from runcard.training.trackers.stores import reached
 
 log = logging.getLogger("runcard")
 
@@ -56,12 +53,9 @@ def tell_winner(folder: StudyFolder, summary: Mapping[str, Any]) -> None:
 def _tell_mlflow(
     run: RunFolder, before: RunFolder | None, known: Mapping[str, Any], summary: Mapping[str, Any]
 ) -> None:
-    record, best = _read(run.tracker), summary["best"]
-    place = str(record.get("place") or _address(run))
-    with few_tries(place):
-        mlflow: Any = importlib.import_module("mlflow")
-        client = mlflow.MlflowClient(place)
-        client.set_tag(record["id"], WINNER, "true")
+    best = summary["best"]
+    with reached(run) as (client, winner):
+        client.set_tag(winner, WINNER, "true")
         if before is not None and before.tracker.is_file():
             client.delete_tag(_read(before.tracker)["id"], WINNER)
         for parent in known.get("parents", {}).values():
@@ -85,13 +79,6 @@ def _tell_wandb(run: RunFolder, before: RunFolder | None) -> None:
         lost = server.run(there)
         lost.tags = [tag for tag in lost.tags if tag != TAG]
         lost.update()
-
-
-def _address(run: RunFolder) -> str:
-    """The store of a run that does not note it, for it may hold a password."""
-    section = load_saved(run.card).logger
-    assert isinstance(section, MlflowLogger)
-    return absolute(section.tracking_uri)
 
 
 def _read(path: Path) -> dict[str, Any]:
