@@ -15,7 +15,6 @@ from typing import IO, Any
 
 from runcard.errors import RunError
 from runcard.regular import read_regular
-from runcard.yamltext import parse_yaml, read_text
 
 # Bytes of a JSON file that is read: of a table of a thousand columns with a thousand categories each it has 20 MB.
 MOST_JSON = 2**26
@@ -172,6 +171,8 @@ def read_yaml(path: Path) -> dict[str, Any]:
     Raises:
         RunError: If the file is missing or is no YAML mapping.
     """
+    from runcard.yamltext import parse_yaml, read_text  # a TAB that completes runs reads no YAML
+
     return _read(path, lambda file: parse_yaml(read_text(file)))
 
 

@@ -43,7 +43,7 @@ TYPED = {
     "no such run": (["evaluate", "nowhere"], 2, "there is no folder"),
     "a folder that is no run": (["evaluate", "folder"], 2, "is not a run folder"),
     "predict: no such run": (["predict", "nowhere", "rows.csv"], 2, "there is no folder"),
-    "predict: a folder that is no run": (["predict", "folder", "rows.csv"], 2, "is not a run folder"),
+    "predict: a folder that is no run": (["predict", "folder", "rows.csv"], 2, "is no run folder"),
     "predict: no rows file": (["predict", "{run}", "no.csv"], 4, "there is no file"),
     "predict: other rows": (["predict", "{run}", "other.csv"], 4, "lack 13 of the model's 13 columns"),
     "predict: unknown format": (["predict", "{run}", "wine.csv", "-o", "answers.xls"], 2, "files of answers end in"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -159,4 +160,4 @@ def test_the_whole_line_as_installed(installed: Command, away: Path) -> None:
     assert installed("evaluate", run).code == 0
     assert installed("predict", run, "customers.csv").code == 0
     assert pl.read_csv("answers.csv").height == 100
-    assert "finished" in installed("ls").out
+    assert os.path.relpath(run) in installed("ls").out

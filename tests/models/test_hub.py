@@ -141,7 +141,8 @@ def test_what_cannot_be_had_is_said_in_one_line(words: list[str], says: str, vit
     ):
         Path(name).mkdir()
         (Path(name) / "config.json").write_text(json.dumps(content))
-    said = command("fit", "model=pretrained", *words, *TINY)
+    words = words if words[0].startswith("model=") else ["model=pretrained", *words]
+    said = command("fit", *words, *TINY)
     assert (said.code, says in said.err) == (2, True), said.err
     assert len(said.err.splitlines()) == 1
     assert not Path("runs").exists()
