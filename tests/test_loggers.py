@@ -328,13 +328,6 @@ def test_mlflow_shows_a_study_as_a_run_with_its_trials_below_and_the_winner_mark
     assert (held.info.status, held.data.metrics) == ("FINISHED", {"val/accuracy": 0.5})
 
 
-def test_a_run_of_no_study_lies_below_none() -> None:
-    logger, _ = begun("mlflow")
-    logger.finalize("success")
-    held = store_here().get_run(logger.version).data.tags
-    assert not {"mlflow.parentRunId", "runcard.kind", "runcard.study"} & held.keys()
-
-
 @pytest.mark.slow
 def test_a_sweep_is_a_tree_in_mlflow(command: Command) -> None:
     said = command(*FIT, "-m", "logger=mlflow", "optimizer.lr=1e-3,1e-2", "sweep.name=mine", "--json")
@@ -355,7 +348,8 @@ def test_a_tracker_that_cannot_be_told_the_winner_stops_nothing(
     def away(*_: object, **__: object) -> None:
         raise ConnectionError("out of reach")
 
-    monkeypatch.setattr({"mlflow": "mlflow.MlflowClient", "wandb": "wandb.Api"}[kind], away)
+    # Not by setattr, which would import what it takes the place of.
+    monkeypatch.setitem(*{"mlflow": (vars(mlflow), "MlflowClient"), "wandb": (vars(wandb), "Api")}[kind], away)
     run = trial(3)
     write_json(run.tracker, {"kind": kind, "id": "x", "place": "sqlite:///mlflow.db"})
     folder = StudyFolder(run.path.parent)
@@ -372,7 +366,7 @@ def test_wandb_marks_the_winner_where_it_has_the_run(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     held = {f"me/mine/{number}": SimpleNamespace(tags=["kept"], update=lambda: None) for number in range(2)}
-    monkeypatch.setattr("wandb.Api", lambda **_: SimpleNamespace(run=held.__getitem__))
+    monkeypatch.setitem(vars(wandb), "Api", lambda **_: SimpleNamespace(run=held.__getitem__))
     first, second, kept_here = trial(0), trial(1), trial(2)
     write_json(first.tracker, {"kind": "wandb", "id": "0", "place": "me/mine/0"})
     write_json(second.tracker, {"kind": "wandb", "id": "1", "place": "me/mine/1"})
@@ -405,12 +399,14 @@ def test_the_files_that_a_card_chooses_are_kept(kind: str, caplog: pytest.LogCap
     assert not warnings_of(caplog)
 
 
-def test_no_file_is_kept_that_was_not_chosen() -> None:
+def test_a_run_of_no_study_lies_below_none_and_keeps_no_file_that_was_not_chosen() -> None:
     logger, run = begun("mlflow")
     run.card.write_text("seed: 1")
     logger.attach()
     logger.finalize("success")
     assert store_here().list_artifacts(logger.version) == []
+    tags = store_here().get_run(logger.version).data.tags
+    assert not {"mlflow.parentRunId", "runcard.kind", "runcard.study"} & tags.keys()
     logger, _ = begun("tensorboard", run=run)
     logger.attach()
     logger.finalize("success")
